@@ -1,0 +1,1 @@
+"""Tables in, typed columns out. Needs nothing of dvar but its errors."""

@@ -1,0 +1,298 @@
+"""Files in, NumPy out: a table is read here, its columns decoded, its target found, its rows split.
+
+PyArrow is imported inside functions only, so that `import dvar` does not pay for it; PyArrow's compute library is never
+asked where a buffer can be read directly, which keeps both memory and types as they are in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dvar.errors import DvarError, UsageError, nearest
+
+MISSING_TEXT = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "NaN", "nan", "?")
+MOST_LEVELS = 2**16  # beyond these, text of a CSV file is kept as text and not as codes
+
+
+def read(path: str | Path) -> Any:
+    """The `pyarrow.Table` in a Parquet, CSV or TSV file. Text comes as dictionaries (codes and levels) where it can.
+
+    In CSV and TSV a field that is empty, or NA, null, NaN or ?, is missing.
+    Raises UsageError if there is no such file or its kind is unknown, DvarError if what is in it cannot be used.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", "name one file: " + ", ".join(READERS))
+    if not path.exists():
+        there = [p.name for p in path.parent.iterdir() if p.suffix.lower() in READERS] if path.parent.is_dir() else []
+        raise UsageError(f"there is no file {path}{nearest(path.name, sorted(there))}", "give the path of a table")
+    if suffix not in READERS:
+        raise UsageError(f"{path} has the suffix {suffix!r}, which is not read", "what is read: " + ", ".join(READERS))
+    if path.stat().st_size == 0:
+        raise DvarError(f"{path} is empty (0 bytes)", "a table needs a line of column names and at least one row")
+    import pyarrow as pa
+
+    try:
+        table = READERS[suffix](path)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        help = "is the file whole, and of the kind its suffix says?"
+        raise DvarError(f"{path} cannot be read: {first}", help) from None
+    if twice := sorted({n for n in table.column_names if table.column_names.count(n) > 1}):
+        raise DvarError(f"{path} has more than one column named {_listed(twice)}", "give every column its own name")
+    if table.num_rows == 0:
+        raise DvarError(f"{path} has {table.num_columns} columns but no rows", "a table needs at least one row")
+    return table
+
+
+def _read_parquet(path: Path) -> Any:
+    """One row group after the other: the peak is the table plus what decoding one group takes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(path)
+    text = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+    with pq.ParquetFile(path, memory_map=True, pre_buffer=False, read_dictionary=text) as file:
+        groups = [file.read_row_group(i) for i in range(file.num_row_groups)]
+        table = pa.concat_tables(groups) if groups else file.schema_arrow.empty_table()
+    pa.default_memory_pool().release_unused()
+    return table
+
+
+def _read_text(path: Path, delimiter: str = ",") -> Any:
+    """PyArrow settles each column's type on the first block; where that proves wrong, the whole file is one block."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    parse = csv.ParseOptions(delimiter=delimiter)
+    convert = csv.ConvertOptions(
+        null_values=MISSING_TEXT, strings_can_be_null=True, auto_dict_encode=True, auto_dict_max_cardinality=MOST_LEVELS
+    )
+    for block_size in (2**23, min(path.stat().st_size + 1, 2**31 - 1)):
+        try:
+            return csv.read_csv(path, csv.ReadOptions(block_size=block_size), parse, convert)
+        except pa.ArrowInvalid as error:
+            wrong = error
+    raise wrong
+
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    ".parquet": _read_parquet,
+    ".pq": _read_parquet,
+    ".csv": _read_text,
+    ".tsv": partial(_read_text, delimiter="\t"),
+}
+
+
+def column(table: Any, name: str) -> Any:
+    """The column of that name as a ChunkedArray. Raises UsageError if there is none, DvarError if there are several."""
+    if name not in table.column_names:
+        what = f"there is no column {name!r}{nearest(name, table.column_names)}"
+        raise UsageError(what, "name a column of the table")
+    if table.column_names.count(name) > 1:
+        raise DvarError(f"there is more than one column named {name!r}", "give every column its own name")
+    return table.column(name)
+
+
+def kind(type_: Any) -> str:
+    """How a column of this Arrow type is read: "number", "category", "nothing" (all null), "time" or "other"."""
+    from pyarrow import types
+
+    if types.is_integer(type_) or types.is_floating(type_) or types.is_boolean(type_):
+        return "number"
+    text = types.is_string(type_) or types.is_large_string(type_) or str(type_) == "string_view"
+    if text or types.is_dictionary(type_):
+        return "category"
+    if types.is_null(type_):
+        return "nothing"
+    return "time" if types.is_temporal(type_) else "other"
+
+
+def numbers(column: Any, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+    """A column of numbers as (values, missing): values in the column's own dtype, arbitrary where missing.
+
+    `rows` picks rows by number. `missing` is a bool mask, or None where nothing is; NaN and ±inf are missing. One chunk
+    is not copied (except bool, whose bits are unpacked).
+    """
+    dtype = np.dtype(column.type.to_pandas_dtype())
+    values = _joined([_values(chunk, dtype) for chunk in column.chunks], dtype)
+    missing = None
+    if column.null_count:
+        masks = ((len(chunk), _missing(chunk)) for chunk in column.chunks)
+        missing = _joined([np.zeros(count, bool) if mask is None else mask for count, mask in masks], np.dtype(bool))
+    if rows is not None:
+        values, missing = values.take(rows), missing if missing is None else missing.take(rows)
+    if dtype.kind == "f" and not (finite := np.isfinite(values)).all():
+        missing = ~finite if missing is None else missing | ~finite
+    return values, missing if missing is not None and missing.any() else None
+
+
+class Levels(NamedTuple):
+    """A column of categories: row i is `texts[codes[i]]`, missing where its code is −1. Some texts may be unused."""
+
+    codes: np.ndarray
+    texts: tuple[str, ...]
+    ordered: bool
+
+
+def levels(column: Any, rows: np.ndarray | None = None) -> Levels:
+    """A column of text or of a dictionary, its chunks' dictionaries united; `rows` picks rows by number."""
+    from pyarrow import types
+
+    seen: dict[str, int] = {}
+    parts, previous, recode = [], None, np.empty(0, np.int32)
+    for chunk in column.chunks:
+        if not types.is_dictionary(chunk.type):
+            chunk = _encoded(chunk)
+        if previous is None or not chunk.dictionary.equals(previous):
+            previous = chunk.dictionary
+            recode = np.array([_code(value, seen) for value in previous.to_pylist()] + [-1], np.int32)
+        index = _values(chunk.indices, np.dtype(chunk.indices.type.to_pandas_dtype())).astype(np.intp)
+        if (missing := _missing(chunk.indices)) is not None:
+            index[missing] = len(recode) - 1
+        parts.append(recode.take(index))
+    codes = _joined(parts, np.dtype(np.int32))
+    ordered = types.is_dictionary(column.type) and column.type.ordered
+    return Levels(codes if rows is None else codes.take(rows), tuple(seen), ordered)
+
+
+def _encoded(chunk: Any) -> Any:
+    """A chunk of text as a dictionary."""
+    import pyarrow as pa
+
+    try:
+        return chunk.dictionary_encode()
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # string_view in some versions
+        return pa.array(chunk.to_pylist(), pa.large_string()).dictionary_encode()
+
+
+def _code(value: Any, seen: dict[str, int]) -> int:
+    if value is None or (isinstance(value, float) and not np.isfinite(value)):
+        return -1
+    return seen.setdefault(str(value), len(seen))
+
+
+def _joined(parts: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty(0, dtype)
+
+
+def _values(chunk: Any, dtype: np.dtype) -> np.ndarray:
+    """The values of an Arrow array of numbers, straight from its buffer."""
+    buffer = chunk.buffers()[1]
+    if len(chunk) == 0 or buffer is None:
+        return np.zeros(len(chunk), dtype)
+    if dtype.kind == "b":
+        return _bits(buffer, chunk.offset, len(chunk))
+    return np.frombuffer(buffer, dtype, len(chunk), chunk.offset * dtype.itemsize)
+
+
+def _missing(chunk: Any) -> np.ndarray | None:
+    if chunk.null_count == 0:
+        return None
+    return ~_bits(chunk.buffers()[0], chunk.offset, len(chunk))
+
+
+def _bits(buffer: Any, start: int, count: int) -> np.ndarray:
+    """`count` bits from bit `start` on, as bool: Arrow packs them least significant first."""
+    packed = np.frombuffer(buffer, np.uint8)[start // 8 : (start + count + 7) // 8]
+    return np.unpackbits(packed, bitorder="little")[start % 8 :][:count].view(bool)
+
+
+def target(table: Any, name: str, positive: str | None = None) -> tuple[np.ndarray, np.ndarray, str]:
+    """A yes/no column as (y, known, label): y (rows,) float64 is 1 where yes, 0 where no, NaN where not known.
+
+    `known` (rows,) is a bool mask; `label` is the value that counts as yes, as text: `positive`, else of the two
+    the one that sorts last (true of a bool, 1 of 0 and 1; in a declared order the last).
+    Raises UsageError for a name or a value that is not there, DvarError for a column that asks no yes/no question.
+    """
+    values = column(table, name)
+    match kind(values.type):
+        case "number":
+            x, missing = numbers(values)
+            known = np.ones(len(x), bool) if missing is None else ~missing
+            found = np.unique(x[known])
+            texts = [_text(v) for v in found[:1000]]
+            codes = x
+        case "category":
+            codes, named, ordered = levels(values)
+            known = codes >= 0
+            used = np.flatnonzero(np.bincount(codes[known], minlength=len(named)))
+            found = used if ordered else np.array(sorted(used, key=lambda u: named[u]), np.intp)
+            texts = [named[u] for u in found]
+        case "nothing":
+            found, known, texts = np.empty(0), np.zeros(len(values), bool), []
+        case _:
+            what = f"target `{name}` is of type {values.type}, not a yes/no question"
+            raise DvarError(what, "take a column of two values")
+    _check_two(name, len(found), texts, len(values))
+    if positive is None:
+        yes = 1
+    elif positive in texts or (values.type == "bool" and positive.lower() in texts):
+        yes = texts.index(positive if positive in texts else positive.lower())
+    else:
+        raise UsageError(f"{positive!r} is not a value of target `{name}`", f"its values: {_listed(texts)}")
+    return np.where(known, codes == found[yes], np.nan), known, texts[yes]
+
+
+def number_target(table: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A column of numbers as (y, known): y (rows,) float64, NaN where `known` (rows,) bool is false.
+
+    Raises UsageError for a name that is not there, DvarError for a column of anything but numbers or of none at all.
+    """
+    values = column(table, name)
+    how = kind(values.type)
+    if how not in ("number", "nothing"):
+        what = f"target `{name}` is of type {values.type}, not a number"
+        raise DvarError(what, "leave out `--loss` for a yes/no target, or take a column of numbers")
+    x, missing = numbers(values) if how == "number" else (np.zeros(len(values)), np.ones(len(values), bool))
+    known = np.ones(len(x), bool) if missing is None else ~missing
+    if not known.any():
+        _check_two(name, 0, [], len(values))
+    return np.where(known, x.astype(np.float64), np.nan), known
+
+
+def _check_two(name: str, count: int, texts: list[str], rows: int) -> None:
+    """Raises DvarError unless a target has exactly two known values."""
+    if count == 0:
+        raise DvarError(f"target `{name}` is missing in all {rows} rows", "take a column with known values")
+    if count == 1:
+        raise DvarError(f"target `{name}` is always {texts[0]}", "take a column of two values")
+    if count > 2:
+        some = ", ".join(texts[:5]) + (", …" if count > 5 else "")
+        what = f"target `{name}` has {count} values ({some}), not two"
+        raise DvarError(what, "for a numeric target give a loss, as --loss 'L = (w@x + b - y)**2'")
+
+
+def _text(value: Any) -> str:
+    """A number as text: true, 3, 2.5."""
+    if isinstance(value, np.bool_):
+        return str(bool(value)).lower()
+    return str(int(value)) if value == int(value) else str(float(value))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(repr(n) for n in names)
+
+
+def split(known: np.ndarray, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from and rows held out: sorted int64 row numbers of the true entries of `known`, none in both.
+
+    Of m known rows round(m·holdout) are held out: those which the permutation of `numpy.random.default_rng(seed)` puts
+    first. Raises UsageError if `holdout` is not in [0, 1), DvarError if no row is left to learn from.
+    """
+    if not 0 <= holdout < 1:
+        what = f"a hold-out of {holdout} is not a share of the rows"
+        raise UsageError(what, "give a number from 0 (none) to below 1, as 0.2")
+    rows = np.flatnonzero(known).astype(np.int64, copy=False)
+    count = round(len(rows) * holdout)
+    if count == len(rows):
+        raise DvarError(f"of {len(rows)} known rows {count} are held out: none is left to learn from", "hold out less")
+    held = np.zeros(len(rows), bool)
+    held[np.random.default_rng(seed).permutation(len(rows))[:count]] = True
+    return rows[~held], rows[held]

@@ -1,0 +1,1 @@
+"""Derivatives: the chain rule, rewriting, and the nudge that checks them."""

@@ -1,0 +1,121 @@
+"""Derivation: a graph as written, and what runs — its values and derivatives, rewritten together.
+
+As written, every node has its derivative by the chain rule: that is what is told. What runs is found in three steps:
+
+1. the *forward* graph is rewritten by the stability rules alone, so that log(sigmoid(z)) is −softplus(−z);
+2. the chain rule runs on that. A derivative found this way never passes through a quotient such as −y/a that the rewriting
+   has removed: dz is (1 − y)·σ(z) − y·σ(−z), finite and exact where da is not representable at all;
+3. values and derivatives are rewritten once more, together, equal nodes shared.
+
+A node that a rule looked through (a, inside log(a)) is off the rewritten path. Its derivative is the one as written,
+rewritten in step 3 like everything else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ..errors import UsageError
+from ..expression.graph import CONST, INPUT, Builder, Graph, Node, shapes
+from ..expression.ops import Shape
+from .backprop import Contribution, backprop
+from .rewrite import EXACT, STABILITY, Fired, Rewriter
+from .tape import Tape, ancestors, tape_of
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Derivation:
+    """Nodes of the graph as written are 0 … N−1 in `graph.nodes` and on `told`; `value` and `d` place them on `run`."""
+
+    graph: Graph
+    told: Tape  # the graph as written, then its derivatives by the chain rule, as written
+    told_d: dict[int, int]
+    contributions: dict[int, list[Contribution]]
+    run: Tape  # values and derivatives as they run
+    value: list[int]
+    d: dict[int, int]
+    fired: tuple[Fired, ...]
+
+
+@lru_cache(maxsize=256)
+def derive(graph: Graph, sizes: tuple[Shape, ...]) -> Derivation:
+    """The derivation of a graph whose inputs have these shapes. Raises UsageError where they do not match."""
+    found = shapes(graph, dict(zip(graph.inputs, sizes)))
+    last = len(graph.nodes) - 1
+    if found[last] != ():
+        raise UsageError(
+            f"{graph.output} has shape {found[last]}; a derivative is asked of one number",
+            f"sum it: sum({graph.output})",
+        )
+    told = tape_of(graph.nodes, found)
+    slopes = backprop(told, last)
+
+    stable = Rewriter(STABILITY, share=False)
+    place = stable.copy(graph.nodes, found, [True] * len(found))
+    owner = {p: i for i, p in reversed(list(enumerate(place)))}  # the first node as written that a stable node stands for
+    stable.tape.share = True
+    stable_d = backprop(stable.tape, place[last]).d
+
+    final = Rewriter((*STABILITY, *EXACT), share=True)
+    direct = {i: p for i, p in enumerate(place) if p not in stable.seen_through and owner[p] == i and p in stable_d}
+    from_told = {i: k for i, k in slopes.d.items() if i not in direct}
+    on_told = final.copy(told.nodes, told.shapes, ancestors(told.nodes, [*range(last + 1), *from_told.values()]))
+    wanted = ancestors(stable.tape.nodes, [stable_d[p] for p in direct.values()])
+    on_stable = final.copy(stable.tape.nodes, stable.tape.shapes, wanted)
+    d = {i: on_told[k] for i, k in from_told.items()} | {i: on_stable[stable_d[p]] for i, p in direct.items()}
+    fired = tuple(f for f in dict.fromkeys(final.fired) if f.node <= last and f.rule in STABILITY)
+    return Derivation(graph, told, slopes.d, slopes.contributions, final.tape, on_told[: last + 1], d, fired)
+
+
+@lru_cache(maxsize=256)
+def runs_as(graph: Graph, sizes: tuple[Shape, ...]) -> tuple[tuple[Node, ...], tuple[Fired, ...]]:
+    """The nodes of the output alone as they run, the output last, and the stability rules that fired."""
+    found = shapes(graph, dict(zip(graph.inputs, sizes)))
+    rewriter = Rewriter((*STABILITY, *EXACT), share=True)
+    last = rewriter.copy(graph.nodes, found, [True] * len(found))[-1]
+    return tuple(rewriter.tape.nodes[: last + 1]), tuple(dict.fromkeys(rewriter.fired))
+
+
+def scalars(graph: Graph) -> tuple[Shape, ...]:
+    """All inputs as scalars: the shapes assumed where nobody gave any."""
+    return ((),) * len(graph.inputs)
+
+
+def derivative_name(name: str) -> str:
+    """The derivative of the final output with respect to `name`, as people code it."""
+    return "d" + name
+
+
+def extract(derivation: Derivation, root: int, name: str) -> Graph:
+    """The Graph of one node of what runs, called `name`, under the names of the graph as written and dv, du, da for derivatives."""
+    run, graph = derivation.run, derivation.graph
+    needed = ancestors(run.nodes, [root])
+    names: dict[int, str] = {}
+    for i, node in enumerate(graph.nodes):
+        if node.given and node.op != INPUT:
+            names.setdefault(derivation.value[i], node.name)
+    for i, k in sorted(derivation.d.items(), reverse=True):  # where two are equal, the name nearer to the output
+        if graph.nodes[i].given or graph.nodes[i].op == INPUT:
+            names.setdefault(k, derivative_name(graph.nodes[i].name))
+    names.pop(root, None)
+    builder = Builder()
+    place = {k: builder.input(n.name) for n in graph.nodes if n.op == INPUT for k in [position(run, n.name)]}
+    for k, node in enumerate(run.nodes):
+        if not needed[k] or node.op == INPUT:
+            continue
+        if node.op == CONST:
+            place[k] = builder.const(node.value)
+            continue
+        place[k] = builder.apply(node.op, *(place[j] for j in node.operands))
+        if k in names:
+            builder.give(place[k], names[k])
+    output = place[root]
+    if run.nodes[root].op in (INPUT, CONST):
+        output = builder.apply("same", output)
+    builder.give(output, name)
+    return builder.close(output)
+
+
+def position(run: Tape, name: str) -> int:
+    return run.known[(INPUT, (), None, name)]

@@ -1,0 +1,95 @@
+"""Pass: left to right the value of every node, right to left the derivative of the output with respect to every node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError, nearest
+from ..expression.graph import Graph, bind, evaluate, plain
+from .derivation import Derivation, derivative_name, derive, runs_as
+
+
+class Pass:
+    """One forward and backward pass at given inputs.
+
+    `values[name]` and `d[name]` answer every node; as attributes, `p.u` is a value and `p.du` a derivative of the final
+    output. Numbers are floats, vectors and matrices NumPy arrays of the node's shape.
+    """
+
+    values: Mapping[str, Any]
+    d: Mapping[str, Any]
+
+    def __init__(self, graph: Graph, given: Mapping[str, Any]) -> None:
+        self.graph = graph
+        self.given = given
+        self.derivation: Derivation = derive(graph, tuple(np.shape(given[n]) for n in graph.inputs))
+        computed = evaluate(self.derivation.run.nodes, given)
+        names = [n.name for n in graph.nodes]
+        self.values = {name: plain(computed[k]) for name, k in zip(names, self.derivation.value) if name}
+        self.d = {}
+        for i, name in enumerate(names):
+            if name:
+                k = self.derivation.d.get(i)
+                slope = np.zeros(self.derivation.told.shapes[i]) if k is None else computed[k]
+                self.d[name] = plain(slope)
+
+    @property
+    def value(self) -> Any:
+        """The output."""
+        return self.values[self.graph.output]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be represented: one sentence for each value or derivative that is not finite."""
+        if not all(np.isfinite(v).all() for v in self.given.values()):
+            return ()
+        told = []
+        for name in self.values:
+            for label, number in ((name, self.values[name]), (derivative_name(name), self.d[name])):
+                if not np.isfinite(number).all():
+                    told.append(f"{label} is {plain(number)}: floating point cannot hold it here; "
+                                "what does not need it is computed without it")
+        return tuple(told)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "values" not in self.__dict__ or "d" not in self.__dict__:
+            raise AttributeError(name)
+        is_value = name in self.values
+        of = next((k for k in self.d if derivative_name(k) == name), None)
+        if is_value and of is not None:
+            raise UsageError(f"{name!r} is both a node and the derivative with respect to {of!r}",
+                             f"write p.values[{name!r}] or p.d[{of!r}]")
+        if is_value:
+            return self.values[name]
+        if of is not None:
+            return self.d[of]
+        raise AttributeError(f"no node or derivative is called {name!r}{nearest(name, self.values)}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.values, *map(derivative_name, self.d)]
+
+    def __repr__(self) -> str:
+        rows = [("node", "value", "derivative")]
+        rows += [(n, show(v), f"{derivative_name(n)} = {show(self.d[n])}") for n, v in self.values.items()]
+        widths = [max(len(r[c]) for r in rows) for c in range(2)]
+        lines = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c}" for a, b, c in rows]
+        return "\n".join([*lines, *(f"note: {n}" for n in self.notes)])
+
+
+def run(graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """The output alone, left to right."""
+    given = bind(graph, args, kwargs)
+    nodes, _ = runs_as(graph, tuple(np.shape(given[n]) for n in graph.inputs))
+    return plain(evaluate(nodes, given)[-1])
+
+
+def show(number: Any) -> str:
+    """A number as people write it: six significant digits; of an array its shape and first elements."""
+    if np.ndim(number):
+        flat = np.ravel(number)
+        first = ", ".join(f"{v:.6g}" for v in flat[:4]) + (", …" if flat.size > 4 else "")
+        return f"[{first}] {np.shape(number)}"
+    return f"{number:.6g}" if isinstance(number, float) else str(number)

@@ -1,0 +1,170 @@
+"""Rules as data: a pattern, what replaces it, a name and a reason, both formulas in the language of `formula.py`.
+
+Two kinds. *Stability* rules change a value by rounding only, over the whole domain, and keep it finite and exact where the
+formula as written overflows or cancels. *Exact* rules tidy: what they replace has the same value bit for bit or, for like
+terms, up to rounding without any new cancellation. Both are what runs. The algebra that is only told stands in `algebra.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..expression.graph import CONST, INPUT, Node, evaluate_one
+from ..expression.ops import OPS, Shape
+from .tape import Tape, formula
+
+
+class Rule(NamedTuple):
+    name: str
+    before: str
+    after: str
+    why: str
+
+
+class Fired(NamedTuple):
+    """One use of a rule: at which node of the graph as written, counted from 0."""
+
+    rule: Rule
+    node: int
+
+
+STABILITY = (
+    Rule("sigmoid spelt out", "1/(1 + exp(u))", "sigmoid(-u)", "exp(u) overflows for u > 709"),
+    Rule("sigmoid with exp above", "exp(z)/(1 + exp(z))", "sigmoid(z)", "inf/inf for z > 709"),
+    Rule("1 - sigmoid", "1 - sigmoid(z)", "sigmoid(-z)", "the difference loses every digit for z > 37"),
+    Rule("log sigmoid", "log(sigmoid(z))", "-softplus(-z)", "sigmoid(z) is 0 for z < -745 and its logarithm -inf"),
+    Rule("log(1 + exp)", "log(1 + exp(z))", "softplus(z)", "exp(z) overflows for z > 709 and is lost beside 1 for z < -37"),
+    Rule("log1p(exp)", "log1p(exp(z))", "softplus(z)", "exp(z) overflows for z > 709"),
+    Rule("log(exp)", "log(exp(z))", "z", "exp(z) overflows for z > 709 and is 0 for z < -745"),
+    Rule("1 - tanh²", "1 - tanh(z)**2", "4*sigmoid(2*z)*sigmoid(-2*z)", "the difference loses every digit for |z| > 19"),
+    Rule("where, then times", "where(c, p, 0)*v", "where(c, p*v, 0)", "0·inf is nan on the side that is not taken"),
+    Rule("where not, then times", "where(c, 0, p)*v", "where(c, 0, p*v)", "0·inf is nan on the side that is not taken"),
+    Rule("minus minus", "-(-x)", "x", "lets the other rules see x"),
+)
+
+EXACT = (
+    Rule("times 1", "x*1", "x", "same value"),
+    Rule("over 1", "x/1", "x", "same value"),
+    Rule("power 1", "x**1", "x", "same value"),
+    Rule("plus 0", "x + 0", "x", "same value"),
+    Rule("minus 0", "x - 0", "x", "same value"),
+    Rule("0 minus", "0 - x", "-x", "same value"),
+    Rule("times -1", "x*(-1)", "-x", "same value"),
+    Rule("minus out of a product", "x*(-y)", "-(x*y)", "same value"),
+    Rule("minus out of a quotient", "(-x)/y", "-(x/y)", "same value"),
+    Rule("minus out of a divisor", "x/(-y)", "-(x/y)", "same value"),
+    Rule("plus a minus", "x + (-y)", "x - y", "same value"),
+    Rule("minus a minus", "x - (-y)", "x + y", "same value"),
+    Rule("two minuses", "(-x) - y", "-(x + y)", "same value"),
+    Rule("minus a difference", "-(x - y)", "y - x", "same value"),
+    Rule("times a spread scalar", "spread(g, v)*x", "g*x", "same value"),
+    Rule("transposed twice", "transpose(transpose(x))", "x", "same value"),
+    Rule("a share and the rest", "y*p + (1 - y)*p", "p", "the two shares of p add up to p"),
+)
+
+FOLD = Rule("constants", "1 + 1", "2", "a constant is computed once")
+FUEL = 50  # rewrites at one node; the rules shrink what they match, so this is never reached
+
+
+class Rewriter:
+    """Writes nodes onto a new tape, replacing what a rule matches. One pass, operands before the nodes that use them."""
+
+    def __init__(self, rules: Sequence[Rule], share: bool) -> None:
+        self.tape = Tape(share)
+        self.fired: list[Fired] = []
+        self.seen_through: set[int] = set()  # nodes inside a pattern that fired: their derivative is no longer on the path
+        self.by_op: dict[str, list[Rule]] = {}
+        self.fold = share
+        for rule in rules:
+            root = formula(rule.before).nodes[-1].op
+            self.by_op.setdefault(root, []).append(rule)
+
+    def copy(self, nodes: Sequence[Node], shapes: Sequence[Shape], wanted: Sequence[bool]) -> list[int]:
+        """Each wanted node's place on the new tape (-1 for the others)."""
+        place: list[int] = []
+        for i, (node, shape) in enumerate(zip(nodes, shapes)):
+            if not wanted[i]:
+                place.append(-1)
+            elif node.op == INPUT:
+                known = self.tape.known.get((INPUT, (), None, node.name))
+                place.append(self.tape.add(node, shape) if known is None else known)
+            elif node.op == CONST:
+                place.append(self.tape.const(node.value) if self.fold else self.tape.add(node, shape))
+            elif node.op == "same" and self.fold:
+                place.append(place[node.operands[0]])
+            else:
+                place.append(self.make(node.op, tuple(place[k] for k in node.operands), i, FUEL))
+        return place
+
+    def make(self, op: str, operands: tuple[int, ...], at: int, fuel: int) -> int:
+        """The node, or what the rules make of it."""
+        tape = self.tape
+        if self.fold and all(tape.nodes[k].op == CONST and tape.shapes[k] == () for k in operands):
+            value = evaluate_one(OPS[op], *(np.float64(tape.nodes[k].value) for k in operands))  # type: ignore[arg-type]
+            if not isinstance(value, bool) and np.isfinite(value):
+                return tape.const(value)
+        for rule in self.by_op.get(op, ()) if fuel else ():
+            pattern = formula(rule.before).nodes
+            found = self.match(pattern, len(pattern) - 1, Node(op, operands), {})
+            if found is None:
+                continue
+            new = self.instantiate(rule.after, found, at, fuel - 1)
+            if tape.shapes[new] != OPS[op].shape(*(tape.shapes[k] for k in operands)):
+                continue  # it holds for other shapes; what was written for it goes unused
+            self.fired.append(Fired(rule, at))
+            self.seen_through |= self.interior(operands, set(found.values()))
+            return new
+        return tape.apply(op, *operands)
+
+    def instantiate(self, text: str, found: dict[str, int], at: int, fuel: int) -> int:
+        place: list[int] = []
+        for node in formula(text).nodes:
+            if node.op == INPUT:
+                place.append(found[node.name])
+            elif node.op == CONST:
+                place.append(self.tape.const(node.value))
+            elif node.op == "same":
+                place.append(place[node.operands[0]])
+            else:
+                place.append(self.make(node.op, tuple(place[k] for k in node.operands), at, fuel))
+        return place[-1]
+
+    def match(self, pattern: Sequence[Node], p: int, node: Node, found: dict[str, int]) -> dict[str, int] | None:
+        """The pattern's variables as nodes of the tape, or None. The pattern is small: recursion is as deep as it is."""
+        want = pattern[p]
+        if want.op != node.op:
+            return None
+        orders = [node.operands]
+        if OPS[node.op].commutes:
+            orders.append(node.operands[::-1])
+        for operands in orders:
+            bound: dict[str, int] | None = dict(found)
+            for q, k in zip(want.operands, operands):
+                part, there = pattern[q], self.tape.nodes[k]
+                if part.op == INPUT:
+                    if bound.setdefault(part.name, k) != k:  # type: ignore[union-attr]
+                        bound = None
+                elif part.op == CONST:
+                    if there.op != CONST or there.value != part.value:
+                        bound = None
+                else:
+                    bound = self.match(pattern, q, there, bound)  # type: ignore[arg-type]
+                if bound is None:
+                    break
+            if bound is not None:
+                return bound
+        return None
+
+    def interior(self, operands: Sequence[int], variables: set[int]) -> set[int]:
+        """The nodes inside a pattern that matched, between its root and what its variables stand for."""
+        inside: set[int] = set()
+        stack = [k for k in operands if k not in variables]
+        while stack:
+            k = stack.pop()
+            if k not in inside and self.tape.nodes[k].op != CONST:
+                inside.add(k)
+                stack += [j for j in self.tape.nodes[k].operands if j not in variables]
+        return inside

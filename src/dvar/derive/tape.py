@@ -1,0 +1,96 @@
+"""Tape: a graph being extended, with the shape of every node and equal nodes shared.
+
+Back-propagation appends derivatives to it and rewriting writes a new one. Nodes here need no names; formulas of the
+table (`"1/b"`, `"sigmoid(a)*(1 - sigmoid(a))"`) are written in with their variables standing for nodes that exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..expression.formula import parse
+from ..expression.graph import CONST, INPUT, Graph, Node, Value, constant
+from ..expression.ops import OPS, Shape
+
+Key = tuple[str, tuple[int, ...], Value | None, str]
+
+
+@lru_cache(maxsize=1024)
+def formula(text: str) -> Graph:
+    """A formula of the table or of a rule, read once."""
+    return parse(text)
+
+
+class Tape:
+    def __init__(self, share: bool = True) -> None:
+        self.nodes: list[Node] = []
+        self.shapes: list[Shape] = []
+        self.share = share
+        self.known: dict[Key, int] = {}
+
+    def add(self, node: Node, shape: Shape) -> int:
+        """A node of its own, even where an equal one exists."""
+        self.nodes.append(node)
+        self.shapes.append(shape)
+        key = (node.op, node.operands, node.value, node.name if node.op == INPUT else "")
+        self.known.setdefault(key, len(self.nodes) - 1)
+        return len(self.nodes) - 1
+
+    def const(self, value: Any) -> int:
+        value = constant(value)
+        known = self.known.get((CONST, (), value, ""))
+        if known is not None and repr(self.nodes[known].value) == repr(value):  # 0.0 == -0.0, yet 1/0.0 != 1/-0.0
+            return known
+        return self.add(Node(CONST, value=value), np.shape(value))
+
+    def apply(self, op: str, *operands: int) -> int:
+        key: Key = (op, operands, None, "")
+        if self.share and key in self.known:
+            return self.known[key]
+        shape = OPS[op].shape(*(self.shapes[k] for k in operands))
+        return self.add(Node(op, operands), shape)
+
+    def write(self, text: str, **variables: int) -> int:
+        """A formula with its variables standing for nodes of this tape; the index of its value."""
+        place: list[int] = []
+        for node in formula(text).nodes:
+            if node.op == INPUT:
+                place.append(variables[node.name])
+            elif node.op == CONST:
+                place.append(self.const(node.value))
+            elif node.op == "same":
+                place.append(place[node.operands[0]])
+            else:
+                place.append(self.folded(node.op, *(place[k] for k in node.operands)))
+        return place[-1]
+
+    def folded(self, op: str, *operands: int) -> int:
+        """The operation; where a formula joins two numbers (the b − 1 of b·a^(b − 1)), the number they make."""
+        values = [self.nodes[k].value for k in operands]
+        if op in ("plus", "minus", "times") and all(isinstance(v, float) for v in values):
+            return self.const(OPS[op].compute(*values))
+        return self.apply(op, *operands)
+
+
+def tape_of(nodes: Iterable[Node], shapes: Iterable[Shape]) -> Tape:
+    """The nodes as they are, none merged: two lines that happen to be equal stay two lines."""
+    tape = Tape()
+    for node, shape in zip(nodes, shapes):
+        tape.add(node, shape)
+    return tape
+
+
+def ancestors(nodes: list[Node], roots: Iterable[int]) -> list[bool]:
+    """Which nodes any of the roots depends on, themselves included."""
+    needed = [False] * len(nodes)
+    for r in roots:
+        needed[r] = True
+    for i in range(len(nodes) - 1, -1, -1):
+        if needed[i]:
+            for k in nodes[i].operands:
+                needed[k] = True
+    return needed

@@ -1,0 +1,36 @@
+"""What dvar says when it cannot go on: what, why (with the actual names and numbers), and one line of help.
+
+A `DvarError` is a `ValueError`, so that plain Python code catches it as it would any wrong value. `status` is the exit
+status of the command line: 1 where the data or the numbers do not allow it, 2 where the question itself was wrong.
+"""
+
+from __future__ import annotations
+
+
+class DvarError(ValueError):
+    """The data or the numbers do not allow it."""
+
+    status = 1
+
+    def __init__(self, what: str, help: str = "") -> None:
+        super().__init__(what + (f"\nhelp: {help}" if help else ""))
+        self.what = what
+        self.help = help
+
+
+class UsageError(DvarError):
+    """The question was wrong: a name that is not there, shapes that do not match, text that does not parse."""
+
+    status = 2
+
+
+def nearest(name: str, known: object) -> str:
+    """The names a reader may have meant, as the tail of a sentence: "; did you mean 'late'?" or "; known: a, b"."""
+    import difflib
+
+    names = [str(k) for k in known]  # type: ignore[attr-defined]
+    close = difflib.get_close_matches(name, names, 3, 0.6)
+    if close:
+        return "; did you mean " + " or ".join(repr(c) for c in close) + "?"
+    shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
+    return f"; known: {shown}" if names else ""

@@ -1,0 +1,253 @@
+"""Node and Graph: a flat tuple of nodes in topological order, each naming its operands by their index.
+
+Inputs come first, in the order in which they are given; the output is the last node. Every node has a name, except
+constants that nobody named. Tuples of tuples: comparing, hashing, pickling and copying a graph are Python's own, and
+nothing recurses however long the graph. What the nodes *mean* stands in the table of operations (`ops.py`).
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import UsageError, nearest
+from .ops import OPS, Op, Shape, elementwise
+
+Value = float | tuple[Any, ...]  # a scalar, or nested tuples of numbers: a constant is hashable
+INPUT, CONST = "input", "const"
+SHORT = 20  # a name made of its operands' names stays this short
+
+
+class Node(NamedTuple):
+    op: str  # a row of the table, or "input", or "const"
+    operands: tuple[int, ...] = ()
+    name: str = ""  # "" only for constants that nobody named
+    given: bool = False  # the name is the user's; otherwise it was made from the operation
+    value: Value | None = None  # of a constant
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Graph:
+    """An expression as a computation graph; the last node is its output."""
+
+    nodes: tuple[Node, ...]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return tuple(n.name for n in self.nodes if n.op == INPUT)
+
+    @property
+    def output(self) -> str:
+        return self.nodes[-1].name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Graph) and self.nodes == other.nodes
+
+    def __hash__(self) -> int:
+        return hash(self.nodes)
+
+    def index(self, name: str) -> int:
+        """The index of the node called `name`. Raises UsageError, naming those there are."""
+        for i, node in enumerate(self.nodes):
+            if node.name == name:
+                return i
+        raise UsageError(f"there is no node {name!r} in this graph{nearest(name, self.names())}")
+
+    def names(self) -> list[str]:
+        return [n.name for n in self.nodes if n.name]
+
+
+class Builder:
+    """Collects nodes in order, gives each a name that no other has, and closes into a Graph."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.taken: dict[str, int] = {}  # name → how many times it was asked for
+        self.constants: dict[str, int] = {}  # constants nobody named, by their digits: each is one node
+
+    def unique(self, name: str) -> str:
+        """x, then x_2, x_3, …"""
+        count = self.taken.get(name, 0) + 1
+        fresh = name if count == 1 else f"{name}_{count}"
+        while fresh in self.taken and count > 1:
+            count += 1
+            fresh = f"{name}_{count}"
+        self.taken[name] = count
+        self.taken.setdefault(fresh, 1)
+        return fresh
+
+    def input(self, name: str) -> int:
+        return self._add(Node(INPUT, (), self.unique(name), True))
+
+    def const(self, value: Any, name: str = "") -> int:
+        value = constant(value)
+        if name:
+            return self._add(Node(CONST, (), self.unique(name), True, value))
+        digits = repr(value)  # 0.0 == -0.0, but they are two numbers
+        if digits not in self.constants:
+            self.constants[digits] = self._add(Node(CONST, value=value))
+        return self.constants[digits]
+
+    def apply(self, op: str, *operands: int) -> int:
+        return self._add(Node(op, operands))
+
+    def _add(self, node: Node) -> int:
+        self.nodes.append(node)
+        return len(self.nodes) - 1
+
+    def give(self, index: int, name: str) -> None:
+        """Call a node that has no name yet `name`, made unique."""
+        self.nodes[index] = self.nodes[index]._replace(name=self.unique(name), given=True)
+
+    def close(self, output: int) -> Graph:
+        """The Graph whose last node is `output`; what depends on the output cannot matter to it and is left out.
+
+        Constants nobody named come right before their first use, so that a traced function and its text are one graph.
+        """
+        after = {output}
+        for i in range(output + 1, len(self.nodes)):
+            if after.intersection(self.nodes[i].operands):
+                after.add(i)
+        silent = {i for i, n in enumerate(self.nodes) if n.op == CONST and not n.name}
+        order = [i for i, n in enumerate(self.nodes) if n.op == INPUT]
+        placed = set(order)
+        for i in [i for i, n in enumerate(self.nodes) if n.op != INPUT and i not in after] + [output]:
+            for k in () if i in silent else (*self.nodes[i].operands, i):
+                if k not in placed:
+                    placed.add(k)
+                    order.append(k)
+        place = {old: new for new, old in enumerate(order)}
+        nodes = [self.nodes[i]._replace(operands=tuple(place[k] for k in self.nodes[i].operands)) for i in order]
+        name_the_rest(nodes)
+        return Graph(tuple(nodes))
+
+
+def name_the_rest(nodes: list[Node]) -> None:
+    """Give every operation without a name one made from it. A name that would have been made counts as not given:
+    text printed with made names reads back as the same graph."""
+    theirs = {n.name for n in nodes if n.name}
+    count: dict[str, int] = {}
+    for i, node in enumerate(nodes):
+        if node.op in (INPUT, CONST):
+            continue
+        made = automatic(node, nodes)
+        times = count.get(made, 0) + 1
+        while (name := made if times == 1 else f"{made}_{times}") != node.name and name in theirs:
+            times += 1
+        if not node.name or node.name == name:
+            nodes[i] = node._replace(name=name, given=False)
+            count[made] = times
+
+
+def automatic(node: Node, nodes: Sequence[Node]) -> str:
+    """`b_times_c` where the operands have names of their own and it stays short, else `times`."""
+    word = OPS[node.op].word or node.op
+    names = [nodes[k].name for k in node.operands]
+    if all(nodes[k].given for k in node.operands):
+        made = f"{names[0]}_{word}_{names[1]}" if len(names) == 2 else "_".join([word, *names])
+        if len(made) <= SHORT and made.isidentifier() and not keyword.iskeyword(made):
+            return made
+    return word
+
+
+def constant(value: Any) -> Value:
+    """A number, or an array as nested tuples. Raises UsageError for what is not a number, NaN among them."""
+    array = as_array(value, "a constant")
+    if np.isnan(array).any():
+        raise UsageError("a constant is nan (not a number)", "give it a number, or make it an input")
+
+    def nested(part: Any) -> Value:
+        return tuple(map(nested, part)) if isinstance(part, list) else float(part)
+
+    return nested(array.tolist())
+
+
+def as_array(value: Any, what: str) -> Any:
+    """`value` as float64, a scalar, vector or matrix. Raises UsageError naming `what` is not one."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        kind = type(value).__name__ if array.dtype == object or array.ndim == 0 else f"an array of {array.dtype}"
+        raise UsageError(f"{what} is {kind}, not a number", "give real numbers: int, float, or an array of them")
+    if array.ndim > 2:
+        raise UsageError(f"{what} has shape {array.shape}; a graph takes scalars, vectors and matrices")
+    return array.astype(np.float64, copy=False)
+
+
+def bind(graph: Graph, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Positional and named values as {input: float64 array}. Raises UsageError for too many, missing or unknown ones."""
+    names = graph.inputs
+    if len(args) == 1 and isinstance(args[0], Mapping) and not kwargs:
+        args, kwargs = (), args[0]
+    if len(args) > len(names):
+        raise UsageError(f"{len(args)} values were given, the inputs are {len(names)}: {', '.join(names) or 'none'}")
+    given = dict(zip(names, args))
+    for name, value in kwargs.items():
+        if name not in names:
+            raise UsageError(f"there is no input {name!r}{nearest(name, names)}")
+        if name in given:
+            raise UsageError(f"the input {name!r} was given twice, by position and by name")
+        given[name] = value
+    missing = [n for n in names if n not in given]
+    if missing:
+        listed = ", ".join(missing)
+        raise UsageError(f"no value was given for {listed}", f"give all inputs, e.g. {missing[0]}=1.0")
+    return {n: as_array(given[n], f"the input {n!r}") for n in names}
+
+
+def shapes(graph: Graph, given: Mapping[str, Shape]) -> list[Shape]:
+    """The shape of every node from the shapes of the inputs. Raises UsageError naming both operands and their shapes."""
+    found: list[Shape] = []
+    for node in graph.nodes:
+        if node.op == INPUT:
+            found.append(tuple(given[node.name]))
+        elif node.op == CONST:
+            found.append(np.shape(node.value))  # type: ignore[arg-type]
+        else:
+            found.append(result_shape(node, graph.nodes, found))
+    return found
+
+
+def result_shape(node: Node, nodes: Sequence[Node], found: Sequence[Shape]) -> Shape:
+    operands = [found[k] for k in node.operands]
+    try:
+        return OPS[node.op].shape(*operands)
+    except ValueError as why:
+        told = " and ".join(f"{nodes[k].name or nodes[k].value} {found[k]}" for k in node.operands)
+        spread = OPS[node.op].shape is elementwise and {len(s) for s in operands if s} == {1, 2}
+        fix = "pass it as a vector (n,), e.g. with .ravel(); " if spread else ""
+        line = f"{node.name} = {OPS[node.op].form.format(*(nodes[k].name or nodes[k].value for k in node.operands))}"
+        raise UsageError(f"shapes do not match in `{line}`: {told}", f"{fix}{why}") from None
+
+
+def evaluate(nodes: Iterable[Node], given: Mapping[str, Any]) -> list[Any]:
+    """The value of every node, left to right. Overflow gives inf and an undefined result nan, as in IEEE 754."""
+    values: list[Any] = []
+    with np.errstate(all="ignore"):
+        for node in nodes:
+            if node.op == INPUT:
+                values.append(given[node.name])
+            elif node.op == CONST:
+                values.append(np.asarray(node.value, dtype=np.float64))
+            else:
+                values.append(OPS[node.op].compute(*(values[k] for k in node.operands)))
+    return values
+
+
+def evaluate_one(op: Op, *operands: Any) -> Any:
+    """One operation on numbers. Raises UsageError where their shapes do not match."""
+    try:
+        op.shape(*map(np.shape, operands))
+    except ValueError as why:
+        told = " and ".join(str(np.shape(v)) for v in operands)
+        raise UsageError(f"{op.name}: shapes do not match: {told}", str(why)) from None
+    with np.errstate(all="ignore"):
+        return plain(op.compute(*operands))
+
+
+def plain(value: Any) -> Any:
+    """A scalar as a Python number, an array as it is."""
+    return value.item() if np.ndim(value) == 0 and hasattr(value, "item") else value
