@@ -1,0 +1,42 @@
+"""dvar: write one example's loss as plain mathematics; the computation graph does the rest.
+
+    J = dv.graph("u = b*c; v = a + u; J = 3*v")      a graph, from text or from a Python function
+    p = J.at(a=5, b=3, c=2)                          values left to right, derivatives right to left: p.u, p.du
+    fit = L.over(x=X, y=Y).minimize()                the mean over m examples, trained
+
+Public names are loaded when they are first used, so that `import dvar` costs little more than NumPy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "api": ("Cost", "Graph", "Pass", "derivatives", "graph", "slope"),
+    "errors": ("DvarError", "UsageError"),
+    "descend.minimize": ("Fit",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        found = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    else:
+        from .expression.ops import CALLS
+        from .expression.trace import function
+
+        if name not in CALLS:
+            raise AttributeError(f"module 'dvar' has no attribute {name!r}")
+        found = function(CALLS[name])
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    from .expression.ops import CALLS
+
+    return sorted({*_HOME, *CALLS, "__version__"})

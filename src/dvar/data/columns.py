@@ -230,7 +230,7 @@ class Encoding:
         for i, item in enumerate(value["parts"]):
             where = f"encoding.parts[{i}]"
             kind = item.get("kind") if isinstance(item, dict) else None
-            if kind not in KINDS:
+            if not isinstance(kind, str) or kind not in KINDS:
                 raise DvarError(f"{where}.kind is {kind!r}, not one of {', '.join(KINDS)}", DAMAGED)
             _require(item, where, {"kind"} | {f.name for f in fields(KINDS[kind])})
             values = {k: tuple(v) if isinstance(v, list) else v for k, v in item.items() if k != "kind"}
@@ -266,7 +266,7 @@ class Group:
         return sums.reshape(-1, *self.sizes)
 
     def margin(self, sums: np.ndarray, *which: int) -> np.ndarray:
-        """`sums` (h, *sizes) → (h, codes) of one category, or (h, codes, codes) of two in order; no code 0 in either."""
+        """`sums` (h, *sizes) → (h, codes) of one category, or (h, codes, codes) of two in order, without code 0."""
         others = tuple(1 + a for a in range(len(self.sizes)) if a not in which)
         margin: np.ndarray = sums.sum(axis=others)[(slice(None), *[slice(1, None)] * len(which))]
         return margin
@@ -526,7 +526,7 @@ FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "rows": ("a count", lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0),
     "parts": ("a list of at least one part", lambda v: isinstance(v, list) and len(v) > 0),
     "dropped": ("names with reasons", lambda v: isinstance(v, dict) and _texts([*v.keys(), *v.values()])),
-    "kind": ("a kind", lambda v: v in KINDS),
+    "kind": ("a kind", lambda v: isinstance(v, str) and v in KINDS),
     "column": ("a name", lambda v: isinstance(v, str)),
     "also": ("a list of names", _texts),
     "mean": ("a finite number", _number),

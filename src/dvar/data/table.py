@@ -58,7 +58,7 @@ def _read_parquet(path: Path) -> Any:
 
     schema = pq.read_schema(path)
     text = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-    with pq.ParquetFile(path, memory_map=True, pre_buffer=False, read_dictionary=text) as file:
+    with pq.ParquetFile(path, pre_buffer=False, read_dictionary=text) as file:
         groups = [file.read_row_group(i) for i in range(file.num_row_groups)]
         table = pa.concat_tables(groups) if groups else file.schema_arrow.empty_table()
     pa.default_memory_pool().release_unused()

@@ -18,7 +18,7 @@ from functools import lru_cache
 
 from ..errors import UsageError
 from ..expression.graph import CONST, INPUT, Builder, Graph, Node, shapes
-from ..expression.ops import Shape
+from ..expression.ops import OPS, Shape, elementwise
 from .backprop import Contribution, backprop
 from .rewrite import EXACT, STABILITY, Fired, Rewriter
 from .tape import Tape, ancestors, tape_of
@@ -77,9 +77,11 @@ def runs_as(graph: Graph, sizes: tuple[Shape, ...]) -> tuple[tuple[Node, ...], t
     return tuple(rewriter.tape.nodes[: last + 1]), tuple(dict.fromkeys(rewriter.fired))
 
 
-def scalars(graph: Graph) -> tuple[Shape, ...]:
-    """All inputs as scalars: the shapes assumed where nobody gave any."""
-    return ((),) * len(graph.inputs)
+def assumed(graph: Graph) -> tuple[Shape, ...]:
+    """Shapes to differentiate with where nobody gave any: what stands beside @ or in sum(…) is a vector, the rest a scalar.
+    The length is of no account: the derivative's formula is the same for every length."""
+    vectors = {k for n in graph.nodes if n.op in OPS and OPS[n.op].shape is not elementwise for k in n.operands}
+    return tuple((2,) if i in vectors else () for i, n in enumerate(graph.nodes) if n.op == INPUT)
 
 
 def derivative_name(name: str) -> str:

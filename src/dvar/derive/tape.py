@@ -32,6 +32,11 @@ class Tape:
         self.share = share
         self.known: dict[Key, int] = {}
 
+    def copy(self) -> Tape:
+        other = Tape(self.share)
+        other.nodes, other.shapes, other.known = list(self.nodes), list(self.shapes), dict(self.known)
+        return other
+
     def add(self, node: Node, shape: Shape) -> int:
         """A node of its own, even where an equal one exists."""
         self.nodes.append(node)

@@ -13,10 +13,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from ..errors import UsageError, nearest
 from .graph import CONST, INPUT, Builder, Graph, Node, Value
-from .ops import ATOM, CALLS, COMPARE, MINUS, OPS, POWER, ROWS, Op
+from .ops import ATOM, CALLS, COMPARE, MINUS, OPS, POWER, ROWS
 
 DEEPEST = 100  # parentheses inside parentheses; a person writes a handful
 LONGEST = 20_000  # characters in one statement
@@ -308,18 +309,36 @@ def spell_number(value: Value) -> str:
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
 
 
+class Form(NamedTuple):
+    """How one node is written: a template for its operands (or a function of their texts), how tightly each must bind to
+    stand without parentheses, how tightly the whole binds."""
+
+    template: str | Callable[..., str]
+    sides: tuple[int, ...]
+    binds: int
+
+
+def text_form(index: int, node: Node) -> Form:
+    op = OPS[node.op]
+    return Form(op.form, op.sides, op.binds)
+
+
+def latex_form(index: int, node: Node) -> Form:
+    op = OPS[node.op]
+    return Form(op.latex, op.sides if op.latex_sides is None else op.latex_sides, op.binds)
+
+
 def write(
     nodes: Sequence[Node],
     alone: Callable[[int], bool],
     name: Callable[[int], str],
-    form: Callable[[Node], str] = lambda node: OPS[node.op].form,
+    form: Callable[[int, Node], Form] = text_form,
     number: Callable[[Value], str] = spell_number,
-    sides: Callable[[Op], tuple[int, ...]] = lambda op: op.sides,
 ) -> dict[int, str]:
     """The right-hand side of every node that stands alone (has a line of its own), the others written into these.
 
     `alone` says which nodes are referred to by `name`; the rest are written where they are used, with no more parentheses
-    than the order of operations needs. One pass, no recursion. Nodes used but not alone must be used once, or be short.
+    than the order of operations needs. One pass, no recursion. What does not stand alone should be used once, or be short.
     """
     inline: list[tuple[str, int]] = []  # how a node is written where it is used, and how tightly that binds
     lines: dict[int, str] = {}
@@ -333,11 +352,10 @@ def write(
             if isinstance(value, float) and math.copysign(1.0, value) < 0:
                 binds = MINUS
         else:
-            op = OPS[node.op]
-            parts = [inline[k] for k in node.operands]
-            needs = sides(op) or (0,) * op.arity
-            text = form(node).format(*(t if b >= need else f"({t})" for (t, b), need in zip(parts, needs)))
-            binds = op.binds
+            template, sides, binds = form(i, node)
+            needs = sides or (0,) * len(node.operands)
+            parts = [t if b >= need else f"({t})" for (t, b), need in zip((inline[k] for k in node.operands), needs)]
+            text = template.format(*parts) if isinstance(template, str) else template(*parts)
         if alone(i):
             lines[i] = text
             text, binds = name(i), ATOM

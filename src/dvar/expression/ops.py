@@ -71,10 +71,17 @@ class Op:
     pulls: dict[tuple[int, ...], tuple[str | None, ...]] = field(default_factory=dict)  # ranks → formulas in g, a, b
     commutes: bool = False
     latex_sides: tuple[int, ...] | None = None  # where LaTeX's braces make parentheses needless
+    loop: str = ""  # in a plain Python loop, where that is neither the text (an operator) nor the function's call
 
     @property
     def arity(self) -> int:
         return len(self.slopes)
+
+    @property
+    def function(self) -> tuple[str, str]:
+        """The module and the name of the function that a program calls: NumPy's, or one of this module."""
+        theirs = isinstance(self.compute, np.ufunc) or self.compute.__module__.startswith("numpy")
+        return ("numpy" if theirs else __name__), self.compute.__name__
 
     @property
     def form(self) -> str:
@@ -93,6 +100,15 @@ def sigmoid(z: Any) -> Any:
 def softplus(z: Any) -> Any:
     """log(1 + exp(z)) = max(z, 0) + log1p(exp(−|z|)), Mächler (2012), "Accurately computing log(1 − exp(−|a|))"."""
     return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def relu(a: Any) -> Any:
+    return np.maximum(a, 0.0)
+
+
+def spread(a: Any, like: Any) -> Any:
+    """The scalar a in every place of an array shaped as `like`."""
+    return np.broadcast_to(a, np.shape(like))
 
 
 def infix(name: str, sign: str, compute: Any, slopes: tuple[str | None, ...], binds: int, word: str, **more: Any) -> Op:
@@ -136,13 +152,14 @@ ROWS = [
     call("tanh", np.tanh, "1 - tanh(a)**2"),
     call("sigmoid", sigmoid, "sigmoid(a)*(1 - sigmoid(a))", latex=r"\sigma\left({}\right)"),
     call("softplus", softplus, "sigmoid(a)", latex=named("softplus")),
-    call("relu", lambda a: np.maximum(a, 0.0), "where(a > 0, 1, 0)", kink="at a = 0: 0", latex=named("relu")),
+    call("relu", relu, "where(a > 0, 1, 0)", kink="at a = 0: 0", latex=named("relu")),
     call("abs", np.abs, "where(a > 0, 1, where(a < 0, -1, 0))", kink="at a = 0: 0", latex=r"\left|{}\right|"),
     call("maximum", np.maximum, "where(a > b, 1, where(a < b, 0, 0.5))", "where(b > a, 1, where(b < a, 0, 0.5))",
          kink="at a = b: 1/2 each", latex=r"\max\left({}, {}\right)", commutes=True),
     call("minimum", np.minimum, "where(a < b, 1, where(a > b, 0, 0.5))", "where(b < a, 1, where(b > a, 0, 0.5))",
          kink="at a = b: 1/2 each", latex=r"\min\left({}, {}\right)", commutes=True),
     call("where", np.where, None, "where(a, 1, 0)", "where(a, 0, 1)", domain="a: a comparison",
+         loop="({1} if {0} else {2})",
          latex=r"\operatorname{{where}}\left({}, {}, {}\right)"),
     compare("greater", ">", np.greater, ">"),
     compare("at_least", ">=", np.greater_equal, r"\ge"),
@@ -161,7 +178,7 @@ ROWS = [
          pulls={(1, 1): ("g @ b", "transpose(g) @ a")}, latex=r"{} \, {}^{{\mathsf T}}"),
     call("transpose", np.transpose, "1", shape=lambda a: a[::-1], latex=r"{}^{{\mathsf T}}",
          pulls={(r,): ("transpose(g)",) for r in (0, 1, 2)}),
-    call("spread", lambda a, like: np.broadcast_to(a, np.shape(like)), "1", None, shape=spread_shape,
+    call("spread", spread, "1", None, shape=spread_shape,
          domain="a scalar, then the shape to fill", latex=r"\operatorname{{spread}}\left({}, {}\right)"),
     Op("same", np.positive, ("1",), text="{}", latex="{}", binds=ATOM, sides=(0,), word="same"),
 ]

@@ -19,7 +19,7 @@ from ..derive.derivation import derivative_name
 from ..derive.passes import Pass, show
 from ..derive.rewrite import STABILITY, Rewriter
 from ..derive.tape import Tape, ancestors
-from ..expression.formula import write
+from ..expression.formula import latex_form, write
 from ..expression.graph import CONST, INPUT, Node
 from ..expression.ops import OPS
 
@@ -75,7 +75,7 @@ class Teller:
 
     def __init__(self, p: Pass) -> None:
         self.p, self.graph = p, p.graph
-        self.tape, self.d = copy_of(p.derivation.told), p.derivation.told_d
+        self.tape, self.d = p.derivation.told.copy(), p.derivation.told_d
         self.shown = [i for i, n in enumerate(p.graph.nodes) if n.given or n.op == INPUT or i == len(p.graph.nodes) - 1]
         self.names = {i: p.graph.nodes[i].name for i in self.shown}
         inner = [i for i in self.shown if i in self.d and p.graph.nodes[i].op != INPUT]
@@ -164,12 +164,6 @@ class Teller:
         return float(value) if np.ndim(value) == 0 else value
 
 
-def copy_of(tape: Tape) -> Tape:
-    copied = Tape()
-    copied.nodes, copied.shapes, copied.known = list(tape.nodes), list(tape.shapes), dict(tape.known)
-    return copied
-
-
 def reach(nodes: list[Node], root: int, atoms: dict[int, str]) -> set[int]:
     """The nodes an expression is written with, from its root to the atoms."""
     found, stack = {root}, [] if root in atoms else list(nodes[root].operands)
@@ -217,8 +211,7 @@ def latex_number(value: Any) -> str:
 
 
 def latex_written(nodes: list[Node], root: int, atoms: dict[int, str]) -> str:
-    return write_root(nodes, root, atoms, latex_name, form=lambda n: OPS[n.op].latex,
-                      sides=lambda op: op.sides if op.latex_sides is None else op.latex_sides)
+    return write_root(nodes, root, atoms, latex_name, form=latex_form)
 
 
 def steps(p: Pass) -> Steps:

@@ -1,0 +1,262 @@
+"""What a user holds: Graph, Pass and Cost with the methods of the contract; each hands over to the room that knows.
+
+The rooms themselves import only from those before them. Here, at the end of the house, they are joined: a graph that can be
+drawn, differentiated, run over m examples and trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .derive import derivation as _derivation
+from .derive import passes as _passes
+from .derive.nudge import Check, Slope, check
+from .derive.nudge import slope as _slope
+from .derive.rewrite import Fired
+from .descend.minimize import Fit, minimize
+from .errors import UsageError, nearest
+from .expression import formula, trace
+from .expression.graph import INPUT, Builder, as_array, bind, plain
+from .expression.graph import Graph as _Graph
+from .expression.ops import ALIASES, OPS, ROWS, Op
+
+from .vectorize.cost import Cost as _Cost
+from .vectorize.program import Program, listing
+from .vectorize.targets import written
+
+if TYPE_CHECKING:
+    from .show.steps import Steps
+
+
+class Graph(_Graph):
+    """A computation graph: one expression as nodes, from its inputs to its output.
+
+    Call it for its value; `.at(…)` answers the value and derivative of every node; `.over(x=X, y=Y)` makes it the mean
+    over m examples. `print(graph)` is text that reads back as the same graph.
+    """
+
+    def __call__(self, *args: Any, **inputs: Any) -> Any:
+        """The output, left to right. Inputs by position or by name, or one mapping of names."""
+        return _passes.run(self, args, inputs)
+
+    def at(self, *args: Any, **inputs: Any) -> Pass:
+        """One forward and backward pass. Raises UsageError where an input is missing or shapes do not match."""
+        return Pass(self, bind(self, args, inputs))
+
+    def over(
+        self,
+        data: Mapping[str, Any] | None = None,
+        /,
+        *,
+        axis: int = 0,
+        weight: Any = None,
+        threads: int | None = None,
+        **more: Any,
+    ) -> Cost:
+        """The cost J = 1/m Σ L over m examples; inputs not given here are its parameters.
+
+        Arrays are (m,) or (m, n), with `axis=1` (m,), (1, m) or (n, m); `weight` (m,) makes it a weighted mean.
+        """
+        return Cost(self, {**(data or {}), **more}, weight=weight, axis=axis, threads=threads)
+
+    def d(self, name: str) -> Graph:
+        """The Graph of the derivative of the output with respect to the node `name`. Inputs that stand beside @
+        or in a sum are taken to be vectors, the others scalars."""
+        found = _derivation.derive(self, _derivation.assumed(self))
+        index, label = self.index(name), _derivation.derivative_name(name)
+        if index not in found.d:
+            return Graph(formula.parse(f"inputs: {', '.join(map(formula.spell_name, self.inputs))}\n{label} = 0").nodes)
+        return Graph(_derivation.extract(found, found.d[index], label).nodes)
+
+    def fix(self, **values: Any) -> Graph:
+        """The same graph with inputs made constants."""
+        for name in values:
+            if name not in self.inputs:
+                bind(self, (), values)  # says which inputs there are
+        builder = Builder()
+        place: dict[int, int] = {}
+        for i, node in enumerate(self.nodes):
+            if node.op == INPUT and node.name in values:
+                place[i] = builder.const(as_array(values[node.name], f"the input {node.name!r}"), node.name)
+            elif node.op == INPUT:
+                place[i] = builder.input(node.name)
+            else:
+                builder.nodes.append(node._replace(operands=tuple(place[k] for k in node.operands)))
+                builder.taken.setdefault(node.name, 1)
+                place[i] = len(builder.nodes) - 1
+        return Graph(builder.close(place[len(self.nodes) - 1]).nodes)
+
+    def simplified(self) -> Simplified:
+        """The graph as it will run, shapes assumed as in `d`; `.rules` lists which rules fired and why."""
+        found = _derivation.derive(self, _derivation.assumed(self))
+        graph = _derivation.extract(found, found.value[-1], self.output)
+        return Simplified(graph.nodes, tuple(Use(self.nodes[f.node].name, f) for f in found.fired))
+
+    def program(self, target: str) -> Program:
+        """The straight-line program of value and derivatives in the inputs' order, shapes assumed as in `d`."""
+        source, function = written(target, listing(_derivation.derive(self, _derivation.assumed(self))))
+
+        def call(*args: Any, **inputs: Any) -> tuple[Any, ...]:
+            given = (v if v.ndim else v[()] for v in bind(self, args, inputs).values())
+            with np.errstate(all="ignore"):
+                return tuple(plain(np.asarray(v)) for v in function(*given))
+
+        return Program(target, source, call)
+
+    def svg(self) -> str:
+        """The picture, as SVG text; nothing is computed, so no values are drawn."""
+        from .show.picture import svg
+
+        return svg(self)
+
+    def __str__(self) -> str:
+        return formula.text(self)
+
+    __repr__ = __str__
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+
+class Use:
+    """One rule that fired: `node` of the graph as written, and the rule's name, pattern, replacement and reason."""
+
+    def __init__(self, node: str, fired: Fired) -> None:
+        self.node = node
+        self.name, self.before, self.after, self.why = fired.rule
+
+    def __repr__(self) -> str:
+        return f"{self.node}: {self.before} → {self.after} ({self.name}: {self.why})"
+
+
+class Simplified(Graph):
+    """A graph as it runs, and the `rules` that made it so."""
+
+    rules: tuple[Use, ...]
+
+    def __init__(self, nodes: tuple[Any, ...], rules: tuple[Use, ...]) -> None:
+        super().__init__(nodes)
+        object.__setattr__(self, "rules", rules)
+
+
+class Pass(_passes.Pass):
+    """Values left to right, derivatives right to left: `p.value`, `p.u`, `p.du`; `p.values["u"]`, `p.d["u"]`."""
+
+    def steps(self) -> Steps:
+        """The chain rule, step by step: `.text`, `.latex`."""
+        from .show.steps import steps
+
+        return steps(self)
+
+    def check(self) -> Check:
+        """Nudge every input and compare: `.ok`, `.worst`, a printable table."""
+        return check(self.graph, dict(self.given))
+
+    def svg(self) -> str:
+        """The picture with values and derivatives, as SVG text."""
+        from .show.picture import svg
+
+        return svg(self.graph, self)
+
+    def html(self) -> str:
+        """One self-contained page: the picture and the steps."""
+        from .show.page import html
+
+        return html(self)
+
+    def save(self, path: Any) -> None:
+        """Write the picture (.svg) or the page (.html), whole or not at all. Raises UsageError for another ending."""
+        from .show.page import save
+
+        endings = {".svg": self.svg, ".html": self.html}
+        made = endings.get("." + str(path).rpartition(".")[2])
+        if made is None:
+            raise UsageError(f"{str(path)!r} does not end in {' or '.join(endings)}", 'e.g. p.save("J.svg")')
+        save(made(), path)
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+
+class Cost(_Cost):
+    __doc__ = _Cost.__doc__
+
+    def minimize(self, method: str = "auto", **options: Any) -> Fit:
+        """Minimise J over its parameters: method "gradient-descent" (rate=, steps=), "newton" or "auto"; l2=, penalize=,
+        start=, seed=, watch= as in `dvar.descend.minimize`."""
+        return minimize(self, method, **options)
+
+
+def graph(source: str | Callable[..., Any]) -> Graph:
+    """A Python function (also as a decorator) or the text of a formula → its Graph. Raises UsageError where it is neither."""
+    made = formula.parse(source) if isinstance(source, str) or not callable(source) else trace.trace(source)
+    return Graph(made.nodes)
+
+
+def slope(source: str | Callable[..., Any] | Graph, /, *args: Any, nudge: float = 0.001, of: str | None = None, **inputs: Any) -> Slope:
+    """How far f moves when one input is nudged: `.value`, `.nudged`, `.slope`, and the exact `.derivative`.
+
+    Inputs by name, by position or as one mapping; with several, `of` says which is nudged.
+    """
+    made = source if isinstance(source, Graph) else graph(source)
+    return _slope(made, bind(made, args, inputs), nudge, of)
+
+
+def derivatives(name: str | None = None) -> Table:
+    """The table of operations and their derivatives; with a name, the rows it is found in."""
+    rows = tuple(Derivative(op) for op in ROWS if op.name != "same")
+    if name is None:
+        return Table(rows)
+    exact = tuple(r for r in rows if r.op.name == ALIASES.get(name, name) or r.sign == name)
+    found = exact or tuple(r for r in rows if name in str(r))
+    if not found:
+        raise UsageError(f"no row of the table is about {name!r}{nearest(name, OPS)}")
+    return Table(found)
+
+
+class Derivative:
+    """One row of the table: an operation, its derivatives, where it is defined and what is agreed at a kink."""
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+        self.name = op.name
+        self.formula = op.form.format(*"abc"[: op.arity])
+        self.sign = op.text.replace("{}", "").strip()
+        self.derivatives = tuple("–" if s is None else s for s in op.slopes)
+        self.domain, self.kink = op.domain, op.kink
+
+    def __str__(self) -> str:
+        told = f"{self.formula} → {', '.join(self.derivatives)}"
+        domain = "" if self.domain == "all real numbers" else f"   for {self.domain}"
+        return told + domain + (f"   {self.kink}" if self.kink else "")
+
+    __repr__ = __str__
+
+
+class Table:
+    """Rows of the table of derivatives; prints as one, and is read by index or iteration."""
+
+    def __init__(self, rows: tuple[Derivative, ...]) -> None:
+        self.rows = rows
+
+    def __iter__(self) -> Iterator[Derivative]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Derivative:
+        return self.rows[index]
+
+    def __str__(self) -> str:
+        if len(self.rows) == 1:
+            return str(self.rows[0])
+        cells = [("f", "df/da, df/db, …", "defined for", "at a kink")]
+        cells += [(r.formula, ", ".join(r.derivatives), r.domain, r.kink) for r in self.rows]
+        widths = [max(len(c[k]) for c in cells) for k in range(4)]
+        return "\n".join("  ".join(f"{c:<{w}}" for c, w in zip(row, widths)).rstrip() for row in cells)
+
+    __repr__ = __str__

@@ -1,0 +1,118 @@
+"""Newton's method, damped, and regularised where the Hessian is singular.
+
+Each pass over the data gives the cost, its gradient and its Hessian. Parameters are scaled by the Hessian's diagonal before
+it is solved; directions without curvature are left alone (the minimum-norm step) and negative curvature is taken with its
+sign changed. Steps are halved until the cost falls. Where the cost keeps falling faster than a parabola would, as along a
+parameter without finite optimum, the step is doubled: such a tail ends in a few passes instead of one per e-fold.
+Nocedal & Wright, Numerical Optimization (2006), chapter 3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .objective import Objective, Outcome, Run
+
+ENOUGH = 1e-18  # converged when the cost can fall by no more than this, relative to it
+SINGULAR = 1e-11  # curvature below this share of the largest is rounding
+TAIL = 1.2  # the cost fell this much more than the parabola said
+VANISHED = 1e-8  # curvature below this share of that at the start: the optimum is at infinity
+
+
+def newton(objective: Objective, theta: Any, run: Run, steps: int) -> Outcome:
+    cost, gradient, hessian = objective.value_gradient_hessian(theta)
+    run.record(theta, cost, gradient, 0.0)
+    first = hessian
+    fell = 1.0  # how much more than the parabola said
+    for _ in range(steps):
+        if not (np.isfinite(cost) and np.isfinite(gradient).all() and np.isfinite(hessian).all()):
+            return run.kept(False, f"stopped: the cost is {cost} or its derivatives are not finite")
+        step, singular = newton_step(hessian, gradient)
+        promised = -0.5 * float(gradient @ step)
+        if promised <= ENOUGH * max(1.0, abs(cost)):
+            return finished(theta, cost, gradient, hessian, first, promised, singular)
+        if run.stopped:
+            return run.kept(False, "stopped on request", hessian)
+        share, tried = 1.0, None
+        if fell > TAIL:
+            share = doubled(objective, theta, step, cost, run)
+        while True:
+            tried = theta + share * step
+            new = objective.value_gradient_hessian(tried)
+            run.record(tried, new[0], new[1], share)
+            if new[0] <= cost - 1e-4 * share * promised or (promised < 1e-12 * abs(cost) and new[0] <= cost + 1e-15 * abs(cost)):
+                break
+            if share < 1e-10 or run.stopped:
+                small = float(np.linalg.norm(gradient))
+                done = promised <= 1e-10 * max(1.0, abs(cost))
+                return run.kept(done, f"{'converged' if done else 'stopped'}: no step lowers the cost any more; "
+                                               f"the gradient's norm is {small:.1e}", hessian)
+            share /= 2
+        fell = (cost - new[0]) / promised if share >= 1 else 1.0
+        theta, (cost, gradient, hessian) = tried, new
+    return run.kept(False, f"did {steps:,} steps; the gradient's norm is {float(np.linalg.norm(gradient)):.1e}", hessian)
+
+
+def newton_step(hessian: Any, gradient: Any) -> tuple[Any, bool]:
+    """−H⁻¹g in coordinates scaled by the diagonal, and whether H had directions without curvature."""
+    scale = diagonal_scale(hessian)
+    scaled = hessian * scale[:, None] * scale
+    try:
+        root = np.linalg.cholesky(scaled)
+        if np.min(np.diag(root), initial=1.0) ** 2 > SINGULAR:
+            inner = np.linalg.solve(root, -gradient * scale)
+            return scale * np.linalg.solve(root.T, inner), False
+    except np.linalg.LinAlgError:
+        pass
+    values, vectors = np.linalg.eigh(scaled)
+    kept = np.abs(values) > SINGULAR * np.max(np.abs(values), initial=0.0)
+    inner = vectors[:, kept].T @ (-gradient * scale)
+    return scale * (vectors[:, kept] @ (inner / np.abs(values[kept]))), True
+
+
+def diagonal_scale(hessian: Any) -> Any:
+    """1/√diagonal, 1 where there is no curvature."""
+    diagonal = np.abs(np.diag(hessian))
+    return np.where(diagonal > 0, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 1.0)
+
+
+def doubled(objective: Objective, theta: Any, step: Any, cost: float, run: Run) -> float:
+    """How many times the step lowers the cost the most: 1, 2, 4, … while it still falls by more than rounding."""
+    share, best, better = 1.0, 1.0, cost
+    while share <= 64 and not run.stopped:
+        tried = theta + share * step
+        value, gradient = objective.value_gradient(tried)
+        run.record(tried, value, gradient, share)
+        if not value < better - 1e-15 * abs(cost):
+            break
+        best, better, share = share, value, 2 * share
+    return best
+
+
+def finished(theta: Any, cost: float, gradient: Any, hessian: Any, first: Any, promised: float, singular: bool) -> Outcome:
+    norm = float(np.linalg.norm(gradient))
+    flat, alike = without_optimum(hessian, first)
+    said = f"converged: the gradient's norm is {norm:.1e}, the cost can fall by at most {promised:.0e} more"
+    if flat:
+        said += f"; {len(flat)} parameter{'s have' if len(flat) > 1 else ' has'} no finite optimum"
+    if alike:
+        said += f"; {alike} direction{'s' * (alike > 1)} of the parameters change nothing (collinear features), left at the shortest"
+    return Outcome(theta, cost, True, said, hessian, flat)
+
+
+def without_optimum(hessian: Any, first: Any) -> tuple[tuple[int, ...], int]:
+    """The parameters along which the curvature has vanished since the start, and how many directions never had any."""
+    scale = diagonal_scale(first)
+    values, vectors = np.linalg.eigh(hessian * scale[:, None] * scale)
+    start = first * scale[:, None] * scale
+    flat: set[int] = set()
+    alike = 0
+    for value, direction in zip(values, vectors.T):
+        before = float(direction @ start @ direction)
+        if before <= 1e-10:
+            alike += 1
+        elif value < VANISHED * before:
+            flat.update(np.flatnonzero(np.abs(direction) > 0.1 * np.max(np.abs(direction))).tolist())
+    return tuple(sorted(flat)), alike

@@ -1,0 +1,57 @@
+"""Pictures and words as files: one static page of a pass, and the writing of a file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from uuid import uuid4
+
+from ..derive.passes import Pass
+from .picture import MONOSPACE, svg, title, xml
+from .steps import steps
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root{{color-scheme:light dark}}
+body{{margin:2rem;background:#fbfaf6;color:#1d2421;font:1rem/1.5 system-ui,sans-serif}}
+h1{{font-size:1.4rem;font-weight:600}}
+div,pre{{overflow-x:auto}}
+pre{{font:.95rem/1.6 {font}}}
+@media (prefers-color-scheme:dark){{body{{background:#1c2522;color:#f1f4ee}}}}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<div tabindex="0">
+{svg}</div>
+<pre tabindex="0">{steps}</pre>
+</body>
+</html>
+"""
+
+
+def html(p: Pass) -> str:
+    """One page that stands alone: the picture, and the pass told step by step. No scripts, nothing fetched.
+
+    Raises UsageError where the graph is too large for a picture.
+    """
+    return PAGE.format(title=xml(title(p.graph)), font=MONOSPACE, svg=svg(p.graph, p), steps=xml(steps(p).text))
+
+
+def save(text: str, path: str | os.PathLike[str]) -> None:
+    """Write a file whole or not at all: beside its place first, then moved there. Raises OSError where that fails."""
+    target = Path(os.path.realpath(path))  # a link stays, and what it leads to is replaced
+    beside = target.with_name(f".{uuid4().hex}.part")
+    try:
+        with open(beside, "xb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)

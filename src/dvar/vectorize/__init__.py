@@ -1,0 +1,1 @@
+"""From one example to m: costs, the programs a graph writes, and their running over blocks of rows."""

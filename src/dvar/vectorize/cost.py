@@ -1,0 +1,367 @@
+"""Cost: the mean of one example's loss over m examples, J(parameters) = 1/m Σ L, its derivatives and its programs.
+
+The loss is a graph; `over` marks which of its inputs vary by example, the others are the parameters. Everything a solver
+asks for — value, gradient, Hessian, Hessian-vector product — is a sum over blocks of rows of a program the graph wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..data.columns import Columns
+from ..derive.derivation import derivative_name, derive
+from ..errors import DvarError, UsageError, nearest
+from ..expression.graph import CONST, INPUT, Builder, Graph, as_array, result_shape
+from ..expression.ops import OPS, Shape, elementwise
+from .hessian import assemble, second_order
+from .program import Listing, Program, compiled, listing
+from .run import added, partition, thread_count
+from .targets import written
+from .write_numpy import used_as_numbers, write_numpy
+
+
+class Cost:
+    """J(parameters) over m examples. Parameters are scalars, vectors or matrices; `sizes` gives their shapes by name.
+
+    A flat vector of all parameters (P,) is what solvers see: each raveled, in the order of `inputs`.
+    """
+
+    def __init__(
+        self, graph: Graph, data: Mapping[str, Any], weight: Any = None, axis: int = 0, threads: int | None = None
+    ) -> None:
+        self.loss = graph
+        self.data = {name: by_row(name, value, axis) for name, value in data.items()}
+        for name in self.data:
+            if name not in graph.inputs:
+                raise UsageError(f"the loss has no input {name!r}{nearest(name, graph.inputs)}")
+        if not self.data:
+            raise UsageError("no input varies by example", "say which do, e.g. L.over(x=X, y=Y)")
+        self.weight = ""
+        if weight is not None:
+            graph, self.weight = weighted(graph)
+            self.data[self.weight] = by_row("weight", weight, axis)
+        self.m = self.count()
+        self.total = float(np.sum(self.data[self.weight], dtype=np.float64)) if self.weight else float(self.m)
+        if self.weight and (np.min(self.data[self.weight]) < 0 or not self.total > 0):
+            raise DvarError("the weights must be at least 0 and not all 0",
+                            f"their smallest is {np.min(self.data[self.weight])}, their sum {self.total}")
+        self.graph = graph
+        self.inputs = tuple(n for n in graph.inputs if n not in self.data)
+        self.threads = thread_count(threads)
+        self.sizes: dict[str, Shape] = infer(graph, {n: v.shape[1:] for n, v in self.data.items()}, self.inputs)
+        if len(self.sizes) == len(self.inputs):
+            self.derivation  # noqa: B018 – shapes that do not match are found here
+
+    def count(self) -> int:
+        lengths = {name: len(v) for name, v in self.data.items()}
+        if len(set(lengths.values())) > 1:
+            raise UsageError("the number of examples differs: " + ", ".join(f"{k} has {n}" for k, n in lengths.items()),
+                             "examples are rows; pass axis=1 where they are columns")
+        m = next(iter(lengths.values()))
+        if m == 0:
+            raise DvarError("there are no examples: " + ", ".join(f"{k} has shape {v.shape}" for k, v in self.data.items()))
+        return m
+
+    # parameters
+
+    def resized(self, shapes: Mapping[str, Shape]) -> None:
+        """Take the shapes of the parameters from a start that the data alone cannot tell."""
+        self.sizes = dict(self.sizes) | dict(shapes)
+        for cached in ("derivation", "first", "second", "places", "as_numbers"):
+            self.__dict__.pop(cached, None)
+
+    @cached_property
+    def places(self) -> dict[str, slice]:
+        """Where each parameter stands in the flat vector."""
+        found, at = {}, 0
+        for name in self.inputs:
+            size = int(np.prod(self.sizes[name]))
+            found[name] = slice(at, at + size)
+            at += size
+        return found
+
+    @property
+    def size(self) -> int:
+        """P, the number of parameters in all."""
+        return sum(int(np.prod(self.sizes[n])) for n in self.inputs)
+
+    def flat(self, parameters: Mapping[str, Any]) -> Any:
+        """The flat vector (P,) of named parameters. Raises UsageError for missing, unknown and misshapen ones."""
+        for name in parameters:
+            if name not in self.inputs:
+                raise UsageError(f"there is no parameter {name!r}{nearest(name, self.inputs)}")
+        missing = [n for n in self.inputs if n not in parameters]
+        if missing:
+            raise UsageError(f"no value was given for {', '.join(missing)}", f"the parameters are {', '.join(self.inputs)}")
+        arrays = {n: as_array(parameters[n], f"the parameter {n!r}") for n in self.inputs}
+        shapes = {n: np.shape(a) for n, a in arrays.items()}
+        if any(shapes[n] != self.sizes.get(n) for n in self.inputs):
+            unknown = [n for n in self.inputs if n not in self.sizes]
+            wrong = [n for n in self.inputs if n in self.sizes and shapes[n] != self.sizes[n]]
+            if wrong and not unknown:
+                self.check_shapes(shapes)
+            self.resized(shapes)
+        return np.concatenate([np.ravel(arrays[n]) for n in self.inputs]) if self.inputs else np.zeros(0)
+
+    def check_shapes(self, shapes: Mapping[str, Shape]) -> None:
+        """Raises UsageError where the parameters' shapes do not go with the data's."""
+        derive(self.graph, tuple(shapes[n] if n in shapes else self.data[n].shape[1:] for n in self.graph.inputs))
+
+    def named(self, theta: Any) -> dict[str, Any]:
+        """The parameters of a flat vector by name, scalars as floats."""
+        found = {}
+        for name in self.inputs:
+            part = np.reshape(theta[self.places[name]], self.sizes[name])
+            found[name] = part.item() if part.ndim == 0 else part.copy()
+        return found
+
+    # programs
+
+    @cached_property
+    def derivation(self) -> Any:
+        unknown = [n for n in self.inputs if n not in self.sizes]
+        if unknown:
+            raise UsageError(f"the shape of {', '.join(unknown)} does not follow from the data",
+                             f"give values: start={{{unknown[0]!r}: …}}")
+        sizes = tuple(self.sizes[n] if n in self.sizes else self.data[n].shape[1:] for n in self.graph.inputs)
+        try:
+            return derive(self.graph, sizes)
+        except UsageError as error:
+            thin = [n for n, v in self.data.items() if np.ndim(v) == 2 and np.shape(v)[1] == 1]
+            if thin and not isinstance(self.data[thin[0]], Columns):
+                raise UsageError(error.what, f"{thin[0]} has shape {np.shape(self.data[thin[0]])}: where it is one number "
+                                             f"per example, pass {thin[0]}.ravel()") from None
+            raise
+
+    def listed(self) -> Listing:
+        one = listing(self.derivation, self.data)
+        one.total = self.weight
+        return one
+
+    @cached_property
+    def first(self) -> Callable[..., tuple[Any, ...]]:
+        return compiled(write_numpy(self.listed()), "numpy")
+
+    @cached_property
+    def second(self) -> tuple[Callable[..., tuple[Any, ...]], Callable[..., Any]] | None:
+        found = second_order(self.derivation, tuple(self.data))
+        if found is None:
+            return None
+        one, pairs = found
+        return compiled(write_numpy(one), "numpy"), assemble(pairs, self.places, self.size)
+
+    @cached_property
+    def groups(self) -> list[list[slice]]:
+        """The blocks of rows; they depend on the data alone."""
+        width = sum(len(v.data) if isinstance(v, Columns) else int(np.prod(v.shape[1:])) for v in self.data.values())
+        return partition(self.m, width)
+
+    @cached_property
+    def as_numbers(self) -> set[str]:
+        """Typed columns that the loss uses otherwise than in linear maps: they are made numbers block by block."""
+        return {n for n in used_as_numbers(self.listed()) if isinstance(self.data[n], Columns)}
+
+    def block(self, rows: slice) -> dict[str, Any]:
+        """The data of some rows: numbers as float64, typed columns as they are."""
+        found = {}
+        for name, value in self.data.items():
+            part = value[rows]
+            if isinstance(part, Columns):
+                found[name] = part.dense() if name in self.as_numbers else part
+            else:
+                found[name] = part.astype(np.float64, copy=False)
+        return found
+
+    # what is asked of a cost
+
+    def value_gradient(self, theta: Any) -> tuple[float, Any]:
+        """J and its gradient (P,) at a flat vector: one pass over the data."""
+        parameters = list(self.named(theta).values())
+
+        def sums(rows: slice) -> tuple[Any, ...]:
+            return self.first(*parameters, *self.block(rows).values(), self.total)
+
+        value, *slopes = added(sums, self.groups, self.threads)
+        return float(value), raveled(slopes)
+
+    def value_gradient_hessian(self, theta: Any) -> tuple[float, Any, Any]:
+        """J, its gradient (P,) and its Hessian (P, P): one pass over the data.
+
+        Raises DvarError where a vector of parameters enters the loss otherwise than through a linear map w @ x.
+        """
+        if self.second is None:
+            raise DvarError("the Hessian needs a loss whose vectors of parameters meet the data only as w @ x",
+                            'use method="gradient-descent"')
+        program, assembled = self.second
+        parameters = list(self.named(theta).values())
+        count = 1 + len(self.inputs)
+
+        def sums(rows: slice) -> tuple[Any, ...]:
+            data = self.block(rows)
+            answers = program(*parameters, *data.values(), self.total)
+            curvature = assembled(data, rows.stop - rows.start, answers[count:]) / self.total
+            return (*answers[:count], curvature)
+
+        value, *slopes, hessian = added(sums, self.groups, self.threads)
+        return float(value), raveled(slopes), hessian
+
+    def has_hessian(self) -> bool:
+        return self.second is not None
+
+    def at(self, *args: Any, **parameters: Any) -> CostPass:
+        """J and its derivatives at given parameters: one pass over the data."""
+        theta = self.flat(self.bound(args, parameters))
+        value, gradient = self.value_gradient(theta)
+        return CostPass(value, self.named(gradient))
+
+    def hessian(self, *args: Any, **parameters: Any) -> Any:
+        """∂²J, (P, P), parameters raveled in the order of `inputs`."""
+        return self.value_gradient_hessian(self.flat(self.bound(args, parameters)))[2]
+
+    def bound(self, args: tuple[Any, ...], parameters: Mapping[str, Any]) -> dict[str, Any]:
+        if len(args) == 1 and isinstance(args[0], Mapping) and not parameters:
+            return dict(args[0])
+        if len(args) > len(self.inputs):
+            raise UsageError(f"{len(args)} values were given, the parameters are {', '.join(self.inputs)}")
+        return dict(zip(self.inputs, args)) | dict(parameters)
+
+    def program(self, target: str) -> Program:
+        """The program the graph writes for a target, bound to the data: called with the parameters it runs over all m rows."""
+        source, function = written(target, self.listed())
+
+        def call(*args: Any, **parameters: Any) -> tuple[Any, ...]:
+            theta = self.flat(self.bound(args, parameters))
+            values = [np.asarray(v) if np.ndim(v) else np.float64(v) for v in self.named(theta).values()]
+            if target == "numpy":
+                value, *slopes = added(lambda rows: function(*values, *self.block(rows).values(), self.total),
+                                       self.groups, self.threads)
+            else:
+                with np.errstate(all="ignore"):
+                    value, *slopes = function(*values, *self.whole().values())
+            return float(value), *(float(s) if np.ndim(s) == 0 else np.asarray(s) for s in slopes)
+
+        return Program(target, source, call)
+
+    def whole(self) -> dict[str, Any]:
+        """All rows, as numbers: what a plain Python loop reads."""
+        return {n: v.dense() if isinstance(v, Columns) else np.asarray(v, dtype=np.float64) for n, v in self.data.items()}
+
+    def zero_is_saddle(self) -> str:
+        """The product of two different parameters in the loss, as a sentence: with all of them zero it hides its slope."""
+        inside: list[set[str]] = []
+        for node in self.graph.nodes:
+            found = {node.name} if node.op == INPUT and node.name in self.inputs else set()
+            inside.append(found.union(*(inside[k] for k in node.operands)))
+            if node.op in ("times", "dot"):
+                a, b = (inside[k] for k in node.operands)
+                if a and b and not a & b:
+                    return f"{', '.join(sorted(a))} and {', '.join(sorted(b))} are multiplied with each other"
+        return ""
+
+    def bad_rows(self) -> str:
+        """Which data are not finite, as a sentence; "" where all are."""
+        for name, value in self.data.items():
+            if not isinstance(value, Columns):
+                finite = np.isfinite(value)
+                if not finite.all():
+                    bad = int((~(finite if finite.ndim == 1 else finite.all(axis=1))).sum())
+                    return f"{name} holds nan or inf in {bad:,} of {self.m:,} examples"
+        return ""
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{n} {self.sizes.get(n, '?')}" for n in self.inputs)
+        return f"<Cost J({told}): mean of {self.loss.output} over {self.m:,} examples>"
+
+
+class CostPass:
+    """J at given parameters and its derivatives: `q.value`, `q.dw` or `q.d["w"]`."""
+
+    def __init__(self, value: float, d: dict[str, Any]) -> None:
+        self.value, self.d = value, d
+
+    def __getattr__(self, name: str) -> Any:
+        for parameter, slope in self.__dict__.get("d", {}).items():
+            if derivative_name(parameter) == name:
+                return slope
+        raise AttributeError(f"there is no {name!r} here; there are value, {', '.join(map(derivative_name, self.__dict__.get('d', {})))}")
+
+    def __repr__(self) -> str:
+        return "\n".join([f"J = {self.value!r}", *(f"{derivative_name(k)} = {v!r}" for k, v in self.d.items())])
+
+
+def raveled(slopes: list[Any]) -> Any:
+    return np.concatenate([np.ravel(s) for s in slopes]) if slopes else np.zeros(0)
+
+
+def by_row(name: str, value: Any, axis: int) -> Any:
+    """The data of one input with examples along the first axis; a view, never a copy of an array."""
+    if axis not in (0, 1):
+        raise UsageError(f"axis is {axis!r}", "0 where examples are rows, 1 where they are columns")
+    if isinstance(value, Columns):
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf" or array.ndim not in (1, 2):
+        raise UsageError(f"{name} is an array of {array.dtype} with shape {array.shape}", "give numbers of shape (m,) or (m, n)")
+    if axis == 1 and array.ndim == 2:
+        return array[0] if array.shape[0] == 1 else array.T
+    return array
+
+
+def weighted(graph: Graph) -> tuple[Graph, str]:
+    """The loss times one more input, the example's weight; and that input's name."""
+    builder = Builder()
+    for node in graph.nodes:
+        builder.nodes.append(node)
+        builder.taken.setdefault(node.name, 1)
+    weight = builder.input("weight")
+    name = builder.nodes[weight].name
+    output = builder.apply("times", weight, len(graph.nodes) - 1)
+    builder.give(output, "weighted_" + graph.output)
+    return builder.close(output), name
+
+
+def infer(graph: Graph, known: Mapping[str, Shape], parameters: tuple[str, ...]) -> dict[str, Shape]:
+    """The shapes of the parameters that follow from the data: a partner of x in w @ x is a vector of x's length, any other
+    parameter a number. What is ambiguous (w * x with a vector x) or does not fit is left out."""
+    found: list[Shape | None] = []
+    sizes: dict[str, Shape] = {}
+    index: dict[int, str] = {}
+    for i, node in enumerate(graph.nodes):
+        if node.op == INPUT:
+            index[i] = node.name
+            found.append(known.get(node.name))
+            continue
+        if node.op == CONST:
+            found.append(np.shape(node.value))  # type: ignore[arg-type]
+            continue
+        for k in node.operands:
+            if found[k] is None and index.get(k) in parameters:
+                others = [found[j] for j in node.operands if j != k]
+                guess = partner(node.op, others)
+                if guess is not None:
+                    found[k] = sizes[index[k]] = guess
+        operands = [found[k] for k in node.operands]
+        if any(s is None for s in operands):
+            found.append(None)
+            continue
+        try:
+            found.append(result_shape(node, graph.nodes, found))  # type: ignore[arg-type]
+        except UsageError:
+            return {}
+    for name in parameters:  # what no operation uses, or only other parameters of unknown shape, is a number
+        if name not in sizes and all(s is not None for s in found):
+            sizes[name] = ()
+    return sizes if found[-1] == () else {}
+
+
+def partner(op: str, others: list[Shape | None]) -> Shape | None:
+    """The shape of a parameter beside operands of these shapes; None where it could be more than one."""
+    if op == "dot":
+        return others[0] if others and others[0] is not None and len(others[0]) == 1 else None
+    if OPS[op].shape is elementwise:
+        return None if any(others) else ()
+    return None

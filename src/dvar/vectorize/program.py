@@ -1,0 +1,214 @@
+"""A graph becomes the text of a program: what every writer needs — the nodes to write, their names, and the sum over examples.
+
+A Listing is the nodes of one program in order, each with a name that is free in it, and what the program answers: means
+over the m examples (the cost and its derivatives) and, on request, numbers per example. Names the user gave are kept;
+the names a writer needs for itself (m, i, exp) give way to them. Text reaches a program only as a checked identifier
+or as the digits of a number.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..derive.derivation import Derivation, derivative_name
+from ..derive.tape import Tape, ancestors
+from ..expression.formula import write
+from ..expression.graph import CONST, INPUT, Node, Value
+from ..expression.ops import Op, Shape
+
+DEEPEST = 12  # how many unnamed operations are written into one line
+
+
+class Names:
+    """Names of one program: every one an identifier, no keyword, none twice."""
+
+    def __init__(self) -> None:
+        self.taken: set[str] = set()
+        self.imports: dict[tuple[str, str], str] = {}
+
+    def fresh(self, wanted: str) -> str:
+        """`wanted` as an identifier, with an underscore behind where it is a keyword or taken."""
+        name = unicodedata.normalize("NFKC", wanted)
+        name = re.sub(r"\W", "_", name)
+        if not name.isidentifier():
+            name = "_" + name
+        while name in self.taken or keyword.iskeyword(name):
+            name += "_"
+        self.taken.add(name)
+        return name
+
+    def function(self, module: str, name: str) -> str:
+        """The name under which the program calls a function; it is imported, under another name where that is taken."""
+        if (module, name) not in self.imports:
+            self.imports[module, name] = self.fresh(name)
+        return self.imports[module, name]
+
+    def import_lines(self) -> list[str]:
+        modules: dict[str, list[str]] = {}
+        for (module, name), ours in sorted(self.imports.items()):
+            if (module, name) == ("builtins", ours):
+                continue
+            modules.setdefault(module, []).append(name if name == ours else f"{name} as {ours}")
+        return [f"from {module} import {', '.join(names)}" for module, names in sorted(modules.items(), reverse=True)]
+
+
+@dataclass
+class Listing:
+    """The nodes of one program. Indices are into `nodes`; `mean` maps a parameter's index to its derivative's."""
+
+    nodes: list[Node]
+    shapes: list[Shape]  # of one example
+    varies: list[bool]  # depends on an example
+    value: int
+    slopes: dict[str, int | None]  # parameter → its derivative per example; None where the output does not depend on it
+    rows: list[int]  # answered per example, as they are
+    written: dict[int, str]  # as the user wrote it, for named nodes that run as something else
+    data: tuple[str, ...]  # inputs that vary by example
+    parameters: tuple[str, ...]
+    output: str
+    total: str = ""  # the input that holds the examples' weights, where they have any
+    names: Names = field(default_factory=Names)
+    called: dict[int, str] = field(default_factory=dict)
+    temporaries: int = 0
+
+    def __post_init__(self) -> None:
+        for i, node in enumerate(self.nodes):
+            if node.name:
+                self.called[i] = self.names.fresh(node.name)
+
+    def alone(self) -> Callable[[int], bool]:
+        """Which nodes have a line of their own: those with a name, those used more than once, and where a line grows deep."""
+        uses = [0] * len(self.nodes)
+        for node in self.nodes:
+            for k in node.operands:
+                uses[k] += 1
+        lines = set()
+        depth = [0] * len(self.nodes)
+        for i, node in enumerate(self.nodes):
+            if node.op in (INPUT, CONST):
+                continue
+            depth[i] = 1 + max((depth[k] for k in node.operands), default=0)
+            short = node.op in ("neg", "plus", "minus") and not any(self.nodes[k].operands and not self.nodes[k].name
+                                                                    for k in node.operands)
+            short = short and (node.op == "neg" or any(self.nodes[k].op == CONST for k in node.operands))  # -z, 1 - y
+            if node.name or (uses[i] > 1 and not short) or depth[i] > DEEPEST:
+                lines.add(i)
+                depth[i] = 0
+        return lines.__contains__
+
+    def name(self, i: int) -> str:
+        """What node i is called in the program: its own name, or t1, t2, … in the order of asking."""
+        if i not in self.called:
+            self.temporaries += 1
+            self.called[i] = self.names.fresh(f"t{self.temporaries}")
+        return self.called[i]
+
+
+def listing(
+    derivation: Derivation,
+    data: Iterable[str] = (),
+    rows: Sequence[int] = (),
+    run: tuple[Tape, int, dict[int, int]] | None = None,
+) -> Listing:
+    """The Listing of value and derivatives of a graph; `rows` are nodes answered per example.
+
+    `run` is another tape that the same nodes were rewritten onto, with the value's place there and the places of the
+    derivation's run nodes.
+    """
+    graph, data = derivation.graph, tuple(data)
+    parameters = tuple(n for n in graph.inputs if n not in data)
+    tape, value, moved = run or (derivation.run, derivation.value[-1], {})
+
+    def at(k: int) -> int:
+        return moved.get(k, k)
+
+    index = {n.name: i for i, n in enumerate(graph.nodes) if n.op == INPUT}
+    slopes = {p: derivation.d.get(index[p]) for p in parameters}
+    roots = [value, *rows, *(at(k) for k in slopes.values() if k is not None)]
+    needed = ancestors(tape.nodes, roots)
+    names: dict[int, str] = {}
+    for i, node in enumerate(graph.nodes):
+        if node.given and node.op != INPUT:
+            names.setdefault(at(derivation.value[i]), node.name)
+    for i, k in sorted(derivation.d.items(), reverse=True):
+        if graph.nodes[i].given and graph.nodes[i].op != INPUT:
+            names.setdefault(at(k), derivative_name(graph.nodes[i].name))
+    kept = [k for k, yes in enumerate(needed) if yes or tape.nodes[k].op == INPUT]
+    place = {k: n for n, k in enumerate(kept)}
+    nodes, varies = [], []
+    for k in kept:
+        node = tape.nodes[k]
+        name = node.name if node.op == INPUT else "" if node.op == CONST else names.get(k, "")
+        nodes.append(node._replace(operands=tuple(place[j] for j in node.operands), name=name))
+        varies.append(node.name in data if node.op == INPUT else any(varies[j] for j in nodes[-1].operands))
+    return Listing(
+        nodes=nodes,
+        shapes=[tape.shapes[k] for k in kept],
+        varies=varies,
+        value=place[value],
+        slopes={p: None if k is None else place[at(k)] for p, k in slopes.items()},
+        rows=[place[k] for k in rows],
+        written={place[at(derivation.value[i])]: line for i, line in rewritten_lines(derivation).items()
+                 if at(derivation.value[i]) in place},
+        data=data,
+        parameters=parameters,
+        output=graph.output,
+    )
+
+
+def rewritten_lines(derivation: Derivation) -> dict[int, str]:
+    """The lines of the graph as written, `L = …`, in which a stability rule fired."""
+    nodes = derivation.graph.nodes
+    inside: list[set[int]] = [set() for _ in nodes]  # the named nodes whose line an unnamed node is written into
+    for i in range(len(nodes) - 1, -1, -1):
+        for k in nodes[i].operands:
+            if not nodes[k].given:
+                inside[k] |= {i} if nodes[i].given else inside[i]
+    touched = set().union(*({f.node} if nodes[f.node].given else inside[f.node] for f in derivation.fired))
+    if not touched:
+        return {}
+    lines = write(nodes, lambda i: nodes[i].given and nodes[i].op != INPUT, lambda i: nodes[i].name)
+    return {i: f"{nodes[i].name} = {lines[i]}" for i in touched}
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program a graph wrote: `str()` is its source; called with the parameters it answers (value, *derivatives)."""
+
+    target: str
+    source: str
+    call: Callable[..., tuple[Any, ...]]
+
+    def __str__(self) -> str:
+        return self.source
+
+    def __call__(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        return self.call(*args, **kwargs)
+
+
+def compiled(source: str, target: str) -> Callable[..., Any]:
+    """The last function that the source defines."""
+    space: dict[str, Any] = {"__name__": f"dvar_{target}_program", "__builtins__": builtins}
+    exec(compile(source, f"<dvar {target} program>", "exec"), space)
+    return [v for v in space.values() if callable(v)][-1]  # type: ignore[no-any-return]
+
+
+def spell_value(value: Value) -> str:
+    """A constant as Python source."""
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(spell_value, value)) + "]"
+    if not np.isfinite(value):
+        return "1e999" if value > 0 else "-1e999"
+    return f"{value:g}" if value == int(value) and abs(value) < 1e6 else repr(float(value))
+
+
+def call_template(names: Names, op: Op) -> str:
+    return f"{names.function(*op.function)}({', '.join(['{}'] * op.arity)})"

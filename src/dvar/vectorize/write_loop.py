@@ -1,0 +1,201 @@
+"""The for-loops anyone would write first: plain Python over the examples, every named line as the user wrote it.
+
+A vector is a list, a linear map a sum over j. Where a line had to be rewritten to stay finite, the original stands beside it
+as a comment. Without examples the same writer gives a straight-line program of the graph.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..expression.formula import Form, write
+from ..expression.graph import CONST, INPUT, Node, Value
+from ..expression.ops import ATOM, MINUS, OPS, PRODUCT, elementwise
+from .program import Listing, call_template, spell_value
+
+FIRST, SECOND = "«0»", "«1»"  # stand for the index of a vector's element, of a matrix's row and column
+
+
+def write_loop(listing: Listing) -> str:
+    """Source of a function of (parameters, data) → (value, *derivatives)."""
+    return Writer(listing).source()
+
+
+class Writer:
+    def __init__(self, listing: Listing) -> None:
+        self.listing = listing
+        self.names = listing.names
+        self.alone = listing.alone()
+        for i in [i for i in range(len(listing.nodes)) if self.alone(i)]:
+            listing.name(i)
+        self.i = self.names.fresh("i")
+        self.indices = [self.names.fresh(n) for n in "jkl"]
+        self.sum = self.names.function("builtins", "sum")
+        self.sizes: dict[int, str] = {}
+
+    def source(self) -> str:
+        one = self.listing
+        parameters = [i for i, n in enumerate(one.nodes) if n.op == INPUT and n.name in one.parameters]
+        data = [i for i, n in enumerate(one.nodes) if n.op == INPUT and n.name in one.data]
+        m = self.names.fresh("m") if data else ""
+        setup = [f"{m} = len({one.name(data[0])})"] if data else []
+        total = m
+        if one.total:
+            total = self.names.fresh("total")
+            setup.append(f"{total} = {self.sum}({one.called[next(i for i in data if one.nodes[i].name == one.total)]})")
+        setup += self.size_lines([*parameters, *data])
+        function = self.names.fresh(f"{one.output}_and_derivatives")
+        lines = self.lines()
+        before = [self.line(i, lines[i]) for i in lines if not one.varies[i]]
+        inside = [self.line(i, lines[i]) for i in lines if one.varies[i]]
+        value = self.names.fresh("J") if data else one.name(one.value)
+        slopes = {p: self.names.fresh("d" + p) for p in one.parameters}
+        starts, adds, ends = self.accumulate(slopes, bool(data), total)
+        body = [*setup, *before]
+        if data:
+            body += [f"{value} = 0.0", *starts, f"for {self.i} in {self.names.function('builtins', 'range')}({m}):"]
+            body += [f"    {line}" for line in [*inside, f"{value} += {self.text_of(one.value)}", *adds]]
+            body += [f"{value} /= {total}", *ends]
+        else:
+            body += starts
+        returned = ", ".join([value, *slopes.values()])
+        arguments = ", ".join(one.name(i) for i in [*parameters, *data])
+        imports = self.names.import_lines()
+        head = [*imports, *([""] if imports else []), f"def {function}({arguments}):"]
+        return "\n".join([*head, *(f"    {b}" for b in [*body, f"return {returned}{',' * (not slopes)}"]), ""])
+
+    def size_lines(self, inputs: list[int]) -> list[str]:
+        """n = len(w): a name for every size that a loop runs over."""
+        told = []
+        for i in inputs:
+            shape, head = self.listing.shapes[i], self.listing.name(i) + ("[0]" if self.listing.varies[i] else "")
+            for axis, size in reversed(list(enumerate(shape))):
+                if size not in self.sizes:
+                    self.sizes[size] = self.names.fresh("nhpqr"[min(len(self.sizes), 4)])
+                    told.append(f"{self.sizes[size]} = len({head}{'[0]' * axis})")
+        return told
+
+    # one line per node
+
+    def lines(self) -> dict[int, str]:
+        one = self.listing
+        return write(one.nodes, self.alone, self.element, self.form, spell_value)
+
+    def line(self, i: int, text: str) -> str:
+        rank = len(self.listing.shapes[i])
+        said = f"{self.listing.name(i)} = {self.listed(text, self.listing.shapes[i])}"
+        original = self.listing.written.get(i)
+        return said + (f"  # as written: {original}" if original and rank == 0 else "")
+
+    def listed(self, text: str, shape: tuple[int, ...]) -> str:
+        """The list of all elements, from the text of one."""
+        for mark, size in reversed(list(zip((FIRST, SECOND), shape))):
+            if text == "0.0":
+                text = f"[0.0] * {self.sizes.get(size, size)}"
+                continue
+            j = self.free(text)
+            text = f"[{text.replace(mark, j)} for {j} in {self.span(size)}]"
+        return text
+
+    def span(self, size: int) -> str:
+        return f"{self.names.function('builtins', 'range')}({self.sizes.get(size, size)})"
+
+    def free(self, *texts: str) -> str:
+        """An index variable that the texts do not use yet."""
+        return next(j for j in self.indices if not any(re.search(rf"\b{j}\b", t) for t in texts))
+
+    def element(self, i: int) -> str:
+        """How an element of a node with a name is written."""
+        row = f"[{self.i}]" if self.listing.nodes[i].op == INPUT and self.listing.varies[i] else ""
+        marks = "".join(f"[{mark}]" for mark, _ in zip((FIRST, SECOND), self.listing.shapes[i]))
+        return self.listing.name(i) + row + marks
+
+    def form(self, i: int, node: Node) -> Form:
+        op = OPS[node.op]
+        special = getattr(self, f"form_{node.op}", None)
+        if special is not None:
+            return special(node)  # type: ignore[no-any-return]
+        assert op.shape is elementwise
+        if op.loop:
+            return Form(op.loop, (0,) * op.arity, ATOM)
+        if op.text:
+            return Form(op.text, op.sides, op.binds)
+        return Form(call_template(self.names, op), op.sides or (0,) * op.arity, ATOM)
+
+    # linear maps: the text of an operand is its element at «0», «1»
+
+    def form_dot(self, node: Node) -> Form:
+        ranks = tuple(len(self.listing.shapes[k]) for k in node.operands)
+        size = self.listing.shapes[node.operands[0]][-1]
+        left = {FIRST: "«j»"} if ranks[0] == 1 else {SECOND: "«j»"}
+        right = {FIRST: "«j»", SECOND: SECOND if ranks[0] == 2 else FIRST}
+
+        def summed(a: str, b: str) -> str:
+            j = self.free(a, b)
+            return f"{self.sum}({moved(a, left)} * {moved(b, right)} for {j} in {self.span(size)})".replace("«j»", j)
+
+        return Form(summed, (PRODUCT, MINUS), ATOM)
+
+    def form_sum(self, node: Node) -> Form:
+        shape = self.listing.shapes[node.operands[0]]
+
+        def summed(text: str) -> str:
+            used: list[str] = []
+            spans = ""
+            for mark, size in zip((FIRST, SECOND), shape):
+                used.append(self.free(text, *used))
+                text = text.replace(mark, used[-1])
+                spans += f" for {used[-1]} in {self.span(size)}"
+            return f"{self.sum}({text}{spans})" if spans else f"({text})"
+
+        return Form(summed, (0,), ATOM)
+
+    def form_outer(self, node: Node) -> Form:
+        return Form(lambda a, b: f"{a} * {moved(b, {FIRST: SECOND})}", (PRODUCT, MINUS), PRODUCT)
+
+    def form_transpose(self, node: Node) -> Form:
+        return Form(lambda a: moved(a, {FIRST: SECOND, SECOND: FIRST} if SECOND in a else {}), (ATOM,), ATOM)
+
+    def form_spread(self, node: Node) -> Form:
+        return Form("{0}", (0, 0), ATOM)
+
+    # the sums over examples
+
+    def text_of(self, i: int) -> str:
+        node = self.listing.nodes[i]
+        return spell_value(node.value) if node.op == CONST else self.element(i)  # type: ignore[arg-type]
+
+    def accumulate(self, slopes: dict[str, str], summed: bool, total: str) -> tuple[list[str], list[str], list[str]]:
+        """For each parameter: how its derivative starts, what an example adds, the division by m or the total weight."""
+        starts, adds, ends = [], [], []
+        shapes = {n.name: self.listing.shapes[i] for i, n in enumerate(self.listing.nodes) if n.op == INPUT}
+        for parameter, name in slopes.items():
+            shape, k = shapes[parameter], self.listing.slopes[parameter]
+            text = "0.0" if k is None else self.expression(k)
+            if not summed:
+                starts.append(f"{name} = {self.listed(text, shape)}")
+                continue
+            starts.append(f"{name} = {self.listed('0.0', shape)}")
+            adds += self.nested(name, shape, "+=", text)
+            ends += self.nested(name, shape, "/=", total)
+        return starts, adds, ends
+
+    def expression(self, k: int) -> str:
+        """A derivative's element: the name of its line, or the expression itself where nothing else uses it."""
+        nodes = self.listing.nodes
+        if nodes[k].op in (INPUT, CONST) or self.alone(k):
+            return self.text_of(k)
+        return write(nodes, lambda i: self.alone(i) or i == k, self.element, self.form, spell_value)[k]
+
+    def nested(self, name: str, shape: tuple[int, ...], sign: str, text: str) -> list[str]:
+        used: list[str] = []
+        for mark, _ in zip((FIRST, SECOND), shape):
+            used.append(self.free(text, *used))
+            text = text.replace(mark, used[-1])
+        lines = [f"{'    ' * d}for {j} in {self.span(size)}:" for d, (j, size) in enumerate(zip(used, shape))]
+        lines.append("    " * len(used) + name + "".join(f"[{j}]" for j in used) + f" {sign} {text}")
+        return lines
+
+
+def moved(text: str, move: dict[str, str]) -> str:
+    return re.sub("«[01]»", lambda match: move.get(match[0], match[0]), text)

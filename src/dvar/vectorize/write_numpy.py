@@ -1,0 +1,241 @@
+"""The vectorised program: the same graph, one line per named node, for all rows of a block at once.
+
+What depends on an example carries the examples along its first axis: a number per example is (rows,), a vector per
+example (rows, n). A linear map of features and its transpose are matrix products, so that `x` may be an array or the
+typed columns of a table. The program answers its rows' share of the mean over m examples; the shares of all blocks add
+up to the cost and its derivatives.
+"""
+
+from __future__ import annotations
+
+from ..expression.formula import Form, write
+from ..expression.graph import CONST, INPUT, Node, Value
+from ..expression.ops import ATOM, MINUS, OPS, PRODUCT, SUM, elementwise
+from .program import Listing, call_template, spell_value
+
+EINSUM = {(1, 1): "ai,ai->a", (2, 1): "aij,aj->ai", (1, 2): "ai,aij->aj"}
+
+
+def write_numpy(listing: Listing) -> str:
+    """Source of a function of (parameters, data, m) → (value, *derivatives, *rows)."""
+    return Writer(listing).source()
+
+
+def used_as_numbers(listing: Listing) -> set[str]:
+    """The data, vectors per example, that the program uses otherwise than in linear maps w @ x and their transposes."""
+    writer = Writer(listing)
+    nodes = listing.nodes
+    summed = writer.summands(writer.wanted())
+    found: set[str] = set()
+    stack = [i for i in range(len(nodes)) if writer.alone(i) or i in summed]
+    written = set(stack)
+    while stack:
+        i = stack.pop()
+        linear = nodes[i].op == "dot" and not all(listing.varies[k] for k in nodes[i].operands)
+        for position, k in enumerate(nodes[i].operands):
+            if nodes[k].op == INPUT and listing.varies[k] and listing.shapes[k] and not linear:
+                if (nodes[i].op, position) != ("spread", 1):
+                    found.add(nodes[k].name)
+            if k not in written:
+                written.add(k)
+                stack.append(k)
+    return found
+
+
+class Writer:
+    def __init__(self, listing: Listing) -> None:
+        self.listing = listing
+        self.names = listing.names
+        self.alone = listing.alone()
+        self.m = self.names.fresh("m") if listing.data else ""
+        self.np = self.names.fresh("np")
+        self.uses_np = False
+
+    def source(self) -> str:
+        one = self.listing
+        function = self.names.fresh(f"{one.output}_and_derivatives")
+        answers: list[tuple[str, str]] = []
+        cost = self.names.fresh("J") if one.data else one.called.get(one.value, "")
+        summed = self.summands(self.wanted())
+        lines = write(one.nodes, lambda i: self.alone(i) or i in summed, one.name, self.form, self.number)
+        body = [f"{self.listing.name(i)} = {text}" for i, text in lines.items()]
+        if one.data:
+            answers.append((cost, self.mean(one.value)))
+        for parameter, k in one.slopes.items():
+            name = self.names.fresh("d" + parameter)
+            answers.append((name, self.zeros(parameter) if k is None else self.mean(k)))
+        returned = [a for a, _ in answers] if one.data else [self.listing.name(one.value), *(a for a, _ in answers)]
+        body += [f"{a} = {text}" for a, text in answers]
+        returned += [self.atom(k) for k in one.rows]
+        arguments = [self.listing.name(i) for i, n in enumerate(one.nodes) if n.op == INPUT and n.name in one.parameters]
+        arguments += [self.listing.name(i) for i, n in enumerate(one.nodes) if n.op == INPUT and n.name in one.data]
+        head = f"def {function}({', '.join([*arguments, *([self.m] if self.m else [])])}):"
+        imports = ([f"import numpy as {self.np}" if self.np != "np" else "import numpy as np"] if self.uses_np else [])
+        imports += self.names.import_lines()
+        ends = [f"return {', '.join(returned)}" + ("," if len(returned) == 1 else "")]
+        return "\n".join([*imports, *([""] if imports else []), head, *(f"    {b}" for b in [*body, *ends]), ""])
+
+    def wanted(self) -> set[int]:
+        return {self.listing.value, *self.listing.rows, *(k for k in self.listing.slopes.values() if k is not None)}
+
+    # numbers
+
+    def number(self, value: Value) -> str:
+        if isinstance(value, tuple):
+            self.uses_np = True
+            return f"{self.np}.array({spell_value(value)})"
+        return spell_value(value)
+
+    # one node
+
+    def form(self, i: int, node: Node) -> Form:
+        op = OPS[node.op]
+        special = getattr(self, f"form_{node.op}", None)
+        if special is not None:
+            return special(node)  # type: ignore[no-any-return]
+        if op.text:
+            template, sides, binds = op.text, op.sides, op.binds
+        else:
+            template, sides, binds = call_template(self.names, op), op.sides or (0,) * op.arity, ATOM
+        if op.shape is elementwise:
+            template, sides = self.aligned(i, node, template, sides)
+        return Form(template, sides, binds)
+
+    def aligned(self, i: int, node: Node, template: str, sides: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+        """A number per example beside a vector per example gets an axis: (rows,) → (rows, 1)."""
+        rank = len(self.listing.shapes[i])
+        parts, needs = [], []
+        for k, side in zip(node.operands, sides):
+            missing = rank - len(self.listing.shapes[k])
+            if missing and self.listing.varies[k]:
+                parts.append("{}[:" + ", None" * missing + "]")
+                needs.append(ATOM)
+            else:
+                parts.append("{}")
+                needs.append(side)
+        return template.format(*parts), tuple(needs)
+
+    def ranks(self, node: Node) -> tuple[int, ...]:
+        return tuple(len(self.listing.shapes[k]) for k in node.operands)
+
+    def form_dot(self, node: Node) -> Form:
+        varies = tuple(self.listing.varies[k] for k in node.operands)
+        ranks = self.ranks(node)
+        if all(varies) and ranks in EINSUM:
+            self.uses_np = True
+            return Form(f"{self.np}.einsum({EINSUM[ranks]!r}, {{}}, {{}})", (0, 0), ATOM)
+        if varies == (False, True) and ranks == (1, 1):
+            return Form("{1} @ {0}", (MINUS, PRODUCT), PRODUCT)
+        if varies == (False, True) and ranks == (2, 1):
+            return Form("{1} @ {0}.T", (ATOM, PRODUCT), PRODUCT)
+        return Form("{} @ {}", (PRODUCT, MINUS), PRODUCT)
+
+    def form_sum(self, node: Node) -> Form:
+        [rank], [k] = self.ranks(node), node.operands
+        if not self.listing.varies[k]:
+            self.uses_np = True
+            return Form(f"{self.np}.sum({{}})", (0,), ATOM)
+        axes = {0: "{}", 1: "{}.sum(axis=1)", 2: "{}.sum(axis=(1, 2))"}[rank]
+        return Form(axes, (ATOM,), ATOM)
+
+    def form_transpose(self, node: Node) -> Form:
+        swap = self.listing.varies[node.operands[0]] and self.ranks(node) == (2,)
+        return Form("{}.transpose(0, 2, 1)" if swap else "{}.T", (ATOM,), ATOM)
+
+    def form_outer(self, node: Node) -> Form:
+        self.uses_np = True
+        a, b = ("ai" if self.listing.varies[node.operands[0]] else "i"), "aj" if self.listing.varies[node.operands[1]] else "j"
+        out = "aij" if "a" in a + b else "ij"
+        return Form(f"{self.np}.einsum('{a},{b}->{out}', {{}}, {{}})", (0, 0), ATOM)
+
+    def form_spread(self, node: Node) -> Form:
+        self.uses_np = True
+        g, like = node.operands
+        rank = len(self.listing.shapes[like])
+        sized = "{1}.shape"
+        if self.listing.varies[g] and not self.listing.varies[like]:
+            sized = "{0}.shape + {1}.shape"
+        axes = "[:" + ", None" * rank + "]" if self.listing.varies[g] and rank else ""
+        return Form(f"{self.np}.broadcast_to({{0}}{axes}, {sized})", (ATOM, ATOM), ATOM)
+
+    # the mean over m examples
+
+    def summands(self, wanted: set[int]) -> set[int]:
+        """The nodes that the sums over examples are written with: they need lines of their own."""
+        found: set[int] = set(self.listing.rows)
+        stack = list(wanted)
+        while stack:
+            i = stack.pop()
+            parts = self.parts(i)
+            if parts is None:
+                found.add(i)
+            stack += parts or ()
+        return {i for i in found if self.listing.nodes[i].op not in (INPUT, CONST)} - {i for i in found if self.alone(i)}
+
+    def parts(self, i: int) -> tuple[int, ...] | None:
+        """The operands that the sum over examples of node i is made from; None where it is a sum of the node itself."""
+        one, node = self.listing, self.listing.nodes[i]
+        if not one.varies[i] or self.alone(i) or not one.data:
+            return None
+        rank = len(one.shapes[i])
+        if node.op == "neg" or (node.op in ("plus", "minus") and rank and all(len(one.shapes[k]) == rank for k in node.operands)):
+            return node.operands
+        if node.op == "outer" and all(one.varies[k] for k in node.operands):
+            return node.operands
+        if node.op == "times":
+            a, b = node.operands
+            if not (one.varies[a] and one.varies[b]):
+                return node.operands  # the factor that no example changes stands before the sum
+            if sorted(len(one.shapes[k]) for k in node.operands) in ([0, 0], [0, 1]):
+                return node.operands
+        return None
+
+    def mean(self, i: int) -> str:
+        if not self.listing.data:
+            return self.listing.name(i) if self.listing.nodes[i].op != CONST else self.number(self.listing.nodes[i].value)  # type: ignore[arg-type]
+        if not self.listing.varies[i]:
+            return f"{self.atom(i)} * ({self.rows()} / {self.m})"
+        text, binds = self.total(i)
+        return f"{text if binds >= PRODUCT else f'({text})'} / {self.m}"
+
+    def rows(self) -> str:
+        return self.listing.name(next(k for k, n in enumerate(self.listing.nodes) if n.name in self.listing.data)) + ".shape[0]"
+
+    def atom(self, i: int) -> str:
+        node = self.listing.nodes[i]
+        return self.number(node.value) if node.op == CONST else self.listing.name(i)  # type: ignore[arg-type]
+
+    def total(self, i: int) -> tuple[str, int]:
+        """The sum of node i over the examples of the block, and how tightly its text binds. As deep as `parts` goes."""
+        one, node = self.listing, self.listing.nodes[i]
+        parts = self.parts(i)
+        if parts is None:
+            if not one.varies[i]:
+                return f"{self.atom(i)} * {self.rows()}", PRODUCT
+            if node.op == INPUT and one.shapes[i]:
+                self.uses_np = True
+                return f"{self.np}.ones({self.rows()}) @ {self.listing.name(i)}", PRODUCT
+            return f"{self.atom(i)}.sum({'axis=0' if one.shapes[i] else ''})", ATOM
+        if node.op == "neg":
+            text, binds = self.total(parts[0])
+            return f"-{text if binds >= ATOM else f'({text})'}", MINUS
+        if node.op in ("plus", "minus"):
+            (left, _), (right, binds) = map(self.total, parts)
+            return f"{left} {OPS[node.op].text.strip('{} ')} {right if binds >= PRODUCT else f'({right})'}", SUM
+        a, b = parts
+        if node.op == "outer":
+            return f"{self.atom(a)}.T @ {self.atom(b)}", PRODUCT
+        if not (one.varies[a] and one.varies[b]):
+            a, b = (b, a) if one.varies[a] else (a, b)
+            text, binds = self.total(b)
+            return f"{self.atom(a)} * {text if binds >= MINUS else f'({text})'}", PRODUCT
+        if len(one.shapes[a]) > len(one.shapes[b]):
+            a, b = b, a
+        return f"{self.atom(a)} @ {self.atom(b)}", PRODUCT
+
+    def zeros(self, parameter: str) -> str:
+        i = next(k for k, n in enumerate(self.listing.nodes) if n.name == parameter)
+        if not self.listing.shapes[i]:
+            return "0.0"
+        self.uses_np = True
+        return f"{self.np}.zeros({self.listing.shapes[i]})"
