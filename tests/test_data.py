@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from dvar.data import columns as columns_module
 from dvar.data import table as tables
-from dvar.data.columns import Category, Columns, Encoding, Missing, Number
+from dvar.data.columns import Category, Columns, Missing, Number
+from dvar.data.encoding import Encoding
 from dvar.errors import DvarError, UsageError
 
 DATA = Path(__file__).parents[2] / "shared" / "data"

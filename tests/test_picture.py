@@ -17,8 +17,10 @@ from dvar.errors import UsageError
 from dvar.expression.formula import parse, spell_name
 from dvar.expression.graph import Builder, Graph, bind
 from dvar.show import page
-from dvar.show.page import html, save
-from dvar.show.picture import COLOURS, LONGEST, MOST, crossings, lanes, layers, layout, svg, untangled
+from dvar.files import save
+from dvar.show.page import html
+from dvar.show.layout import crossings, lanes, layers, layout, untangled
+from dvar.show.picture import COLOURS, LONGEST, MOST, svg
 
 FIRST = "u = b*c; v = a + u; J = 3*v"
 LOGISTIC = "z = w1*x1 + w2*x2 + b; a = sigmoid(z); L = -(y*log(a) + (1-y)*log(1-a))"

@@ -22,7 +22,7 @@ from .expression import formula, trace
 from .expression.graph import INPUT, Builder, as_array, bind, plain
 from .expression.graph import Graph as _Graph
 from .expression.ops import ALIASES, OPS, ROWS, Op
-
+from .files import save
 from .vectorize.cost import Cost as _Cost
 from .vectorize.program import Program, listing
 from .vectorize.targets import written
@@ -169,8 +169,6 @@ class Pass(_passes.Pass):
 
     def save(self, path: Any) -> None:
         """Write the picture (.svg) or the page (.html), whole or not at all. Raises UsageError for another ending."""
-        from .show.page import save
-
         endings = {".svg": self.svg, ".html": self.html}
         made = endings.get("." + str(path).rpartition(".")[2])
         if made is None:

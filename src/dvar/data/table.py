@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dvar.errors import DvarError, UsageError, nearest
+from ..errors import DvarError, UsageError, nearest
 
 MISSING_TEXT = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "NaN", "nan", "?")
 MOST_LEVELS = 2**16  # beyond these, text of a CSV file is kept as text and not as codes

@@ -3,7 +3,7 @@
 Each pass over the data gives the cost, its gradient and its Hessian. Parameters are scaled by the Hessian's diagonal before
 it is solved; directions without curvature are left alone (the minimum-norm step) and negative curvature is taken with its
 sign changed. Steps are halved until the cost falls. Where the cost keeps falling faster than a parabola would, as along a
-parameter without finite optimum, the step is doubled: such a tail ends in a few passes instead of one per e-fold.
+parameter without finite optimum, many steps are tried at once: such a tail ends in one pass instead of one per e-fold.
 Nocedal & Wright, Numerical Optimization (2006), chapter 3.
 """
 
@@ -17,7 +17,8 @@ from .objective import Objective, Outcome, Run
 
 ENOUGH = 1e-18  # converged when the cost can fall by no more than this, relative to it
 SINGULAR = 1e-11  # curvature below this share of the largest is rounding
-TAIL = 1.2  # the cost fell this much more than the parabola said
+TAIL = 1.2  # the cost fell this much more than the parabola said, as it does where it decays exponentially
+FAR = 32.0  # steps at once along such a tail: e^-32 of it is left
 VANISHED = 1e-8  # curvature below this share of that at the start: the optimum is at infinity
 
 
@@ -35,22 +36,18 @@ def newton(objective: Objective, theta: Any, run: Run, steps: int) -> Outcome:
             return finished(theta, cost, gradient, hessian, first, promised, singular)
         if run.stopped:
             return run.kept(False, "stopped on request", hessian)
-        share, tried = 1.0, None
-        if fell > TAIL:
-            share = doubled(objective, theta, step, cost, run)
+        share = FAR if fell > TAIL else 1.0
         while True:
             tried = theta + share * step
             new = objective.value_gradient_hessian(tried)
             run.record(tried, new[0], new[1], share)
-            if new[0] <= cost - 1e-4 * share * promised or (promised < 1e-12 * abs(cost) and new[0] <= cost + 1e-15 * abs(cost)):
+            wanted = (TAIL if share > 1 else 1e-4 * share) * promised
+            if new[0] <= cost - wanted or (promised < 1e-12 * abs(cost) and new[0] <= cost + 1e-15 * abs(cost)):
                 break
             if share < 1e-10 or run.stopped:
-                small = float(np.linalg.norm(gradient))
-                done = promised <= 1e-10 * max(1.0, abs(cost))
-                return run.kept(done, f"{'converged' if done else 'stopped'}: no step lowers the cost any more; "
-                                               f"the gradient's norm is {small:.1e}", hessian)
-            share /= 2
-        fell = (cost - new[0]) / promised if share >= 1 else 1.0
+                return no_better(run, cost, gradient, hessian, promised)
+            share = max(share / 4, 1.0) if share > 1 else share / 2
+        fell = (cost - new[0]) / promised if share == 1 else 1.0
         theta, (cost, gradient, hessian) = tried, new
     return run.kept(False, f"did {steps:,} steps; the gradient's norm is {float(np.linalg.norm(gradient)):.1e}", hessian)
 
@@ -78,17 +75,13 @@ def diagonal_scale(hessian: Any) -> Any:
     return np.where(diagonal > 0, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 1.0)
 
 
-def doubled(objective: Objective, theta: Any, step: Any, cost: float, run: Run) -> float:
-    """How many times the step lowers the cost the most: 1, 2, 4, … while it still falls by more than rounding."""
-    share, best, better = 1.0, 1.0, cost
-    while share <= 64 and not run.stopped:
-        tried = theta + share * step
-        value, gradient = objective.value_gradient(tried)
-        run.record(tried, value, gradient, share)
-        if not value < better - 1e-15 * abs(cost):
-            break
-        best, better, share = share, value, 2 * share
-    return best
+def no_better(run: Run, cost: float, gradient: Any, hessian: Any, promised: float) -> Outcome:
+    """No step along Newton's direction lowers the cost, or someone asked to stop while looking for one."""
+    if run.stopped:
+        return run.kept(False, "stopped on request", hessian)
+    done = promised <= 1e-10 * max(1.0, abs(cost))
+    return run.kept(done, f"{'converged' if done else 'stopped'}: no step lowers the cost any more; the gradient's norm is "
+                          f"{float(np.linalg.norm(gradient)):.1e}", hessian)
 
 
 def finished(theta: Any, cost: float, gradient: Any, hessian: Any, first: Any, promised: float, singular: bool) -> Outcome:

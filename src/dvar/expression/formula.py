@@ -39,6 +39,14 @@ HINTS = {
 }
 SIGNS = {op.text.replace("{}", "").strip(): op for op in ROWS if op.sides and op.name not in ("neg", "same")}
 LEVELS = {sign: op.binds for sign, op in SIGNS.items()}
+ENDS = (";", "\n")  # of a statement
+
+Token = tuple[str, str, int]  # kind, what, where
+
+
+def is_sign(token: Token, *signs: str) -> bool:
+    """Whether a token is one of these signs; a name in backticks may be spelt like one."""
+    return token[0] == "sign" and token[1] in signs
 
 
 class Reader:
@@ -46,22 +54,26 @@ class Reader:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens: list[tuple[str, str, int]] = []  # kind, what, where
+        self.tokens: list[Token] = []
         start = 0
         for match in TOKEN.finditer(text):
             kind = match.lastgroup or "other"
             what, where = match[kind], match.start()
             if kind == "space":
                 continue
-            if what in ";\n":
+            if is_sign((kind, what, where), *ENDS):
                 start = where
-            if where - start > LONGEST:
+            if match.end() - start > LONGEST:
                 raise UsageError(f"a statement is longer than {LONGEST:,} characters", "give its parts names: u = …; v = …")
-            if kind == "other" or what in ("σ", "π"):
-                self.fail(f"{what!r} is not part of the language of formulas", where, HINTS.get(what, ""))
+            if kind == "other" or (kind == "name" and what in ("σ", "π")):
+                before = self.tokens[-1][1] if what == "." and self.tokens else ""  # np.exp(z)
+                self.fail(f"{what!r} is not part of the language of formulas", where, HINTS.get(what) or HINTS.get(before, ""))
+            if kind == "name" and not what.isidentifier():  # \w takes the ² of a² for a letter
+                k = next(k for k in range(len(what)) if not what[: k + 1].isidentifier())
+                self.fail(f"{what[k]!r} is not part of the language of formulas", where + k, HINTS.get(what[k], ""))
             self.tokens.append((kind, what, where))
         self.tokens.append(("end", "", len(text)))
-        self.last = max((i for i, (k, w, _) in enumerate(self.tokens[:-1]) if w not in (";", "\n")), default=-1)
+        self.last = max((i for i, t in enumerate(self.tokens[:-1]) if not is_sign(t, *ENDS)), default=-1)
         self.at = 0
         self.depth = 0
         self.builder = Builder()
@@ -115,7 +127,7 @@ class Reader:
         """`inputs: w, b, x` — their order, where it is not the alphabetical one."""
         while self.take("\n") or self.take(";"):
             pass
-        if not (self.tokens[self.at][1] == "inputs" and self.tokens[self.at + 1][1] == ":"):
+        if self.tokens[self.at][:2] != ("name", "inputs") or not is_sign(self.tokens[self.at + 1], ":"):
             return []
         self.at += 2
         names: list[str] = []
@@ -132,10 +144,10 @@ class Reader:
         """The names that are used and that no statement defines, in alphabetical order."""
         used, defined = set(), set()
         for i, (kind, what, where) in enumerate(self.tokens[self.at : -1], self.at):
-            after = self.tokens[i + 1][1]
-            if kind not in ("name", "quoted") or (kind == "name" and (after == "(" or what == "pi")):
+            after = self.tokens[i + 1]
+            if kind not in ("name", "quoted") or (kind == "name" and (is_sign(after, "(") or what == "pi")):
                 continue
-            if after == "=" and (i == 0 or self.tokens[i - 1][1] in (";", "\n")):
+            if is_sign(after, "=") and (i == 0 or is_sign(self.tokens[i - 1], *ENDS)):
                 if what in used and what not in defined:
                     self.fail(f"{what!r} is used before it is defined here", where, "put its definition first, or rename it")
                 defined.add(what)
@@ -145,7 +157,7 @@ class Reader:
 
     def statement(self) -> int:
         kind, name, where = self.tokens[self.at]
-        named = kind in ("name", "quoted") and self.tokens[self.at + 1][1] == "="
+        named = kind in ("name", "quoted") and is_sign(self.tokens[self.at + 1], "=")
         if named:
             if name == "pi" and kind == "name":
                 self.fail("pi is a constant and cannot be defined", where)
@@ -153,7 +165,7 @@ class Reader:
         before = len(self.builder.nodes)
         index = self.expression(COMPARE)
         kind, what, place = self.tokens[self.at]
-        if kind != "end" and what not in (";", "\n"):
+        if kind != "end" and not is_sign(self.tokens[self.at], *ENDS):
             self.after_expression(kind, what, place)
         if not named and self.at < self.last:
             self.fail("a statement that is not the last one needs a name", where, "write it as u = …")
@@ -171,7 +183,7 @@ class Reader:
     def after_expression(self, kind: str, what: str, where: int) -> None:
         before = self.tokens[self.at - 1]
         if kind in ("name", "quoted", "number") or what == "(":
-            if before[0] == "number" or what == "(" or before[1] == ")":
+            if before[0] == "number" or what == "(" or is_sign(before, ")"):
                 self.fail(f"an operation is missing before {what!r}", where, f"a product is written with *: {before[1]}*{what}")
             self.fail(f"unexpected {what!r} after {before[1]!r}", where, HINTS.get(what, "an operation or ; is missing"))
         if what == "=":
@@ -225,7 +237,7 @@ class Reader:
         self.at += 1
         if kind == "number":
             return self.builder.const(float(what))
-        if kind == "quoted" or (kind == "name" and self.tokens[self.at][1] != "("):
+        if kind == "quoted" or (kind == "name" and not is_sign(self.tokens[self.at], "(")):
             if kind == "name" and what == "pi":
                 return self.builder.const(math.pi)
             if what not in self.known:
@@ -296,7 +308,8 @@ def parse(text: str) -> Graph:
 
 
 def spell_name(name: str) -> str:
-    return name if re.fullmatch(r"[^\W\d]\w*", name) and name not in ("pi", "σ") else f"`{name}`"
+    plain = re.fullmatch(r"[^\W\d]\w*", name) and name.isidentifier()
+    return name if plain and name not in ("pi", "σ", "π") else f"`{name}`"
 
 
 def spell_number(value: Value) -> str:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from uuid import uuid4
-
 from ..derive.passes import Pass
 from .picture import MONOSPACE, svg, title, xml
 from .steps import steps
@@ -41,17 +37,3 @@ def html(p: Pass) -> str:
     Raises UsageError where the graph is too large for a picture.
     """
     return PAGE.format(title=xml(title(p.graph)), font=MONOSPACE, svg=svg(p.graph, p), steps=xml(steps(p).text))
-
-
-def save(text: str, path: str | os.PathLike[str]) -> None:
-    """Write a file whole or not at all: beside its place first, then moved there. Raises OSError where that fails."""
-    target = Path(os.path.realpath(path))  # a link stays, and what it leads to is replaced
-    beside = target.with_name(f".{uuid4().hex}.part")
-    try:
-        with open(beside, "xb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -1,16 +1,13 @@
 """The computation graph as a picture: SVG drawn left to right, the way it is drawn on a blackboard.
 
-Inputs are pills, lines with a name are boxes, and what nobody named is written into the line that uses it. The drawing
-is layered (Sugiyama, Tagawa, Toda 1981): a column per step of the longest way from the inputs; an edge that skips
-columns gets a lane of its own in each of them, so that no edge runs through a box. `layout` is that geometry alone, of
-sizes and uses; the rest knows of text and colours. The same graph and numbers make the same text.
+Inputs are pills, lines with a name are boxes, and what nobody named is written into the line that uses it. Where they
+stand is `layout.py`'s; here are text and colours. The same graph and numbers make the same text.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 from unicodedata import east_asian_width
@@ -23,6 +20,7 @@ from ..errors import UsageError
 from ..expression.formula import spell_name
 from ..expression.graph import CONST, INPUT, Graph, Node, Value
 from ..expression.ops import OPS
+from .layout import Rect, Wire, layout
 from .steps import reach, write_root
 
 MOST = 60  # boxes; more of them nobody reads as a picture
@@ -30,10 +28,8 @@ LONGEST = 44  # characters of a line in a box
 ENDLESS = 1000  # characters; an unnamed part used twice, and twice again, would double with every use
 FONT, SMALL, LINE = 15, 13, 23  # pixels: the text, the caption, from line to line
 ADVANCE = 0.602 * FONT  # of a character: monospace fonts agree within a hundredth
-MARGIN, PADDING, APART = 32, 18, 26  # around the picture, inside a box, between boxes of a column
-NEAR, FAR, STEEP = 56, 150, 0.4  # between columns: at least, at most, and as a share of the steepest rise
+MARGIN, PADDING = 32, 18  # around the picture, inside a box
 ARROW = 8
-SWEEPS = 24
 
 COLOURS = (  # class, property, on light paper, on dark; written out, because many programs that show SVG know no var()
     ("paper", "fill", "#fbfaf6", "#1c2522"),
@@ -57,175 +53,6 @@ STYLE = f"""
 {"".join(f".dvar .{name}{{{what}:{light}}}" for name, what, light, _ in COLOURS)}
 @media (prefers-color-scheme:dark){{{"".join(f".dvar .{name}{{{what}:{dark}}}" for name, what, _, dark in COLOURS)}}}
 """
-
-
-# geometry
-
-
-class Rect(NamedTuple):
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-class Wire(NamedTuple):
-    """Straight from (x0, y0) to where its column ends, a curve up to where the next begins, straight to (x1, y1)."""
-
-    x0: float
-    y0: float
-    leave: float
-    arrive: float
-    x1: float
-    y1: float
-    head: bool  # it ends at a box, not in a lane
-
-
-Links = list[tuple[int, int]]
-
-
-def layout(sizes: Sequence[tuple[float, float]], uses: Sequence[Iterable[int]]) -> tuple[list[Rect], list[Wire]]:
-    """Where boxes of these (width, height) stand, and the wires to each from those it uses, which come before it."""
-    columns, links = lanes(layers(uses), uses)
-    columns = untangled(columns, links)
-    size = list(sizes) + [(0.0, 0.0)] * (sum(map(len, columns)) - len(sizes))
-    middle = balanced(columns, links, [height for _, height in size])
-    top = min(middle[i] - size[i][1] / 2 for column in columns for i in column)
-    middle = [m - top for m in middle]
-    column_of = {i: c for c, column in enumerate(columns) for i in column}
-    rise = [0.0] * len(columns)
-    for a, b in links:
-        rise[column_of[a]] = max(rise[column_of[a]], abs(middle[a] - middle[b]))
-    wide = [max(size[i][0] for i in column) for column in columns]
-    left = [0.0]
-    for w, steepest in zip(wide, rise):
-        left.append(left[-1] + w + min(max(NEAR, STEEP * steepest), FAR))
-    places = []
-    for i, (width, height) in enumerate(size):
-        c = column_of[i]
-        width = width if i < len(sizes) else wide[c]  # a lane runs all along its column
-        places.append(Rect(left[c] + (wide[c] - width) / 2, middle[i] - height / 2, width, height))
-    wires = []
-    for a, b in links:
-        c, to_box = column_of[a], b < len(sizes)
-        start, end = places[a].x + places[a].width, places[b].x + (0 if to_box else places[b].width)
-        wires.append(Wire(start, middle[a], left[c] + wide[c], left[c + 1], end, middle[b], to_box))
-    return places[: len(sizes)], wires
-
-
-def layers(uses: Sequence[Iterable[int]]) -> list[int]:
-    """The column of each box: the longest way from the inputs; what uses nothing moves next to its first use."""
-    depth: list[int] = []
-    first: dict[int, int] = {}
-    for used in uses:
-        depth.append(1 + max((depth[k] for k in used), default=-1))
-        for k in used:
-            first[k] = min(first.get(k, depth[-1]), depth[-1])
-    return [d if d or i not in first else first[i] - 1 for i, d in enumerate(depth)]
-
-
-def lanes(layer: Sequence[int], uses: Sequence[Iterable[int]]) -> tuple[list[list[int]], Links]:
-    """Columns of places and the links between neighbouring columns. Places after the boxes are lanes of edges passing
-    through; the edges of one box share its lane and part where they must."""
-    columns: list[list[int]] = [[] for _ in range(max(layer) + 1)]
-    for i, c in enumerate(layer):
-        columns[c].append(i)
-    lane: dict[tuple[int, int], int] = {}
-    links: dict[tuple[int, int], None] = {}
-    for i, used in enumerate(uses):
-        for k in used:
-            at = k
-            for c in range(layer[k] + 1, layer[i]):
-                if (k, c) not in lane:
-                    lane[k, c] = len(layer) + len(lane)
-                    columns[c].append(lane[k, c])
-                links[at, lane[k, c]] = None
-                at = lane[k, c]
-            links[at, i] = None
-    return columns, list(links)
-
-
-def neighbours(count: int, links: Links) -> tuple[list[list[int]], list[list[int]]]:
-    """Of every place, those linked to its left and to its right."""
-    before: list[list[int]] = [[] for _ in range(count)]
-    after: list[list[int]] = [[] for _ in range(count)]
-    for a, b in links:
-        before[b].append(a)
-        after[a].append(b)
-    return before, after
-
-
-def untangled(columns: list[list[int]], links: Links) -> list[list[int]]:
-    """The columns in an order with few crossings: sweeps by barycentre, there and back; the best one seen is kept."""
-    before, after = neighbours(sum(map(len, columns)), links)
-    best, fewest = columns, crossings(columns, links)
-    for sweep in range(SWEEPS):
-        near = after if sweep % 2 == 0 else before
-        rank = ranks(columns)
-        turned = []
-        for column in reversed(columns) if near is after else columns:
-            pull = {i: sum(rank[k] for k in near[i]) / len(near[i]) if near[i] else rank[i] for i in column}
-            turned.append(sorted(column, key=pull.__getitem__))
-            rank |= ranks(turned[-1:])
-        columns = turned[::-1] if near is after else turned
-        if (count := crossings(columns, links)) < fewest:
-            best, fewest = columns, count
-    return best
-
-
-def ranks(columns: Iterable[Sequence[int]]) -> dict[int, float]:
-    """How far down its column a place stands, from 0 to 1."""
-    return {i: (n + 0.5) / len(column) for column in columns for n, i in enumerate(column)}
-
-
-def crossings(columns: list[list[int]], links: Links) -> int:
-    """How many pairs of links between two columns are in opposite order at their two ends."""
-    place = {i: (c, n) for c, column in enumerate(columns) for n, i in enumerate(column)}
-    count, column, ends = 0, -1, list[int]()
-    for (c, _), (_, end) in sorted((place[a], place[b]) for a, b in links):
-        if c != column:
-            column, ends = c, []
-        count += len(ends) - bisect(ends, end)
-        insort(ends, end)
-    return count
-
-
-def balanced(columns: list[list[int]], links: Links, heights: Sequence[float]) -> list[float]:
-    """The middle of every place, as near as the order in its column allows to the mean of the boxes it is linked to; to
-    that of the lanes where it is linked to lanes alone, so that the shortest edges are the straightest."""
-    sides = [[[k for k in near if heights[k]] or near for near in side] for side in neighbours(len(heights), links)]
-    middle = [0.0] * len(heights)
-    for sweep in range(SWEEPS):
-        near = sides[sweep % 2 == 0]  # left to right last: a result faces what it is made of
-        for column in columns if near is sides[0] else reversed(columns):
-            wanted = [sum(middle[k] for k in near[i]) / len(near[i]) if near[i] else middle[i] for i in column]
-            weights = [1.0 if near[i] else 1e-6 for i in column]  # what is free on this side makes room
-            for i, m in zip(column, spread(wanted, weights, [heights[i] for i in column])):
-                middle[i] = m
-    return middle
-
-
-def spread(wanted: Sequence[float], weights: Sequence[float], heights: Sequence[float]) -> list[float]:
-    """The middles nearest to the wanted ones, in weighted least squares, that keep the order and do not touch.
-
-    Isotonic regression by pooling adjacent violators (Barlow et al. 1972), of the positions less what stands above.
-    """
-    above, offsets = 0.0, list[float]()
-    pools: list[tuple[float, float, int]] = []  # level, weight, how many places
-    for want, weight, height in zip(wanted, weights, heights):
-        offsets.append(above + height / 2)
-        above += height + APART
-        level, count = want - offsets[-1], 1
-        while pools and pools[-1][0] > level:
-            higher, more, places = pools.pop()
-            level = (level * weight + higher * more) / (weight + more)
-            weight, count = weight + more, count + places
-        pools.append((level, weight, count))
-    levels = [level for level, _, count in pools for _ in range(count)]
-    return [a + b for a, b in zip(levels, offsets)]
-
-
-# what is drawn
 
 
 class Box(NamedTuple):

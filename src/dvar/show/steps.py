@@ -113,7 +113,7 @@ class Teller:
         tape, names, full = self.spelt(i)
         if full is not None:
             short = told(tape, full, names.__contains__, lambda k: False, True)
-            if short is not None and size(tape, short, names) < size(self.tape, one, atoms):
+            if short is not None and size(tape, short, names) - self._spelling < size(self.tape, one, atoms):
                 offset = len(self.tape.nodes)  # both on one tape: the second behind the first, its operands moved
                 both = Tape()
                 both.nodes = self.tape.nodes + [n._replace(operands=tuple(k + offset for k in n.operands)) for n in tape.nodes]
@@ -131,6 +131,7 @@ class Teller:
             d = backprop(rewriter.tape, place[-1]).d
             names = {place[k]: n for k, n in reversed(self.names.items())}
             self._spelt = rewriter.tape, place, d, names
+            self._spelling = bool(rewriter.fired)  # past a sigmoid spelt out the chain rule is no help, even where as short
         tape, place, d, names = self._spelt
         return tape, names, d.get(place[i])
 

@@ -246,6 +246,20 @@ class Cost:
 
         return Program(target, source, call)
 
+    def per_example(self, parameters: Mapping[str, Any]) -> Any:
+        """The output of every example, (m,) float64."""
+        theta = self.flat(parameters)
+        one = listing(self.derivation, self.data, [self.derivation.value[-1]], derivatives=False)
+        function, values = compiled(write_numpy(one), "numpy"), self.named(theta).values()
+        out = np.empty(self.m)
+
+        def fill(rows: slice) -> tuple[()]:
+            out[rows] = function(*values, *self.block(rows).values(), self.total)[-1]
+            return ()
+
+        added(fill, self.groups, self.threads)
+        return out
+
     def whole(self) -> dict[str, Any]:
         """All rows, as numbers: what a plain Python loop reads."""
         return {n: v.dense() if isinstance(v, Columns) else np.asarray(v, dtype=np.float64) for n, v in self.data.items()}

@@ -117,8 +117,9 @@ def listing(
     data: Iterable[str] = (),
     rows: Sequence[int] = (),
     run: tuple[Tape, int, dict[int, int]] | None = None,
+    derivatives: bool = True,
 ) -> Listing:
-    """The Listing of value and derivatives of a graph; `rows` are nodes answered per example.
+    """The Listing of value and, unless told otherwise, derivatives of a graph; `rows` are nodes answered per example.
 
     `run` is another tape that the same nodes were rewritten onto, with the value's place there and the places of the
     derivation's run nodes.
@@ -131,7 +132,7 @@ def listing(
         return moved.get(k, k)
 
     index = {n.name: i for i, n in enumerate(graph.nodes) if n.op == INPUT}
-    slopes = {p: derivation.d.get(index[p]) for p in parameters}
+    slopes = {p: derivation.d.get(index[p]) for p in parameters} if derivatives else {}
     roots = [value, *rows, *(at(k) for k in slopes.values() if k is not None)]
     needed = ancestors(tape.nodes, roots)
     names: dict[int, str] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ..expression.formula import Form, write
-from ..expression.graph import CONST, INPUT, Node, Value
+from ..expression.graph import CONST, INPUT, Node
 from ..expression.ops import ATOM, MINUS, OPS, PRODUCT, elementwise
 from .program import Listing, call_template, spell_value
 

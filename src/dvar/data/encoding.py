@@ -1,0 +1,303 @@
+"""How a table's columns become features: learned from the training rows, applied to any table, written down as JSON.
+
+Numbers are standardised, a missing one counts as the mean and gets an indicator; text is a category whose levels are
+those of the training rows. What is left out is named, with the reason. The result is `Columns`, typed, never expanded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from itertools import pairwise
+from math import frexp, fsum, isfinite, prod, sqrt
+from typing import Any
+
+import numpy as np
+
+from ..errors import DvarError
+from . import table as tables
+from .columns import BLOCK, Category, Columns, Group, Missing, Number, Part
+
+IDENTIFIER = 100  # levels, each in one row only, that are not worth keeping for the sake of the rows without one
+JOINT = 1024  # joint codes at most of categories that are counted together
+KINDS: dict[str, type] = {"number": Number, "missing": Missing, "category": Category}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a table's columns become n features: its parts in order, what is left out and why, from how many rows."""
+
+    parts: tuple[Part, ...]
+    dropped: dict[str, str]
+    rows: int
+
+    @classmethod
+    def learn(cls, table: Any, features: Sequence[str], *, reference: bool, rows: np.ndarray | None = None) -> Encoding:
+        """The encoding of these columns of a `pyarrow.Table`, learned from the rows numbered `rows` (default: all).
+
+        `reference`: a category's first level has no coefficient. Raises UsageError for a name that is not there,
+        DvarError where no column can be a feature.
+        """
+        parts: list[Part] = []
+        dropped: dict[str, str] = {}
+        indicators: dict[bytes, int] = {}  # which rows are missing → the index of the part that says so
+        for name in dict.fromkeys(features):
+            column = tables.column(table, name)
+            how = tables.kind(column.type)
+            learned: Part | str
+            gaps = None
+            if how == "number":
+                x, gaps = tables.numbers(column, rows)
+                learned = _learn_number(name, x, gaps)
+            elif how == "category":
+                learned = _learn_category(name, tables.levels(column, rows), reference)
+            else:
+                learned = OTHER[how].format(column.type)
+            if isinstance(learned, str):
+                dropped[name] = learned
+            else:
+                parts.append(learned)
+            if gaps is None or gaps.all():
+                continue
+            same = indicators.setdefault(np.packbits(gaps).tobytes(), len(parts))
+            if same == len(parts):
+                parts.append(Missing(name))
+            else:
+                first = parts[same]
+                dropped[f"{name} missing"] = f"the same rows as `{first.names[0]}`"
+                parts[same] = Missing(first.column, (*first.also, name))  # type: ignore[union-attr]
+        if not parts:
+            why = "; ".join(f"`{name}`: {reason}" for name, reason in dropped.items()) or "none was given"
+            raise DvarError(f"no column can be a feature ({why})", "features are numbers or categories that vary")
+        return cls(tuple(parts), dropped, table.num_rows if rows is None else len(rows))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The n coefficients' names; one that has occurred before gets a number."""
+        names: dict[str, None] = {}
+        for name in (name for part in self.parts for name in part.names):
+            unique, count = name, 1
+            while unique in names:
+                count += 1
+                unique = f"{name} ({count})"
+            names[unique] = None
+        return tuple(names)
+
+    @cached_property
+    def slices(self) -> tuple[slice, ...]:
+        """Where each part's coefficients are."""
+        ends = np.cumsum([0] + [len(part.names) for part in self.parts]).tolist()
+        return tuple(slice(a, b) for a, b in pairwise(ends))
+
+    @cached_property
+    def singles(self) -> tuple[int, ...]:
+        """The parts, by index, that have one number a row: numbers and indicators."""
+        return tuple(i for i, part in enumerate(self.parts) if not isinstance(part, Category))
+
+    @cached_property
+    def singles_at(self) -> np.ndarray:
+        """Where the coefficients of these parts are."""
+        return np.array([self.slices[i].start for i in self.singles], np.intp)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The categories, put together while their joint codes stay few: counted together, they are counted once."""
+        groups: list[list[int]] = []
+        sizes = [1 + s.stop - s.start for s in self.slices]
+        for i in sorted(set(range(len(self.parts))).difference(self.singles)):
+            fits = (group for group in groups if prod(sizes[j] for j in (*group, i)) <= JOINT)
+            group = next(fits, None)
+            if group is None:
+                groups.append([i])
+            else:
+                group.append(i)
+        return tuple(Group(tuple(g), tuple(sizes[i] for i in g), tuple(self.slices[i] for i in g)) for g in groups)
+
+    def encode(self, table: Any, rows: np.ndarray | None = None) -> Columns:
+        """The columns of a `pyarrow.Table` (of its rows numbered `rows`; default: all) as this encoding reads them.
+
+        Raises DvarError naming every column that is lacking or of another kind.
+        """
+        self._check(table)
+        read = {p.column: _numbers(table, p.column, rows) for p in (self.parts[i] for i in self.singles)}
+        indicated = {c: p.column for p in self.parts if isinstance(p, Missing) for c in (p.column, *p.also)}
+        data: list[np.ndarray] = []
+        unseen: dict[str, int] = {}
+        missing: dict[str, int] = {}
+        for part in self.parts:
+            if isinstance(part, Category):
+                codes, unseen[part.column], missing[part.column] = _codes(table, part, rows)
+                data.append(codes)
+                continue
+            x, gaps = read[part.column]
+            if isinstance(part, Missing):
+                data.append(np.zeros(len(x), bool) if gaps is None else gaps)
+                continue
+            data.append(x)
+            if gaps is not None:
+                known = read[indicated[part.column]][1] if part.column in indicated else None
+                missing[part.column] = int(np.count_nonzero(gaps if known is None else gaps & ~known))
+        gaps_of = tuple(read[p.column][1] if isinstance(p, Number) else None for p in self.parts)
+        told = ({name: count for name, count in counts.items() if count} for counts in (unseen, missing))
+        return Columns(self, tuple(data), gaps_of, *told)
+
+    def _check(self, table: Any) -> None:
+        """Raises DvarError unless the table has every column of the encoding, of the kind it was."""
+        wrong = []
+        for name, part in {p.column: p for p in self.parts}.items():
+            wanted = "category" if isinstance(part, Category) else "number"
+            if name not in table.column_names:
+                wrong.append(f"`{name}` is lacking")
+            elif tables.kind(table.schema.field(name).type) not in (wanted, "nothing"):
+                wrong.append(f"`{name}` is of type {table.schema.field(name).type} where a {wanted} was learned from")
+        if wrong:
+            what = "the table is not as the encoding reads it: " + ", ".join(wrong)
+            raise DvarError(what, "give it the columns that were learned from")
+
+    def to_original(self) -> np.ndarray:
+        """T (n+1, n+1) such that [intercept, coefficients] for columns in their own units = T @ [b, w].
+
+        There a missing number counts as the mean it had in training.
+        """
+        T = np.eye(1 + len(self.names))
+        for part, at in zip(self.parts, self.slices):
+            if isinstance(part, Number):
+                j = 1 + at.start
+                T[0, j] = -part.mean / part.scale
+                T[j, j] = 1 / part.scale
+        return T
+
+    def to_json(self) -> dict[str, Any]:
+        """The encoding as a dict of plain values; `from_json` of it, also by way of JSON text, is the same encoding."""
+        parts = []
+        for part in self.parts:
+            values = {f.name: getattr(part, f.name) for f in fields(part)}
+            kind = next(kind for kind, cls in KINDS.items() if isinstance(part, cls))
+            parts.append({"kind": kind} | {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()})
+        return {"rows": self.rows, "parts": parts, "dropped": dict(self.dropped)}
+
+    @classmethod
+    def from_json(cls, value: Any) -> Encoding:
+        """The encoding that `to_json` gave. Raises DvarError for anything else."""
+        _require(value, "encoding", {"rows", "parts", "dropped"})
+        parts = []
+        for i, item in enumerate(value["parts"]):
+            where = f"encoding.parts[{i}]"
+            kind = item.get("kind") if isinstance(item, dict) else None
+            if not isinstance(kind, str) or kind not in KINDS:
+                raise DvarError(f"{where}.kind is {kind!r}, not one of {', '.join(KINDS)}", DAMAGED)
+            _require(item, where, {"kind"} | {f.name for f in fields(KINDS[kind])})
+            values = {k: tuple(v) if isinstance(v, list) else v for k, v in item.items() if k != "kind"}
+            parts.append(KINDS[kind](**values))
+        return cls(tuple(parts), dict(value["dropped"]), value["rows"])
+
+
+OTHER = {
+    "nothing": "all missing",
+    "time": "a date or time ({}), neither number nor category",
+    "other": "of type {}, neither number nor category",
+}
+
+
+def _learn_number(name: str, x: np.ndarray, gaps: np.ndarray | None) -> Number | str:
+    """How to read a column of numbers, or why it is left out."""
+    known = x if gaps is None else x[~gaps]
+    if len(known) == 0:
+        return "all missing"
+    low, high = known.min(), known.max()
+    if float(low) == float(high):
+        same = str(low) if low == high else f"from {low} to {high}, one number in float64"
+        return f"always {same}" + ("" if gaps is None else " where it is known")
+    return Number(name, *_moments(known, max(abs(float(low)), abs(float(high)))))
+
+
+def _moments(x: np.ndarray, largest: float) -> tuple[float, float]:
+    """Mean and population standard deviation in two passes of float64 (the mean corrected by what it leaves over).
+
+    Very large and very small numbers are scaled by a power of two, so that no sum or square over- or underflows.
+    """
+    exponent = frexp(largest)[1]
+    unit = 1.0 if abs(exponent) < 400 else 2.0 ** min(max(exponent, -1000), 1000)
+
+    def blocks() -> Iterator[np.ndarray]:
+        return (x[lo : lo + BLOCK].astype(np.float64) / unit for lo in range(0, len(x), BLOCK))
+
+    mean = fsum(float(b.sum()) for b in blocks()) / len(x)
+    mean += fsum(float((b - mean).sum()) for b in blocks()) / len(x)
+    deviation = sqrt(fsum(float(np.square(b - mean).sum()) for b in blocks()) / len(x))
+    return mean * unit, max(deviation * unit, float(np.finfo(float).tiny))
+
+
+def _learn_category(name: str, column: tables.Levels, reference: bool) -> Category | str:
+    """How to read a column of categories, or why it is left out."""
+    counts = np.bincount(column.codes + 1, minlength=1 + len(column.texts))
+    rows, missing = len(column.codes), int(counts[0])
+    levels = [text for text, count in zip(column.texts, counts[1:]) if count]
+    if not levels:
+        return "all missing"
+    if len(levels) == 1 and not missing:
+        return f"always {levels[0]!r}"
+    if len(levels) == rows or len(levels) == rows - missing > IDENTIFIER:
+        return f"{len(levels)} levels in {rows} rows: it looks like an identifier"
+    return Category(name, tuple(levels if column.ordered else sorted(levels)), missing > 0, reference)
+
+
+def _numbers(table: Any, name: str, rows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """A column's values and where they are missing; one without a type (all null) is missing throughout."""
+    column = table.column(name)
+    if tables.kind(column.type) == "number":
+        return tables.numbers(column, rows)
+    m = len(column) if rows is None else len(rows)
+    return np.zeros(m, np.int8), np.ones(m, bool)
+
+
+def _codes(table: Any, part: Category, rows: np.ndarray | None) -> tuple[np.ndarray, int, int]:
+    """A category's codes (see `Group`), how many rows are of an unseen level, how many are missing without a level."""
+    column = table.column(part.column)
+    if tables.kind(column.type) == "category":
+        found, texts, _ = tables.levels(column, rows)
+    else:
+        found, texts = np.full(len(column) if rows is None else len(rows), -1, np.int32), ()
+    last = len(part.names)
+    gap = last if part.missing else 0
+    code = {level: k for k, level in enumerate(part.levels, 0 if part.reference else 1)}
+    recode = np.array([code.get(text, gap) for text in texts] + [gap], np.min_scalar_type(last))
+    counts = np.bincount(found + 1, minlength=1 + len(texts))
+    unseen = sum(int(count) for text, count in zip(texts, counts[1:]) if text not in code)
+    return recode.take(found), unseen, 0 if part.missing else int(counts[0])  # −1 is the last entry: the gap
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(v, str) for v in value)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+
+
+DAMAGED = "the model file was changed or is not one of dvar's; fit again"
+FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "rows": ("a count", lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0),
+    "parts": ("a list of at least one part", lambda v: isinstance(v, list) and len(v) > 0),
+    "dropped": ("names with reasons", lambda v: isinstance(v, dict) and _texts([*v.keys(), *v.values()])),
+    "kind": ("a kind", lambda v: isinstance(v, str) and v in KINDS),
+    "column": ("a name", lambda v: isinstance(v, str)),
+    "also": ("a list of names", _texts),
+    "mean": ("a finite number", _number),
+    "scale": ("a positive number", lambda v: _number(v) and v > 0),
+    "levels": ("a list of different texts", lambda v: _texts(v) and len(v) == len(set(v)) > 0),
+    "missing": ("true or false", lambda v: isinstance(v, bool)),
+    "reference": ("true or false", lambda v: isinstance(v, bool)),
+}
+
+
+def _require(value: Any, where: str, names: set[str]) -> None:
+    """Raises DvarError unless `value` is a dict of exactly these names, each with a value as FIELDS has it."""
+    if not isinstance(value, dict) or set(value) != names:
+        found = ", ".join(map(str, value)) if isinstance(value, dict) else type(value).__name__
+        raise DvarError(f"{where} has {found or 'nothing'}, not {', '.join(sorted(names))}", DAMAGED)
+    for name in sorted(names):
+        words, holds = FIELDS[name]
+        if not holds(value[name]):
+            raise DvarError(f"{where}.{name} is {value[name]!r}, not {words}", DAMAGED)
