@@ -19,6 +19,8 @@ from .errors import DvarError, UsageError
 if TYPE_CHECKING:
     from .models.training import Trained
 
+SHOWN = 10  # separated coefficients named in one line; all are marked in the table
+
 app = App(
     name="dvar",
     version=__version__,
@@ -157,7 +159,8 @@ def told(trained: Trained) -> str:
     kind = f"logistic regression of {model.target} = {model.positive}" if model.name == "logistic" else f"a loss of {model.target}"
     lines = [f"{kind}, learned from {model.rows:,} rows", "", str(table), ""]
     if table.separated:
-        lines.append("no finite optimum (their rows are all yes or all no, the last finite value is shown): " + ", ".join(table.separated))
+        some = ", ".join(table.separated[:SHOWN]) + (f" and {len(table.separated) - SHOWN} more" if len(table.separated) > SHOWN else "")
+        lines.append(f"no finite optimum, the last finite value is shown: {some}")
     lines.append(f"cost {fit_.cost:.10g} by {fit_.method} in {fit_.passes:,} passes over the data, {fit_.seconds:.2f} s")
     if table.log_likelihood is not None:
         lines.append(f"log-likelihood {table.log_likelihood:.3f}")

@@ -7,6 +7,7 @@ to: dz = da * a * (1 - a) = a - y. Nodes nobody named are written into those tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -138,7 +139,9 @@ class Teller:
     def step(self, tape: Tape, name: str, roots: list[int], atoms: dict[int, str], result: Any, along: str = "") -> Step:
         nodes, last = list(tape.nodes), roots[-1]
         formulas = tuple(write_root(nodes, r, atoms, str) for r in roots)
-        numbers = "" if np.ndim(result) else write_root(nodes, last, atoms, self.number)
+        numbers = "" if np.ndim(result) or last in atoms else write_root(nodes, last, atoms, self.number)
+        if re.search(r"\b(nan|inf)\b", numbers) and np.isfinite(result).all():
+            numbers = ""  # the result was found without them
         head = latex_name(name) if not along else rf"\text{{along }} {latex_name(along)}"
         chain = [latex_written(nodes, r, atoms) for r in roots] + [latex_number(result)]
         return Step(name, formulas, numbers, result, f"{head} &= " + " = ".join(dict.fromkeys(chain)), along)

@@ -51,7 +51,9 @@ class Cost:
                             f"their smallest is {np.min(self.data[self.weight])}, their sum {self.total}")
         self.graph = graph
         self.inputs = tuple(n for n in graph.inputs if n not in self.data)
-        self.threads = thread_count(threads)
+        # Counting by category holds Python's lock: a second thread would only wait for it (two threads took 1.3 × as long).
+        counted = any(isinstance(v, Columns) and v.encoding.groups for v in self.data.values())
+        self.threads = 1 if counted and threads is None else thread_count(threads)
         self.sizes: dict[str, Shape] = infer(graph, {n: v.shape[1:] for n, v in self.data.items()}, self.inputs)
         if len(self.sizes) == len(self.inputs):
             self.derivation  # noqa: B018 – shapes that do not match are found here
@@ -157,7 +159,8 @@ class Cost:
     @cached_property
     def groups(self) -> list[list[slice]]:
         """The blocks of rows; they depend on the data alone."""
-        width = sum(len(v.data) if isinstance(v, Columns) else int(np.prod(v.shape[1:])) for v in self.data.values())
+        # Typed columns are made numbers part by part: however many there are, the largest block serves them best.
+        width = sum(1 if isinstance(v, Columns) else int(np.prod(v.shape[1:])) for v in self.data.values())
         return partition(self.m, width)
 
     @cached_property
@@ -232,9 +235,13 @@ class Cost:
     def program(self, target: str) -> Program:
         """The program the graph writes for a target, bound to the data: called with the parameters it runs over all m rows."""
         source, function = written(target, self.listed())
+        sizes = dict(self.sizes)
 
         def call(*args: Any, **parameters: Any) -> tuple[Any, ...]:
             theta = self.flat(self.bound(args, parameters))
+            if self.sizes != sizes:
+                raise UsageError(f"this program was written for parameters of the shapes {sizes}, now given {dict(self.sizes)}",
+                                 "ask for the program again: it is then written for the new shapes")
             values = [np.asarray(v) if np.ndim(v) else np.float64(v) for v in self.named(theta).values()]
             if target == "numpy":
                 value, *slopes = added(lambda rows: function(*values, *self.block(rows).values(), self.total),
