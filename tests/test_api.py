@@ -1,5 +1,7 @@
 """Every example of the contract (slopes, a computation graph, m examples) as it is written there, with its exact numbers."""
 
+
+
 import copy
 import math
 import pickle
@@ -230,7 +232,7 @@ def test_what_nodes_are_called(source, names):
 def test_a_name_with_two_readings_is_refused_and_the_two_ways_out_are_named():
     p = dv.graph("du = a*u; J = du*3").at(a=2.0, u=5.0)
     with pytest.raises(dv.UsageError, match=r"p.values\['du'\] or p.d\['u'\]"):
-        p.du  # noqa: B018
+        p.du
     assert (p.values["du"], p.d["u"], p.d["du"], p.ddu) == (10.0, 6.0, 3.0, 3.0)
 
 
@@ -245,7 +247,7 @@ def test_a_member_of_the_pass_comes_before_a_node():
 def test_an_unknown_name_of_a_pass_is_an_attribute_error():
     p = J.at(5, 3, 2)
     with pytest.raises(AttributeError, match="'q'"):
-        p.q  # noqa: B018
+        p.q
     assert not hasattr(p, "dq")
     assert {"u", "du", "dJ", "steps"} <= set(dir(p))
 
@@ -432,7 +434,7 @@ def test_module_names():
     assert dv.exp(0.0) == 1.0
     np.testing.assert_array_equal(dv.maximum(np.array([1.0, -1.0]), 0.0), [1.0, 0.0])
     with pytest.raises(AttributeError, match="'expp'"):
-        dv.expp  # noqa: B018
+        dv.expp
     with pytest.raises(dv.UsageError, match="exp takes 1 operand, 2 given"):
         dv.exp(1, 2)
     assert issubclass(dv.UsageError, dv.DvarError)

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dvar import files
 from dvar.derive.passes import Pass, show
 from dvar.errors import UsageError
 from dvar.expression.formula import parse, spell_name
 from dvar.expression.graph import Builder, Graph, bind
-from dvar.show import page
 from dvar.files import save
-from dvar.show.page import html
 from dvar.show.layout import crossings, lanes, layers, layout, untangled
+from dvar.show.page import html
 from dvar.show.picture import COLOURS, LONGEST, MOST, svg
 
 FIRST = "u = b*c; v = a + u; J = 3*v"
@@ -296,7 +296,7 @@ def test_save_writes_whole_or_not_at_all(tmp_path, monkeypatch):
     def fails(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(page.os, "replace", fails)
+    monkeypatch.setattr(files.os, "replace", fails)
     with pytest.raises(OSError, match="no space"):
         save("after", file)
     assert file.read_text() == "before"

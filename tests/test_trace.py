@@ -1,5 +1,7 @@
 """Plain Python functions as graphs: which names nodes get, what may stand in the function, and the line an error names."""
 
+
+
 import math
 import subprocess
 import sys
@@ -45,7 +47,7 @@ def walrus(a, b):
 
 
 def chained(a, b):
-    first = second = a * b  # noqa: F841
+    first = second = a * b
     return first + 1
 
 
@@ -88,7 +90,7 @@ def in_a_comprehension(x):
 
 
 def unused_line(a):
-    waste = dv.exp(a)  # noqa: F841
+    waste = dv.exp(a)
     return a * 2
 
 

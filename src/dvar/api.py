@@ -102,7 +102,7 @@ class Graph(_Graph):
         def call(*args: Any, **inputs: Any) -> tuple[Any, ...]:
             given = (v if v.ndim else v[()] for v in bind(self, args, inputs).values())
             with np.errstate(all="ignore"):
-                return tuple(plain(np.asarray(v)) for v in function(*given))
+                return tuple(plain(np.asarray(v, dtype=np.float64)) for v in function(*given))
 
         return Program(target, source, call)
 
@@ -194,7 +194,9 @@ def graph(source: str | Callable[..., Any]) -> Graph:
     return Graph(made.nodes)
 
 
-def slope(source: str | Callable[..., Any] | Graph, /, *args: Any, nudge: float = 0.001, of: str | None = None, **inputs: Any) -> Slope:
+def slope(
+    source: str | Callable[..., Any] | Graph, /, *args: Any, nudge: float = 0.001, of: str | None = None, **inputs: Any
+) -> Slope:
     """How far f moves when one input is nudged: `.value`, `.nudged`, `.slope`, and the exact `.derivative`.
 
     Inputs by name, by position or as one mapping; with several, `of` says which is nudged.

@@ -145,8 +145,8 @@ def say_what_was_done(trained: Trained) -> None:
     if model.encoding is not None:
         say("numbers are standardised inside (method and penalty work on that scale) and reported in their own units")
     if model.name == "custom":
-        parameters = ", ".join(model.params)
-        say(f"columns in the loss: {', '.join(model.own) or 'none by name'}; parameters: {parameters}; predicts: {model.predicts}")
+        own, parameters = ", ".join(model.own) or "none by name", ", ".join(model.params)
+        say(f"columns in the loss: {own}; parameters: {parameters}; predicts: {model.predicts}")
     for note in trained.notes:
         say(f"held-out rows: {note}")
 
@@ -156,10 +156,13 @@ def told(trained: Trained) -> str:
     from .models.summary import summary
 
     model, fit_, table = trained.model, trained.fit, summary(trained)
-    kind = f"logistic regression of {model.target} = {model.positive}" if model.name == "logistic" else f"a loss of {model.target}"
+    kind = f"a loss of {model.target}"
+    if model.name == "logistic":
+        kind = f"logistic regression of {model.target} = {model.positive}"
     lines = [f"{kind}, learned from {model.rows:,} rows", "", str(table), ""]
     if table.separated:
-        some = ", ".join(table.separated[:SHOWN]) + (f" and {len(table.separated) - SHOWN} more" if len(table.separated) > SHOWN else "")
+        more = len(table.separated) - SHOWN
+        some = ", ".join(table.separated[:SHOWN]) + (f" and {more} more" if more > 0 else "")
         lines.append(f"no finite optimum, the last finite value is shown: {some}")
     lines.append(f"cost {fit_.cost:.10g} by {fit_.method} in {fit_.passes:,} passes over the data, {fit_.seconds:.2f} s")
     if table.log_likelihood is not None:
@@ -167,8 +170,10 @@ def told(trained: Trained) -> str:
     lines.append(fit_.message)
     held = trained.holdout
     if held:
-        more = f", accuracy {held['accuracy']:.4f}, AUC {held['auc']:.4f}, base rate {held['base_rate']:.4f}" if "auc" in held else ""
-        lines.append(f"held out: {int(held['m']):,} rows, cost {held['cost']:.6g}{more}")
+        line = f"held out: {int(held['m']):,} rows, cost {held['cost']:.6g}"
+        if "auc" in held:
+            line += f", accuracy {held['accuracy']:.4f}, AUC {held['auc']:.4f}, base rate {held['base_rate']:.4f}"
+        lines.append(line)
     return "\n".join(lines)
 
 
@@ -370,8 +375,8 @@ def main(tokens: list[str] | None = None) -> int:
         return 0
     except CycloptsError as error:
         say(f"error: {str(error).strip()}")
-        command = arguments[0] if arguments and not arguments[0].startswith("-") else ""
-        say(f"help: dvar {command + ' ' if command in ('fit', 'predict', 'explain', 'slope', 'derivatives') else ''}--help shows how")
+        known = arguments and arguments[0] in ("fit", "predict", "explain", "slope", "derivatives")
+        say(f"help: dvar {arguments[0] + ' ' if known else ''}--help shows how")
         return 2
     except DvarError as error:
         if debug:

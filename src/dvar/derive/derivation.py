@@ -90,7 +90,7 @@ def derivative_name(name: str) -> str:
 
 
 def extract(derivation: Derivation, root: int, name: str) -> Graph:
-    """The Graph of one node of what runs, called `name`, under the names of the graph as written and dv, du, da for derivatives."""
+    """The Graph of one node of what runs, called `name`, under the names of the graph as written, and dv, du for derivatives."""
     run, graph = derivation.run, derivation.graph
     needed = ancestors(run.nodes, [root])
     names: dict[int, str] = {}

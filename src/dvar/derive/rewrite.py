@@ -49,6 +49,7 @@ EXACT = (
     Rule("times 1", "x*1", "x", "same value"),
     Rule("over 1", "x/1", "x", "same value"),
     Rule("power 1", "x**1", "x", "same value"),
+    Rule("power 0", "x**0", "1", "same value"),
     Rule("plus 0", "x + 0", "x", "same value"),
     Rule("minus 0", "x - 0", "x", "same value"),
     Rule("0 minus", "0 - x", "-x", "same value"),

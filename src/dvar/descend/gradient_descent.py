@@ -34,11 +34,13 @@ def fixed_rate(objective: Objective, theta: Any, run: Run, rate: float, steps: i
 
 
 def too_high(cost: float, rate: float, step: int, last: tuple[Any, float, Any], theta: Any, gradient: Any) -> str:
-    """Why the run stopped, and the rate to try: 1/L for the curvature L met along the last step."""
+    """Why the run stopped, and the rate to try: 1/(2L) for the curvature L met along the last step, which need not be the
+    steepest there is; where nothing finite was met, a step of length 1."""
     happened = f"rose from {last[1]:.6g} to {cost:.6g}" if np.isfinite(cost) else f"became {cost}"
     moved = float(np.linalg.norm(theta - last[0]))
     change = float(np.linalg.norm(gradient - last[2]))
-    wanted = moved / change if change > 0 and np.isfinite(change) else rate / 10
+    known = change > 0 and np.isfinite(change) and np.isfinite(moved)
+    wanted = 0.5 * moved / change if known else 1.0 / max(float(np.linalg.norm(last[2])), 10 / rate)
     wanted = min(wanted, rate / 2)
     digits = 10.0 ** np.floor(np.log10(wanted))
     return (f"stopped at step {step:,}: the cost {happened}; the rate {rate:g} is too high. The best parameters "

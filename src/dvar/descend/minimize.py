@@ -22,10 +22,12 @@ class Sums(Objective, Protocol):
     """What is minimised: an Objective that knows its parameters by name."""
 
     inputs: tuple[str, ...]
-    places: dict[str, slice]
     sizes: dict[str, tuple[int, ...]]
-    size: int
 
+    @property
+    def places(self) -> dict[str, slice]: ...
+    @property
+    def size(self) -> int: ...
     def flat(self, parameters: Mapping[str, Any]) -> Any: ...
     def named(self, theta: Any) -> dict[str, Any]: ...
     def has_hessian(self) -> bool: ...
@@ -84,10 +86,11 @@ def minimize(
     if l2:
         objective = Penalised(cost, penalty(cost, l2, penalize))
     run = Run(watch)
-    with stoppable(run):
+    with stoppable(run), np.errstate(over="ignore", invalid="ignore"):  # a rate far too high is told, not warned of
         outcome = solve(objective, theta, run, method, rate, steps or STEPS[method])
     if not np.isfinite(run.best_cost):
-        raise DvarError(f"the cost is {run.history[0].cost} at the start", cost.bad_rows() or "the loss is not defined there; pass start=")
+        why = cost.bad_rows() or "the loss is not defined there; pass start="
+        raise DvarError(f"the cost is {run.history[0].cost} at the start", why)
     return Fit(cost.named(outcome.theta), outcome.cost, outcome.converged, outcome.message, method, len(run.history),
                tuple(run.history), run.history[-1].seconds, outcome.hessian, outcome.flat)
 
@@ -114,6 +117,9 @@ def starting_point(cost: Sums, start: Mapping[str, Any] | None, seed: int | None
     """The start as a vector (P,): given, drawn, or zero where zero is safe."""
     if start is not None:
         return cost.flat(start)
+    unknown = [n for n in cost.inputs if n not in cost.sizes]
+    if unknown:
+        raise UsageError(f"the shape of {', '.join(unknown)} does not follow from the data", f"pass start={{{unknown[0]!r}: …}}")
     if seed is None:
         saddle = cost.zero_is_saddle()
         if saddle:

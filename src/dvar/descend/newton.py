@@ -91,7 +91,7 @@ def finished(theta: Any, cost: float, gradient: Any, hessian: Any, first: Any, p
     if flat:
         said += f"; {len(flat)} parameter{'s have' if len(flat) > 1 else ' has'} no finite optimum"
     if alike:
-        said += f"; {alike} direction{'s' * (alike > 1)} of the parameters change nothing (collinear features), left at the shortest"
+        said += f"; along {alike} direction{'s' * (alike > 1)} the cost does not change (collinear features)"
     return Outcome(theta, cost, True, said, hessian, flat)
 
 

@@ -181,7 +181,8 @@ def bind(graph: Graph, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[s
     """Positional and named values as {input: float64 array}. Raises UsageError for too many, missing or unknown ones."""
     names = graph.inputs
     if len(args) == 1 and isinstance(args[0], Mapping) and not kwargs:
-        args, kwargs = (), args[0]
+        kwargs = args[0]
+        args = []
     if len(args) > len(names):
         raise UsageError(f"{len(args)} values were given, the inputs are {len(names)}: {', '.join(names) or 'none'}")
     given = dict(zip(names, args))

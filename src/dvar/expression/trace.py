@@ -86,7 +86,8 @@ class Traced:
 
     @property
     def T(self) -> Traced:
-        return apply(OPS["transpose"], self)
+        flipped: Traced = apply(OPS["transpose"], self)
+        return flipped
 
     def __pos__(self) -> Traced:
         return self

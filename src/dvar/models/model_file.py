@@ -13,6 +13,7 @@ from .. import __version__
 from ..data.encoding import Encoding
 from ..errors import DvarError, UsageError
 from ..expression.formula import parse, text
+from ..expression.graph import shapes
 from ..files import save
 from .named import prediction
 from .training import Model
@@ -98,6 +99,8 @@ def checked(value: dict[str, Any]) -> Model:
     if prediction(graph, data) != value["predicts"] or set(graph.inputs) - data != set(value["parameters"]):
         raise DvarError("the formula does not go with the parameters or with what it predicts", DAMAGED)
     params = {name: numbers(name, part) for name, part in value["parameters"].items()}
+    sizes = {name: np.shape(part) for name, part in params.items()}
+    shapes(graph, {name: (len(encoding.names),) if encoding and name == "x" else sizes.get(name, ()) for name in graph.inputs})
     return Model(value["name"], graph, params, encoding, tuple(own), value["target"], value["positive"],
                  value["predicts"], value["rows"])
 

@@ -107,9 +107,12 @@ def linear(trained: Trained) -> tuple[str, str]:
     [weights] = [nodes[k].name for k in dot.operands if nodes[k].name != "x"] or [""]
     users = [n for n in nodes if at in n.operands]
     others = [nodes[k] for n in users if n.op == "plus" for k in n.operands if k != at]
-    free = len(users) == 1 and len(others) == 1 and others[0].op == "input" and np.ndim(trained.fit.params.get(others[0].name, [])) == 0
+    params = trained.fit.params
+    if np.ndim(params.get(weights, 0.0)) != 1:
+        return "", ""
+    free = len(users) == 1 and len(others) == 1 and others[0].op == "input" and np.ndim(params.get(others[0].name, [])) == 0
     alone = free and sum(others[0].name == nodes[k].name for n in nodes for k in n.operands) == 1
-    return (weights, others[0].name if alone else "") if np.ndim(trained.fit.params.get(weights, 0.0)) == 1 else ("", "")
+    return weights, others[0].name if alone else ""
 
 
 def original(trained: Trained) -> tuple[list[str], Any, Any]:

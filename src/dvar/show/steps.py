@@ -82,7 +82,7 @@ class Teller:
         inner = [i for i in self.shown if i in self.d and p.graph.nodes[i].op != INPUT]
         slopes = {self.d[i]: p.graph.nodes[i].name for i in inner if self.tape.nodes[self.d[i]].op != CONST}
         self.d_names = {k: derivative_name(name) for k, name in slopes.items() if k not in self.names}
-        self.numbers = {n: v for n, v in p.values.items()} | {derivative_name(n): v for n, v in p.d.items()}
+        self.numbers = dict(p.values) | {derivative_name(n): v for n, v in p.d.items()}
 
     def forward(self, i: int) -> Step:
         node = self.graph.nodes[i]

@@ -53,7 +53,7 @@ class Cost:
         self.inputs = tuple(n for n in graph.inputs if n not in self.data)
         # Counting by category holds Python's lock: a second thread would only wait for it (two threads took 1.3 × as long).
         counted = any(isinstance(v, Columns) and v.encoding.groups for v in self.data.values())
-        self.threads = 1 if counted and threads is None else thread_count(threads)
+        self.threads = thread_count(threads, 1 if counted else None)
         self.sizes: dict[str, Shape] = infer(graph, {n: v.shape[1:] for n, v in self.data.items()}, self.inputs)
         if len(self.sizes) == len(self.inputs):
             self.derivation  # noqa: B018 – shapes that do not match are found here
@@ -121,6 +121,10 @@ class Cost:
             found[name] = part.item() if part.ndim == 0 else part.copy()
         return found
 
+    def operands(self, theta: Any) -> list[Any]:
+        """The parameters as a program takes them: NumPy's numbers, for which 1/0 is inf and no error."""
+        return [v if np.ndim(v) else np.float64(v) for v in self.named(theta).values()]
+
     # programs
 
     @cached_property
@@ -183,7 +187,7 @@ class Cost:
 
     def value_gradient(self, theta: Any) -> tuple[float, Any]:
         """J and its gradient (P,) at a flat vector: one pass over the data."""
-        parameters = list(self.named(theta).values())
+        parameters = self.operands(theta)
 
         def sums(rows: slice) -> tuple[Any, ...]:
             return self.first(*parameters, *self.block(rows).values(), self.total)
@@ -200,7 +204,7 @@ class Cost:
             raise DvarError("the Hessian needs a loss whose vectors of parameters meet the data only as w @ x",
                             'use method="gradient-descent"')
         program, assembled = self.second
-        parameters = list(self.named(theta).values())
+        parameters = self.operands(theta)
         count = 1 + len(self.inputs)
 
         def sums(rows: slice) -> tuple[Any, ...]:
@@ -242,7 +246,7 @@ class Cost:
             if self.sizes != sizes:
                 raise UsageError(f"this program was written for parameters of the shapes {sizes}, now given {dict(self.sizes)}",
                                  "ask for the program again: it is then written for the new shapes")
-            values = [np.asarray(v) if np.ndim(v) else np.float64(v) for v in self.named(theta).values()]
+            values = self.operands(theta)
             if target == "numpy":
                 value, *slopes = added(lambda rows: function(*values, *self.block(rows).values(), self.total),
                                        self.groups, self.threads)
@@ -305,10 +309,10 @@ class CostPass:
         self.value, self.d = value, d
 
     def __getattr__(self, name: str) -> Any:
-        for parameter, slope in self.__dict__.get("d", {}).items():
-            if derivative_name(parameter) == name:
-                return slope
-        raise AttributeError(f"there is no {name!r} here; there are value, {', '.join(map(derivative_name, self.__dict__.get('d', {})))}")
+        named = {derivative_name(parameter): slope for parameter, slope in self.__dict__.get("d", {}).items()}
+        if name not in named:
+            raise AttributeError(f"there is no {name!r} here{nearest(name, ['value', *named])}")
+        return named[name]
 
     def __repr__(self) -> str:
         return "\n".join([f"J = {self.value!r}", *(f"{derivative_name(k)} = {v!r}" for k, v in self.d.items())])
@@ -374,9 +378,9 @@ def infer(graph: Graph, known: Mapping[str, Shape], parameters: tuple[str, ...])
         except UsageError:
             return {}
     for name in parameters:  # what no operation uses, or only other parameters of unknown shape, is a number
-        if name not in sizes and all(s is not None for s in found):
+        if name not in sizes and all(s is not None for s, n in zip(found, graph.nodes) if n.op != INPUT):
             sizes[name] = ()
-    return sizes if found[-1] == () else {}
+    return {} if found[-1] is None else sizes
 
 
 def partner(op: str, others: list[Shape | None]) -> Shape | None:

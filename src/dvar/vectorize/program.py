@@ -144,7 +144,8 @@ def listing(
             names.setdefault(at(k), derivative_name(graph.nodes[i].name))
     kept = [k for k, yes in enumerate(needed) if yes or tape.nodes[k].op == INPUT]
     place = {k: n for n, k in enumerate(kept)}
-    nodes, varies = [], []
+    nodes: list[Node] = []
+    varies: list[bool] = []
     for k in kept:
         node = tape.nodes[k]
         name = node.name if node.op == INPUT else "" if node.op == CONST else names.get(k, "")

@@ -32,9 +32,9 @@ def partition(m: int, width: int) -> list[list[slice]]:
     return [blocks[k : k + each] for k in range(0, len(blocks), each)]
 
 
-def thread_count(asked: int | None) -> int:
-    """What was asked for, else DVAR_THREADS, else the cores this process may use. Raises UsageError below 1."""
-    wanted = asked if asked is not None else os.environ.get("DVAR_THREADS")
+def thread_count(asked: int | None, best: int | None = None) -> int:
+    """What was asked for, else DVAR_THREADS, else `best`, else the cores this process may use. Raises UsageError below 1."""
+    wanted = asked if asked is not None else os.environ.get("DVAR_THREADS", best)
     if wanted is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
@@ -71,7 +71,7 @@ def added(function: Callable[[slice], tuple[Any, ...]], groups: list[list[slice]
 
 
 class _Blas:
-    """BLAS's own threads are set for the whole process: the first to enter sets them to one, the last to leave gives them back."""
+    """BLAS's threads are set for the whole process: the first to enter sets them to one, the last to leave gives them back."""
 
     lock = threading.Lock()
     inside = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ..expression.formula import Form, write
-from ..expression.graph import CONST, INPUT, Node
+from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.ops import ATOM, MINUS, OPS, PRODUCT, elementwise
 from .program import Listing, call_template, spell_value
 
@@ -30,7 +30,7 @@ class Writer:
             listing.name(i)
         self.i = self.names.fresh("i")
         self.indices = [self.names.fresh(n) for n in "jkl"]
-        self.sum = self.names.function("builtins", "sum")
+        self.sum, self.len = (self.names.function("builtins", n) for n in ("sum", "len"))
         self.sizes: dict[int, str] = {}
 
     def source(self) -> str:
@@ -38,7 +38,7 @@ class Writer:
         parameters = [i for i, n in enumerate(one.nodes) if n.op == INPUT and n.name in one.parameters]
         data = [i for i, n in enumerate(one.nodes) if n.op == INPUT and n.name in one.data]
         m = self.names.fresh("m") if data else ""
-        setup = [f"{m} = len({one.name(data[0])})"] if data else []
+        setup = [f"{m} = {self.len}({one.name(data[0])})"] if data else []
         total = m
         if one.total:
             total = self.names.fresh("total")
@@ -72,14 +72,14 @@ class Writer:
             for axis, size in reversed(list(enumerate(shape))):
                 if size not in self.sizes:
                     self.sizes[size] = self.names.fresh("nhpqr"[min(len(self.sizes), 4)])
-                    told.append(f"{self.sizes[size]} = len({head}{'[0]' * axis})")
+                    told.append(f"{self.sizes[size]} = {self.len}({head}{'[0]' * axis})")
         return told
 
     # one line per node
 
     def lines(self) -> dict[int, str]:
         one = self.listing
-        return write(one.nodes, self.alone, self.element, self.form, spell_value)
+        return write(one.nodes, self.alone, self.element, self.form, element_of)
 
     def line(self, i: int, text: str) -> str:
         rank = len(self.listing.shapes[i])
@@ -185,7 +185,7 @@ class Writer:
         nodes = self.listing.nodes
         if nodes[k].op in (INPUT, CONST) or self.alone(k):
             return self.text_of(k)
-        return write(nodes, lambda i: self.alone(i) or i == k, self.element, self.form, spell_value)[k]
+        return write(nodes, lambda i: self.alone(i) or i == k, self.element, self.form, element_of)[k]
 
     def nested(self, name: str, shape: tuple[int, ...], sign: str, text: str) -> list[str]:
         used: list[str] = []
@@ -195,6 +195,15 @@ class Writer:
         lines = [f"{'    ' * d}for {j} in {self.span(size)}:" for d, (j, size) in enumerate(zip(used, shape))]
         lines.append("    " * len(used) + name + "".join(f"[{j}]" for j in used) + f" {sign} {text}")
         return lines
+
+
+def element_of(value: Value) -> str:
+    """A constant, or the element of a constant vector or matrix."""
+    marks, part = [FIRST, SECOND], value
+    text = spell_value(value)
+    while isinstance(part, tuple):
+        text, part = f"{text}[{marks.pop(0)}]", part[0]
+    return text
 
 
 def moved(text: str, move: dict[str, str]) -> str:

@@ -139,8 +139,9 @@ class Writer:
         return Form(axes, (ATOM,), ATOM)
 
     def form_transpose(self, node: Node) -> Form:
-        swap = self.listing.varies[node.operands[0]] and self.ranks(node) == (2,)
-        return Form("{}.transpose(0, 2, 1)" if swap else "{}.T", (ATOM,), ATOM)
+        if not self.listing.varies[node.operands[0]]:
+            return Form("{}.T", (ATOM,), ATOM)
+        return Form("{}.transpose(0, 2, 1)" if self.ranks(node) == (2,) else "{}", (ATOM,), ATOM)  # a row's vector is its own
 
     def form_outer(self, node: Node) -> Form:
         self.uses_np = True
@@ -169,7 +170,10 @@ class Writer:
             parts = self.parts(i)
             if parts is None:
                 found.add(i)
-            stack += parts or ()
+            elif all(self.listing.varies[k] for k in parts) and self.listing.nodes[i].op in ("times", "outer"):
+                found.update(parts)  # a product of two columns is summed as a @ b, from their lines
+            else:
+                stack += parts
         return {i for i in found if self.listing.nodes[i].op not in (INPUT, CONST)} - {i for i in found if self.alone(i)}
 
     def parts(self, i: int) -> tuple[int, ...] | None:

@@ -1,0 +1,374 @@
+"""One example's graph over m examples: loop, numpy and the mean of single passes agree; the same bits for any number of
+threads; data of any type and layout; Hessians; and what is refused."""
+
+import mmap
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dvar as dv
+from dvar.vectorize.run import GROUPS, ROWS, partition
+
+LOGISTIC = "z = w @ x + b; a = sigmoid(z); L = -(y*log(a) + (1 - y)*log(1 - a))"
+NETWORK = "h = tanh(W @ x + c); z = v @ h + b; L = softplus(z) - y*z"
+rng = np.random.default_rng(7)
+
+
+def mean_of_passes(graph, data, parameters, weight=None):
+    """The reference: one pass per example, averaged."""
+    m = len(next(iter(data.values())))
+    weight = np.ones(m) if weight is None else weight
+    passes = [graph.at({**parameters, **{k: np.asarray(v, dtype=float)[i] for k, v in data.items()}}) for i in range(m)]
+    value = sum(s * p.value for s, p in zip(weight, passes)) / weight.sum()
+    return value, {n: sum(s * np.asarray(p.d[n]) for s, p in zip(weight, passes)) / weight.sum() for n in parameters}
+
+
+def drawn(shape):
+    return rng.normal(size=shape) if shape else float(rng.normal())
+
+
+# a loss, the shapes of its data (of one example), of its parameters
+CASES = [
+    (LOGISTIC, {"x": (3,), "y": ()}, {"b": (), "w": (3,)}),
+    ("L = (w*x + b - y)**2", {"x": (), "y": ()}, {"b": (), "w": ()}),
+    ("L = (x @ w - y)**2", {"x": (3,), "y": ()}, {"w": (3,)}),
+    ("L = (transpose(x) @ w - y)**2", {"x": (3,), "y": ()}, {"w": (3,)}),
+    ("L = (transpose(w) @ x - y)**2", {"x": (3,), "y": ()}, {"w": (3,)}),
+    ("L = sum((w*x - b)**2)", {"x": (3,)}, {"b": (), "w": (3,)}),
+    ("L = sum(x)*w + sum(w*x)", {"x": (3,)}, {"w": ()}),
+    ("L = sum(sin(u*x))*u + sum(x)", {"x": (4,)}, {"u": ()}),
+    ("L = x @ x*w", {"x": (3,)}, {"w": ()}),
+    ("L = (x @ v)**2*w", {"x": (3,), "v": (3,)}, {"w": ()}),
+    ("L = softplus(w @ x) + w @ w/2 + b**2", {"x": (3,)}, {"b": (), "w": (3,)}),
+    ("L = w @ w + b", {"x": ()}, {"b": (), "w": (3,)}),
+    ("L = 3", {"x": ()}, {}),
+    ("L = b*2 + 0*x", {"x": ()}, {"b": (), "unused": ()}),
+    (NETWORK, {"x": (3,), "y": ()}, {"W": (4, 3), "b": (), "c": (4,), "v": (4,)}),
+    ("h = relu(W @ x + c); g = tanh(V @ h); L = sum((g - t)**2)", {"x": (3,), "t": (2,)}, {"V": (2, 4), "W": (4, 3), "c": (4,)}),
+    ("h = x @ W; L = sum(h*h) + sum(W)", {"x": (3,)}, {"W": (3, 2)}),
+    ("L = sum(outer(x, u)*W)", {"x": (3,), "u": (2,)}, {"W": (3, 2)}),
+    ("L = sum(outer(x, p)*W)", {"x": (3,)}, {"W": (3, 2), "p": (2,)}),
+    ("L = sum(transpose(outer(x, p)) @ x)", {"x": (3,)}, {"p": (2,)}),
+    ("L = x @ (A @ x)", {"x": (3,)}, {"A": (3, 3)}),
+    ("L = sum(outer(x, x) @ p)", {"x": (3,)}, {"p": (3,)}),
+    ("L = sum(p @ outer(x, q))", {"x": (3,)}, {"p": (3,), "q": (2,)}),
+    ("L = sum(outer(x, p) @ outer(q, x))", {"x": (3,)}, {"p": (2,), "q": (2,)}),
+    ("L = sum((A @ B) @ x)", {"x": (3,)}, {"A": (2, 4), "B": (4, 3)}),
+    ("L = where(x > b, x - b, 0)**2*k", {"x": ()}, {"b": (), "k": ()}),
+    ("L = maximum(w*x, b) + minimum(w, x) + abs(w - x) + relu(x*b)", {"x": ()}, {"b": (), "w": ()}),
+    ("L = sum(maximum(w, x)) + sum(where(x > w, x*w, [1, 2, 3]))", {"x": (3,)}, {"w": (3,)}),
+    ("L = exp(-(x - c)**2/(2*s**2))/s", {"x": ()}, {"c": (), "s": ()}),
+    ("L = (x**2)**p + 2**(x*q)", {"x": ()}, {"p": (), "q": ()}),
+    ("k = [1, 2, 3]; L = (k @ x)*w + (k*w) @ x", {"x": (3,)}, {"w": ()}),
+    ("L = sum(spread(w*y, x)*x)", {"x": (3,), "y": ()}, {"w": ()}),
+    ("L = sum(spread(y, w)*w)", {"y": ()}, {"w": (3,)}),
+    ("L = sum(spread(y, x))*w", {"x": (3,), "y": ()}, {"w": ()}),
+    ("L = sum(-w)*y - sum(x - w)", {"x": (3,), "y": ()}, {"w": (3,)}),
+    ("L = sum(y*w + x)", {"x": (3,), "y": ()}, {"w": (3,)}),
+    ("L = -(y*w)", {"y": ()}, {"w": ()}),
+    # variables called as programs call things of their own
+    ("np = w @ x + i; sum = exp(-np); range = np*m; L = (range - y)**2 + sum", {"x": (3,), "y": ()}, {"i": (), "m": (), "w": (3,)}),
+    ("`lambda` = i*x; t1 = `lambda`*x; J = t1*m + t1**2", {"x": ()}, {"i": (), "m": ()}),
+    ("L = sum(j*x) + sum(k*x)*n*l", {"x": (3,)}, {"j": (3,), "k": (3,), "l": (), "n": ()}),
+    ("dw = w*x; L = dw**2 + db*dJ", {"x": (), "db": ()}, {"dJ": (), "w": ()}),
+    ("exp = x*w; L = exp(exp) + sigmoid(sigmoid)*x", {"x": ()}, {"sigmoid": (), "w": ()}),
+    ("J = total*x; len = J*2; L = len*`a b`", {"x": ()}, {"a b": (), "total": ()}),
+    ("L_and_derivatives = x*w; L = L_and_derivatives**2", {"x": ()}, {"w": ()}),
+    ("dx_ = x*w; L = dx_*numpy*builtins*float*print", {"x": ()},
+     {"builtins": (), "float": (), "numpy": (), "print": (), "w": ()}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("m", [1, 5])
+@pytest.mark.parametrize(("text", "data", "parameters"), CASES, ids=[c[0][:40] for c in CASES])
+def test_loop_numpy_and_single_passes_agree(text, data, parameters, m):
+    header = "inputs: " + ", ".join(f"`{n}`" for n in [*parameters, *data])
+    graph = dv.graph(f"{header}\n{text}")
+    given = {k: drawn((m, *shape)) for k, shape in data.items()}
+    at = {k: abs(drawn(s)) + 0.1 if k in "swpq" and not s else drawn(s) for k, s in parameters.items()}
+    value, d = mean_of_passes(graph, given, at)
+    cost = graph.over(given)
+    q = cost.at(at)
+    loop, numpy = cost.program("loop")(at), cost.program("numpy")(at)
+    assert q.value == pytest.approx(value, rel=1e-12)
+    for answer in (loop, numpy):
+        assert answer[0] == pytest.approx(value, rel=1e-12)
+        assert len(answer) == 1 + len(parameters)
+    for k, name in enumerate(cost.inputs, 1):
+        for found in (q.d[name], loop[k], numpy[k]):
+            assert np.shape(found) == parameters[name]
+            np.testing.assert_allclose(found, d[name], rtol=1e-11, atol=1e-13)
+    weight = rng.random(m) + 0.1
+    value, d = mean_of_passes(graph, given, at, weight)
+    heavy = graph.over(given, weight=weight)
+    q = heavy.at(at)
+    for answer in (heavy.program("loop")(at), heavy.program("numpy")(at), (q.value, *(q.d[n] for n in heavy.inputs))):
+        assert answer[0] == pytest.approx(value, rel=1e-12)
+        for name, found in zip(heavy.inputs, answer[1:]):
+            np.testing.assert_allclose(found, d[name], rtol=1e-11, atol=1e-13)
+
+
+FORMS = ["sin({})", "tanh({})", "sigmoid({})", "softplus({})", "{} + {}", "{} - {}", "tanh({})*{}", "{}/(2 + cos({}))", "-{}",
+         "log(1 + exp({}))", "1 - sigmoid({})", "where({} > 0, {}, sin({}))", "maximum({}, {})"]  # fmt: skip
+
+
+@st.composite
+def losses(draw):
+    """Random losses of numbers and vectors, by example and not."""
+    numbers, vectors, lines = ["b", "y", "w @ x"], ["x", "w"], []
+    for k in range(draw(st.integers(1, 6))):
+        if draw(st.booleans()):
+            form = draw(st.sampled_from(FORMS))
+            lines.append(f"u{k} = " + form.format(*(draw(st.sampled_from(numbers)) for _ in range(form.count("{}")))))
+            numbers.append(f"u{k}")
+        else:
+            left, right = draw(st.sampled_from(vectors + numbers)), draw(st.sampled_from(vectors))
+            lines.append(f"v{k} = {draw(st.sampled_from(['sin({1})', '{0}*{1}', '{1} + {0}', 'tanh({1}) - {0}']))}".format(left, right))
+            vectors.append(f"v{k}")
+            numbers += [f"sum(v{k})", f"v{k} @ {draw(st.sampled_from(vectors))}"]
+    return "inputs: w, b, x, y\n" + "\n".join(lines) + f"\nL = {numbers[-1]}*0.5 + {vectors[-1]} @ x + {numbers[-2]}"
+
+
+@settings(max_examples=60, deadline=None)
+@given(losses(), st.integers(1, 6), st.integers(1, 4))
+def test_random_losses_over_random_data(text, m, n):
+    graph = dv.graph(text)
+    data = {"x": rng.normal(size=(m, n)), "y": rng.normal(size=m)}
+    at = {"w": rng.normal(size=n), "b": 0.3}
+    value, d = mean_of_passes(graph, data, at)
+    cost = graph.over(data)
+    q = cost.at(at)
+    for answer in (cost.program("loop")(at), cost.program("numpy")(at), (q.value, *(q.d[n] for n in cost.inputs))):
+        assert answer[0] == pytest.approx(value, rel=1e-10, abs=1e-12)
+        for name, found in zip(cost.inputs, answer[1:]):
+            np.testing.assert_allclose(found, d[name], rtol=1e-9, atol=1e-11)
+
+
+# Hessians
+
+
+@pytest.mark.parametrize(
+    ("text", "data", "parameters"),
+    [
+        CASES[0],
+        CASES[1],
+        ("L = exp(w @ x + b) - y*(w @ x + b)", {"x": (3,), "y": ()}, {"b": (), "w": (3,)}),
+        ("L = (w @ x)*(u @ t) + sin(u @ t)*b", {"x": (3,), "t": (2,)}, {"b": (), "u": (2,), "w": (3,)}),
+        ("L = softplus(w @ x)*s + s**2*(w @ t)", {"x": (3,), "t": (3,)}, {"s": (), "w": (3,)}),
+        ("L = sin(b*k)*y + b**2", {"y": ()}, {"b": (), "k": ()}),
+        ("L = w @ x", {"x": (3,)}, {"w": (3,)}),
+        ("L = log(1 + exp(w*x + b)) + q*x", {"x": ()}, {"b": (), "q": (), "w": ()}),
+    ],
+)  # fmt: skip
+def test_the_hessian_is_the_slope_of_the_gradient(text, data, parameters):
+    graph = dv.graph(f"inputs: {', '.join([*parameters, *data])}\n{text}")
+    cost = graph.over({k: drawn((9, *s)) for k, s in data.items()})
+    theta = cost.flat({k: drawn(s) for k, s in parameters.items()})
+    hessian = cost.hessian(cost.named(theta))
+    assert hessian.shape == (len(theta), len(theta))
+    np.testing.assert_allclose(hessian, hessian.T, rtol=1e-13, atol=1e-15)
+    h = 1e-5
+    for k in range(len(theta)):
+        e = h * np.eye(len(theta))[k]
+        numeric = (cost.value_gradient(theta + e)[1] - cost.value_gradient(theta - e)[1]) / (2 * h)
+        np.testing.assert_allclose(hessian[k], numeric, rtol=1e-7, atol=1e-8)
+
+
+def test_the_hessian_is_refused_for_a_network():
+    cost = dv.graph(NETWORK).over(x=np.ones((4, 3)), y=np.ones(4))
+    with pytest.raises(dv.DvarError, match="w @ x"):
+        cost.hessian(W=np.ones((2, 3)), b=0.0, c=np.ones(2), v=np.ones(2))
+
+
+# threads and blocks
+
+
+@pytest.mark.parametrize("m", [1, 255, 256, 257, 70_001])
+def test_the_same_bits_for_any_number_of_threads(m):
+    x, y = rng.normal(size=(m, 12)), (rng.random(m) < 0.5).astype(float)
+    w = rng.normal(size=12)
+    answers = [dv.graph(LOGISTIC).over(x=x, y=y, threads=t).value_gradient_hessian(np.r_[0.1, w]) for t in (1, 2, 3, 7)]
+    for value, gradient, hessian in answers[1:]:
+        assert value == answers[0][0]
+        np.testing.assert_array_equal(gradient, answers[0][1])
+        np.testing.assert_array_equal(hessian, answers[0][2])
+    z = x @ w + 0.1
+    assert answers[0][0] == pytest.approx(np.mean(np.logaddexp(0, z) - y * z), rel=1e-13)
+    residual = (1 / (1 + np.exp(-z)) - y) / m
+    np.testing.assert_allclose(answers[0][1], np.r_[residual.sum(), x.T @ residual], rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize(("m", "width"), [(1, 1), (16_384, 8), (16_385, 8), (10**6, 3), (5, 10**7), (10**7, 0), (300, 10**5)])
+def test_the_blocks_cover_every_row_once_and_stay_few(m, width):
+    groups = partition(m, width)
+    rows = [r for blocks in groups for r in blocks]
+    assert rows[0].start == 0
+    assert rows[-1].stop == m
+    assert all(a.stop == b.start for a, b in zip(rows, rows[1:]))
+    assert all(r.stop - r.start <= ROWS[1] for r in rows)
+    assert len(groups) <= GROUPS
+
+
+# data of any type and layout
+
+BASE = rng.integers(-3, 4, size=(600, 5)).astype(float)
+TARGET = (rng.random(600) < 0.5).astype(float)
+
+
+def read_only(a):
+    a = a.copy()
+    a.flags.writeable = False
+    return a
+
+
+LAYOUTS = {
+    "F order": np.asfortranarray,
+    "a view of every other column": lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+    "a view of every other row": lambda a: np.repeat(a, 2, axis=0)[::2],
+    "backwards": lambda a: a[::-1].copy()[::-1],
+    "read-only": read_only,
+    "int8": lambda a: a.astype(np.int8),
+    "int64": lambda a: a.astype(np.int64),
+    "uint8 offset": lambda a: (a + 3).astype(np.uint8),
+    "float32": lambda a: a.astype(np.float32),
+    "float16": lambda a: a.astype(np.float16),
+    "big-endian": lambda a: a.astype(">f8"),
+    "lists": lambda a: a.tolist(),
+    "bool": lambda a: a > 0,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_data_of_any_type_and_layout(layout):
+    x = LAYOUTS[layout](BASE)
+    same = np.array(x, dtype=float)
+    w = np.linspace(-1, 1, 5)
+    found = dv.graph(LOGISTIC).over(x=x, y=TARGET > 0)
+    plain = dv.graph(LOGISTIC).over(x=same, y=TARGET)
+    for one, two in [(found.at(w=w, b=0.5), plain.at(w=w, b=0.5))]:
+        assert one.value == pytest.approx(two.value, rel=1e-14)
+        np.testing.assert_allclose(one.dw, two.dw, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(found.hessian(w=w, b=0.5), plain.hessian(w=w, b=0.5), rtol=1e-12, atol=1e-15)
+    assert found.program("loop")(w=w, b=0.5)[0] == pytest.approx(two.value, rel=1e-13)
+
+
+def test_memory_mapped_data_is_read_in_place(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, BASE)
+    x = np.load(path, mmap_mode="r")
+    cost = dv.graph(LOGISTIC).over(x=x, y=TARGET)
+    assert np.shares_memory(cost.data["x"], x)
+    assert isinstance(x._mmap, mmap.mmap)
+    assert cost.at(w=np.ones(5), b=0.0).value == dv.graph(LOGISTIC).over(x=BASE, y=TARGET).at(w=np.ones(5), b=0.0).value
+
+
+def test_no_copy_is_made_of_the_data_and_nothing_is_written_to_it():
+    before = BASE.copy()
+    for data, axis in [(BASE, 0), (BASE.T, 1)]:
+        cost = dv.graph(LOGISTIC).over(x=data, y=TARGET, axis=axis)
+        assert np.shares_memory(cost.data["x"], BASE)
+        cost.minimize()
+    np.testing.assert_array_equal(BASE, before)
+
+
+# refusals
+
+X3, Y1 = np.ones((4, 3)), np.ones(4)
+REFUSED = [
+    ({"x": X3, "y": np.ones(5)}, "number of examples differs: x has 4, y has 5", "axis=1"),
+    ({"x": X3, "y": np.ones((4, 1))}, "shape (1,)", "y.ravel"),
+    ({"x": X3, "q": Y1}, "no input 'q'", ""),
+    ({}, "no input varies", "over"),
+    ({"x": np.ones((0, 3)), "y": np.ones(0)}, r"no examples: x has shape \(0, 3\)", ""),
+    ({"x": X3, "y": list("abcd")}, "y is an array of <U1", "numbers"),
+    ({"x": np.ones((2, 2, 2)), "y": Y1}, "x is an array of float64 with shape", "(m, n)"),
+    ({"x": X3, "y": 5.0}, "shape ()", ""),
+    ({"x": X3, "y": Y1, "axis": 2}, "axis is 2", "0 where"),
+    ({"x": X3, "y": Y1, "axis": 1}, "number of examples differs", "axis"),
+    ({"x": X3, "y": Y1, "weight": np.ones(3)}, "number of examples differs", ""),
+    ({"x": X3, "y": Y1, "weight": -Y1}, "weights must be at least 0", ""),
+    ({"x": X3, "y": Y1, "weight": 0 * Y1}, "not all 0", ""),
+    ({"x": X3, "y": Y1, "weight": Y1 * np.nan}, "weights must be", ""),
+    ({"x": X3, "y": Y1, "threads": 0}, "number of threads is 0", ""),
+]
+
+
+@pytest.mark.parametrize(("data", "said", "help"), REFUSED)
+def test_data_refused(data, said, help):
+    with pytest.raises(dv.DvarError) as error:
+        dv.graph(LOGISTIC).over(**data)
+    assert said.replace("\\", "") in error.value.what
+    assert help in error.value.help
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ({"w": np.ones(3)}, "no value was given for b"),
+        ({"w": np.ones(3), "b": 0.0, "q": 1.0}, "no parameter 'q'"),
+        ({"w": np.ones(4), "b": 0.0}, r"w \(4,\) and x \(3,\)"),
+        ({"w": np.ones((3, 1)), "b": 0.0}, "shape"),
+        ({"w": np.ones(3), "b": "a"}, "not a number"),
+    ],
+)
+def test_parameters_refused(at, said):
+    cost = dv.graph(LOGISTIC).over(x=X3, y=Y1)
+    for call in (cost.at, cost.program("numpy"), cost.program("loop"), cost.hessian):
+        with pytest.raises(dv.UsageError, match=said):
+            call(**at)
+
+
+def test_a_refused_question_leaves_the_cost_as_it_was():
+    cost = dv.graph(LOGISTIC).over(x=X3, y=Y1)
+    before = cost.at(w=np.ones(3), b=0.0).value
+    with pytest.raises(dv.UsageError):
+        cost.at(w=np.ones(4), b=0.0)
+    assert cost.at(w=np.ones(3), b=0.0).value == before
+
+
+def test_a_program_asked_for_other_shapes_says_so():
+    cost = dv.graph("L = sum((a + b)*x)").over(x=X3)
+    cost.at(a=np.ones(3), b=1.0)
+    program = cost.program("numpy")
+    assert program(a=np.ones(3), b=1.0)[0] == 6.0
+    with pytest.raises(dv.UsageError, match="shapes"):
+        program(a=1.0, b=np.ones(3))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_bad_number_in_the_data_is_named_by_minimize(bad):
+    x = X3.copy()
+    x[2, 1] = bad
+    with pytest.raises(dv.DvarError, match="x holds nan or inf in 1 of 4 examples"):
+        dv.graph(LOGISTIC).over(x=x, y=Y1).minimize()
+    with pytest.raises(dv.DvarError, match="y holds nan or inf in 4 of 4 examples"):
+        dv.graph(LOGISTIC).over(x=X3, y=Y1 * bad).minimize()
+
+
+def test_a_hidden_width_is_an_error_that_names_it():
+    cost = dv.graph(NETWORK).over(x=X3, y=Y1)
+    for ask in (lambda: cost.minimize(seed=0), lambda: cost.minimize(), lambda: cost.program("loop")):
+        with pytest.raises(dv.UsageError) as error:
+            ask()
+        assert "W" in str(error.value)
+    with pytest.raises(dv.UsageError, match="start="):
+        cost.minimize(seed=0)
+
+
+def test_a_network_does_not_start_at_zero():
+    cost = dv.graph("h = tanh(u*x + c); L = (v*h + b - y)**2").over(x=Y1, y=Y1)
+    with pytest.raises(dv.UsageError, match="seed=0"):
+        cost.minimize()
+    assert cost.minimize(seed=0, steps=5).passes > 1
+    assert cost.minimize(start={"u": 1.0, "c": 0.0, "v": 1.0, "b": 0.0}, steps=5).passes > 1
+
+
+def test_a_network_learns_what_a_line_cannot():
+    x = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
+    y = np.array([0.0, 1, 1, 0])
+    start = {"W": np.random.default_rng(3).normal(size=(8, 2)), "c": np.zeros(8), "v": np.random.default_rng(4).normal(size=8), "b": 0.0}
+    fit = dv.graph(NETWORK).over(x=x, y=y).minimize("gradient-descent", start=start, steps=2000)
+    assert fit.cost < 0.05
+    assert fit.params["W"].shape == (8, 2)
