@@ -58,8 +58,9 @@ def derive(graph: Graph, sizes: tuple[Shape, ...]) -> Derivation:
     stable_d = backprop(stable.tape, place[last]).d
 
     final = Rewriter((*STABILITY, *EXACT), share=True)
-    direct = {i: p for i, p in enumerate(place) if p not in stable.seen_through and owner[p] == i and p in stable_d}
-    from_told = {i: k for i, k in slopes.d.items() if i not in direct}
+    on_path = {i: p for i, p in enumerate(place) if p not in stable.seen_through and owner[p] == i}
+    direct = {i: p for i, p in on_path.items() if p in stable_d}  # the others change nothing: x in x**0
+    from_told = {i: k for i, k in slopes.d.items() if i not in on_path}
     on_told = final.copy(told.nodes, told.shapes, ancestors(told.nodes, [*range(last + 1), *from_told.values()]))
     wanted = ancestors(stable.tape.nodes, [stable_d[p] for p in direct.values()])
     on_stable = final.copy(stable.tape.nodes, stable.tape.shapes, wanted)

@@ -47,7 +47,7 @@ class Pass:
         if not all(np.isfinite(v).all() for v in self.given.values()):
             return ()
         told = []
-        for name in self.values:
+        for name in (n.name for n in self.graph.nodes if n.given):
             for label, number in ((name, self.values[name]), (derivative_name(name), self.d[name])):
                 if not np.isfinite(number).all():
                     told.append(f"{label} is {plain(number)}: floating point cannot hold it here; "

@@ -7,7 +7,6 @@ to: dz = da * a * (1 - a) = a - y. Nodes nobody named are written into those tha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -104,6 +103,8 @@ class Teller:
                 part = told(self.tape, c.product, atoms.__contains__, self.d_names.__contains__, False)
                 value = self.value_of(self.tape, c.product if part is None else part, atoms)
                 told_steps.append(self.step(self.tape, label, [c.product if part is None else part], atoms, value, consumer))
+        if np.isfinite(result).all() and not all(np.isfinite(s.result).all() for s in told_steps):
+            told_steps = []  # as written the contributions cannot be represented; their sum is found without them
         tape, roots, names = forms
         return [self.step(tape, label, roots, names, result), *told_steps]
 
@@ -140,8 +141,8 @@ class Teller:
         nodes, last = list(tape.nodes), roots[-1]
         formulas = tuple(write_root(nodes, r, atoms, str) for r in roots)
         numbers = "" if np.ndim(result) or last in atoms else write_root(nodes, last, atoms, self.number)
-        if re.search(r"\b(nan|inf)\b", numbers) and np.isfinite(result).all():
-            numbers = ""  # the result was found without them
+        if numbers and np.isfinite(result) and not np.isclose(self.value_of(tape, last, atoms), result, rtol=1e-5, atol=0.0):
+            numbers = ""  # in floating point they do not come to the result, which was found without them
         head = latex_name(name) if not along else rf"\text{{along }} {latex_name(along)}"
         chain = [latex_written(nodes, r, atoms) for r in roots] + [latex_number(result)]
         return Step(name, formulas, numbers, result, f"{head} &= " + " = ".join(dict.fromkeys(chain)), along)
