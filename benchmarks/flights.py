@@ -46,7 +46,7 @@ def peer(rows_file: str) -> None:
         (numbers, make_column_selector(dtype_include="number")),
         (OneHotEncoder(drop="first", handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
     )
-    model = make_pipeline(encode, LogisticRegression(C=1e10, max_iter=2000))
+    model = make_pipeline(encode, LogisticRegression(C=1e10))
     model.fit(train, y[rows["train"]])
     guess = model.predict_proba(held)[:, 1]
     print(json.dumps({
