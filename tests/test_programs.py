@@ -372,3 +372,18 @@ def test_a_network_learns_what_a_line_cannot():
     fit = dv.graph(NETWORK).over(x=x, y=y).minimize("gradient-descent", start=start, steps=2000)
     assert fit.cost < 0.05
     assert fit.params["W"].shape == (8, 2)
+
+
+def test_memory_does_not_grow_with_the_examples():
+    import tracemalloc
+
+    m = 1_000_000
+    X, Y = np.ones((m, 8)), np.zeros(m)
+    J = dv.graph("z = w @ x + b; a = sigmoid(z); L = -(y*log(a) + (1 - y)*log(1 - a))").over(x=X, y=Y, threads=2)
+    J.at(w=np.zeros(8), b=0.0)
+    tracemalloc.start()
+    J.at(w=np.zeros(8), b=0.0)
+    J.hessian(w=np.zeros(8), b=0.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < X.nbytes / 8

@@ -17,6 +17,7 @@ from . import __version__
 from .errors import DvarError, UsageError
 
 if TYPE_CHECKING:
+    from .descend.objective import Row
     from .models.training import Trained
 
 SHOWN = 10  # separated coefficients named in one line; all are marked in the table
@@ -117,11 +118,10 @@ class Progress:
     def __init__(self, shown: bool) -> None:
         self.shown = shown
         self.open = False
-        self.rows = 0
 
-    def __call__(self, row: Any) -> None:
+    def __call__(self, row: Row, rows: int) -> None:
         if self.shown:
-            speed = f"{row.passes / row.seconds:,.1f} passes/s" if row.seconds > 0 else ""
+            speed = f"{row.passes * rows / row.seconds:,.0f} rows/s" if row.seconds > 0 else ""
             sys.stderr.write(f"\r\x1b[Kpass {row.passes:,}  cost {row.cost:.10f}  gradient {row.gradient:.1e}  {speed}")
             sys.stderr.flush()
             self.open = True

@@ -83,10 +83,11 @@ def train(
     holdout: float = 0.2,
     positive: str | None = None,
     l2: float = 0.0,
-    watch: Callable[[Row], None] | None = None,
+    watch: Callable[[Row, int], None] | None = None,
     **options: Any,
 ) -> Trained:
-    """Train on a `pyarrow.Table`; `options` (method, rate, steps, start, seed) go to `minimize`.
+    """Train on a `pyarrow.Table`; `options` (method, rate, steps, start, seed) go to `minimize`. `watch` is called after
+    each pass with its Row and how many rows of the table it read.
 
     Without `loss` the model is logistic regression of a yes/no target. In a loss, `y` is the target, `x` all encoded
     features, a column's name that column in its own units, any other name a parameter. Raises UsageError or DvarError.
@@ -107,7 +108,7 @@ def train(
                   prediction(graph, names), len(learn))
     data, _ = model.data(table, learn)
     cost = Cost(graph, {**data, "y": y[learn]})
-    fit = minimize(cost, l2=l2, watch=watch, **options)
+    fit = minimize(cost, l2=l2, watch=watch and (lambda row: watch(row, len(learn))), **options)
     model = replace(model, params=fit.params)
     worth, notes = judged(model, table, y, held)
     return Trained(model, fit, worth, int((~known).sum()), notes, l2)
