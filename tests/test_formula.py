@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dvar as dv
-from dvar.expression import formula
+from dvar.expression import writing
 from dvar.expression.ops import ROWS
 
 A, B, C = 2.0, 3.0, 5.0
@@ -76,9 +76,9 @@ GRAMMAR = [
 def one_line_per_statement(graph):
     """Nodes that nobody named written into those that somebody did: no more parentheses than the grammar needs."""
     nodes = graph.nodes
-    lines = formula.write(nodes, lambda i: nodes[i].given and nodes[i].op != "input", lambda i: formula.spell_name(nodes[i].name))
+    lines = writing.write(nodes, lambda i: nodes[i].given and nodes[i].op != "input", lambda i: writing.spell_name(nodes[i].name))
     inputs = "inputs: " + ", ".join(graph.inputs) if list(graph.inputs) != sorted(graph.inputs) else ""
-    return "\n".join([*filter(None, [inputs]), *(f"{formula.spell_name(nodes[i].name)} = {t}" for i, t in lines.items())])
+    return "\n".join([*filter(None, [inputs]), *(f"{writing.spell_name(nodes[i].name)} = {t}" for i, t in lines.items())])
 
 
 @pytest.mark.parametrize(("text", "printed", "value"), GRAMMAR)
@@ -308,21 +308,21 @@ ELEMENTWISE = [op for op in ROWS if op.shape.__name__ == "elementwise" and op.na
 def texts(draw):
     """A random formula in statements, with rebound names, unused inputs and numbers of all kinds."""
     known, lines, used = [], [], draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True))
-    lines.append("inputs: " + ", ".join(map(formula.spell_name, used)))
+    lines.append("inputs: " + ", ".join(map(writing.spell_name, used)))
     known = list(used)
 
     def operand(depth):
         kind = draw(st.integers(0, 3 if depth else 1))
         if kind == 0:
-            return formula.spell_name(draw(st.sampled_from(known)))
+            return writing.spell_name(draw(st.sampled_from(known)))
         if kind == 1:
-            return formula.spell_number(draw(st.sampled_from(NUMBERS)))
+            return writing.spell_number(draw(st.sampled_from(NUMBERS)))
         op = draw(st.sampled_from(ELEMENTWISE))
         return "(" + op.form.format(*(operand(depth - 1) for _ in range(op.arity))) + ")"
 
     for _ in range(draw(st.integers(1, 6))):
         name = draw(st.sampled_from([n for n in NAMES if n != "pi"]))
-        lines.append(f"{formula.spell_name(name)} = {operand(3)}")
+        lines.append(f"{writing.spell_name(name)} = {operand(3)}")
         known.append(name)
     return "\n".join(lines)
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from dvar import files
 from dvar.derive.passes import Pass, show
 from dvar.errors import UsageError
-from dvar.expression.formula import parse, spell_name
+from dvar.expression.formula import parse
 from dvar.expression.graph import Builder, Graph, bind
+from dvar.expression.writing import spell_name
 from dvar.files import save
 from dvar.show.layout import crossings, lanes, layers, layout, untangled
 from dvar.show.page import html

@@ -18,7 +18,7 @@ from .derive.nudge import slope as _slope
 from .derive.rewrite import Fired
 from .descend.minimize import Fit, minimize
 from .errors import UsageError, nearest
-from .expression import formula, trace
+from .expression import formula, trace, writing
 from .expression.graph import INPUT, Builder, as_array, bind, plain
 from .expression.graph import Graph as _Graph
 from .expression.ops import ALIASES, OPS, ROWS, Op
@@ -68,7 +68,7 @@ class Graph(_Graph):
         found = _derivation.derive(self, _derivation.assumed(self))
         index, label = self.index(name), _derivation.derivative_name(name)
         if index not in found.d:
-            return Graph(formula.parse(f"inputs: {', '.join(map(formula.spell_name, self.inputs))}\n{label} = 0").nodes)
+            return Graph(formula.parse(f"inputs: {', '.join(map(writing.spell_name, self.inputs))}\n{label} = 0").nodes)
         return Graph(_derivation.extract(found, found.d[index], label).nodes)
 
     def fix(self, **values: Any) -> Graph:
@@ -113,7 +113,7 @@ class Graph(_Graph):
         return svg(self)
 
     def __str__(self) -> str:
-        return formula.text(self)
+        return writing.text(self)
 
     __repr__ = __str__
 

@@ -18,9 +18,6 @@ from .errors import DvarError, UsageError
 
 if TYPE_CHECKING:
     from .descend.objective import Row
-    from .models.training import Trained
-
-SHOWN = 10  # separated coefficients named in one line; all are marked in the table
 
 app = App(
     name="dvar",
@@ -90,7 +87,7 @@ def fit(
         Print one JSON object instead of tables.
     """
     from .data.table import read
-    from .models import model_file
+    from .models import model_file, report
     from .models.training import train
 
     place = out or "".join(c if c.isalnum() or c in "-_. " else "_" for c in target) + ".json"
@@ -106,9 +103,10 @@ def fit(
                         watch=progress, **options)
     finally:
         progress.close()
-    say_what_was_done(trained)
+    for line in report.notes(trained):
+        say(line)
     model_file.write(trained.model, place)
-    print(json.dumps(as_json(trained), ensure_ascii=False) if json_ else told(trained))
+    print(json.dumps(report.as_json(trained), ensure_ascii=False) if json_ else report.told(trained))
     say(f"wrote the model to {place}; next: dvar predict {quoted(place)} {quoted(file)} -o predictions.csv")
 
 
@@ -133,74 +131,6 @@ class Progress:
 
 def say(line: str) -> None:
     print(line, file=sys.stderr)
-
-
-def say_what_was_done(trained: Trained) -> None:
-    """What happened to columns and rows, a line each, on standard error."""
-    model = trained.model
-    if trained.unknown:
-        say(f"{trained.unknown:,} rows have no known {model.target} and are left out")
-    for name, reason in (model.encoding.dropped if model.encoding else {}).items():
-        say(f"left out: {name}: {reason}")
-    if model.encoding is not None:
-        say("numbers are standardised inside (method and penalty work on that scale) and reported in their own units")
-    if model.name == "custom":
-        own, parameters = ", ".join(model.own) or "none by name", ", ".join(model.params)
-        say(f"columns in the loss: {own}; parameters: {parameters}; predicts: {model.predicts}")
-    for note in trained.notes:
-        say(f"held-out rows: {note}")
-
-
-def told(trained: Trained) -> str:
-    """The coefficient table and the figures, as text."""
-    from .models.summary import summary
-
-    model, fit_, table = trained.model, trained.fit, summary(trained)
-    kind = f"a loss of {model.target}"
-    if model.name == "logistic":
-        kind = f"logistic regression of {model.target} = {model.positive}"
-    lines = [f"{kind}, learned from {model.rows:,} rows", "", str(table), ""]
-    if table.separated:
-        more = len(table.separated) - SHOWN
-        some = ", ".join(table.separated[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-        lines.append(f"no finite optimum, the last finite value is shown: {some}")
-    lines.append(f"cost {fit_.cost:.10g} by {fit_.method} in {fit_.passes:,} passes over the data, {fit_.seconds:.2f} s")
-    if table.log_likelihood is not None:
-        lines.append(f"log-likelihood {table.log_likelihood:.3f}")
-    lines.append(fit_.message)
-    held = trained.holdout
-    if held:
-        line = f"held out: {int(held['m']):,} rows, cost {held['cost']:.6g}"
-        if "auc" in held:
-            line += f", accuracy {held['accuracy']:.4f}, AUC {held['auc']:.4f}, base rate {held['base_rate']:.4f}"
-        lines.append(line)
-    return "\n".join(lines)
-
-
-def as_json(trained: Trained) -> dict[str, Any]:
-    from .models.summary import summary
-
-    model, fit_, table = trained.model, trained.fit, summary(trained)
-    return {
-        "model": model.name,
-        "target": model.target,
-        "positive": model.positive or None,
-        "m": model.rows,
-        "n": len(model.encoding.names) if model.encoding else 0,
-        "method": fit_.method,
-        "cost": fit_.cost,
-        "converged": fit_.converged,
-        "message": fit_.message,
-        "passes": fit_.passes,
-        "seconds": fit_.seconds,
-        "log_likelihood": table.log_likelihood,
-        "intercept": table.intercept,
-        "coefficients": table.coefficients,
-        "standard_errors": {line.name: line.error for line in table.lines if line.error is not None},
-        "holdout": {k: None if math.isnan(v) else v for k, v in trained.holdout.items()},
-        "dropped": model.encoding.dropped if model.encoding else {},
-        "separated": list(table.separated),
-    }
 
 
 @app.command

@@ -12,10 +12,11 @@ import numpy as np
 from .. import __version__
 from ..data.encoding import Encoding
 from ..errors import DvarError, UsageError
-from ..expression.formula import parse, text
+from ..expression.formula import parse
 from ..expression.graph import shapes
+from ..expression.writing import text
 from ..files import save
-from .named import prediction
+from .named import MODELS, prediction
 from .training import Model
 
 FORMAT = "dvar model 1"
@@ -85,7 +86,9 @@ def read(path: str | Path) -> Model:
 
 def checked(value: dict[str, Any]) -> Model:
     """The model, every field looked at."""
-    for name in ("name", "formula", "predicts", "target", "positive"):
+    if value["name"] not in MODELS:
+        raise DvarError(f"name is not one of {', '.join(MODELS)}", DAMAGED)
+    for name in ("formula", "predicts", "target", "positive"):
         if not isinstance(value[name], str):
             raise DvarError(f"{name} is not text", DAMAGED)
     own = value["own"]

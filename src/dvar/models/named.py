@@ -16,7 +16,7 @@ class Named:
     name: str
     formula: str
     likelihood: bool
-    yes_no: bool  # the target is a yes/no question, the prediction its probability
+    odds: bool  # coefficients are of log-odds, so that exp of one is an odds ratio
 
     @property
     def graph(self) -> Graph:
@@ -27,8 +27,10 @@ LOGISTIC = Named(
     "logistic",
     "inputs: w, b, x, y\nz = w @ x + b; a = sigmoid(z); L = -(y*log(a) + (1 - y)*log(1 - a))",
     likelihood=True,
-    yes_no=True,
+    odds=True,
 )
+CUSTOM = Named("custom", "", likelihood=False, odds=False)  # a loss of one's own, of which nothing is known
+MODELS = {model.name: model for model in (LOGISTIC, CUSTOM)}
 
 
 def prediction(graph: Graph, data: set[str]) -> str:

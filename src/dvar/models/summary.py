@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .named import MODELS
 from .training import Trained
 
 
@@ -62,7 +63,8 @@ def summary(trained: Trained) -> Summary:
     """Coefficients in original units: those of x if the loss has the form w @ x + b, other parameters as they are."""
     model, fit = trained.model, trained.fit
     names, values, covariance = original(trained)
-    likely = model.name == "logistic" and not trained.l2
+    known_of = MODELS[model.name]
+    likely = known_of.likelihood and not trained.l2
     separated = {name for name, k in places(trained).items() if k in fit.flat}
     errors = None if covariance is None or not likely or not fit.converged else np.sqrt(np.maximum(np.diag(covariance), 0.0))
     lines = []
@@ -71,7 +73,7 @@ def summary(trained: Trained) -> Summary:
         error = float(errors[k]) if known and errors is not None else None
         z = float(values[k] / error) if error else None
         p = math.erfc(abs(z) / math.sqrt(2)) if z is not None else None
-        odds = float(np.exp(values[k])) if model.name == "logistic" and name != "intercept" and name not in separated else None
+        odds = float(np.exp(values[k])) if known_of.odds and name != "intercept" and name not in separated else None
         lines.append(Line(name, float(values[k]), error, z, p, odds))
     intercept = next((line.coefficient for line in lines if line.name == "intercept"), None)
     return Summary(intercept, tuple(lines), tuple(n for n in names if n in separated),

@@ -21,7 +21,7 @@ from ..expression.formula import parse
 from ..expression.graph import Graph
 from ..vectorize.cost import Cost
 from ..vectorize.predict import predict
-from .named import LOGISTIC, prediction
+from .named import CUSTOM, LOGISTIC, prediction
 
 SEED = 2  # of the split into rows to learn from and rows held out
 
@@ -92,6 +92,7 @@ def train(
     Without `loss` the model is logistic regression of a yes/no target. In a loss, `y` is the target, `x` all encoded
     features, a column's name that column in its own units, any other name a parameter. Raises UsageError or DvarError.
     """
+    named = LOGISTIC if loss is None else CUSTOM
     graph = LOGISTIC.graph if loss is None else parse(loss)
     if "y" not in graph.inputs:
         raise UsageError(f"the loss does not use the target y; it uses {', '.join(graph.inputs)}",
@@ -104,7 +105,7 @@ def train(
     if "x" in graph.inputs:
         encoding = Encoding.learn(table, [c for c in chosen if c not in own], reference=not l2, rows=learn)
     names = {"y", *own} | ({"x"} if encoding else set())
-    model = Model("logistic" if loss is None else "custom", graph, {}, encoding, own, target, label,
+    model = Model(named.name, graph, {}, encoding, own, target, label,
                   prediction(graph, names), len(learn))
     data, _ = model.data(table, learn)
     cost = Cost(graph, {**data, "y": y[learn]})

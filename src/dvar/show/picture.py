@@ -17,9 +17,9 @@ import numpy as np
 from ..derive.derivation import derivative_name
 from ..derive.passes import Pass, show
 from ..errors import UsageError
-from ..expression.formula import spell_name
 from ..expression.graph import CONST, INPUT, Graph, Node, Value
 from ..expression.ops import OPS
+from ..expression.writing import spell_name
 from .layout import Rect, Wire, layout
 from .steps import reach, write_root
 

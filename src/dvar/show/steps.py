@@ -19,9 +19,9 @@ from ..derive.derivation import derivative_name
 from ..derive.passes import Pass, show
 from ..derive.rewrite import STABILITY, Rewriter
 from ..derive.tape import Tape, ancestors
-from ..expression.formula import latex_form, write
 from ..expression.graph import CONST, INPUT, Node
 from ..expression.ops import OPS
+from ..expression.writing import latex_form, write
 
 SPELLINGS = tuple(r for r in STABILITY if r.name in ("sigmoid spelt out", "sigmoid with exp above", "minus minus"))
 

@@ -20,9 +20,9 @@ import numpy as np
 
 from ..derive.derivation import Derivation, derivative_name
 from ..derive.tape import Tape, ancestors
-from ..expression.formula import write
 from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.ops import Op, Shape
+from ..expression.writing import write
 
 DEEPEST = 12  # how many unnamed operations are written into one line
 

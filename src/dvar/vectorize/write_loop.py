@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from ..expression.formula import Form, write
 from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.ops import ATOM, MINUS, OPS, PRODUCT, elementwise
+from ..expression.writing import Form, write
 from .program import Listing, call_template, spell_value
 
 FIRST, SECOND = "«0»", "«1»"  # stand for the index of a vector's element, of a matrix's row and column

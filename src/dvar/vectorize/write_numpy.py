@@ -8,9 +8,9 @@ up to the cost and its derivatives.
 
 from __future__ import annotations
 
-from ..expression.formula import Form, write
 from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.ops import ATOM, MINUS, OPS, PRODUCT, SUM, elementwise
+from ..expression.writing import Form, write
 from .program import Listing, call_template, spell_value
 
 EINSUM = {(1, 1): "ai,ai->a", (2, 1): "aij,aj->ai", (1, 2): "ai,aij->aj"}

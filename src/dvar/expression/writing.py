@@ -1,0 +1,92 @@
+"""Graph → text, in the language of `formula.py` or of whatever a Form spells: LaTeX, a program. One pass, no recursion."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from .graph import CONST, INPUT, Graph, Node, Value
+from .ops import ATOM, MINUS, OPS
+
+
+def spell_name(name: str) -> str:
+    plain = re.fullmatch(r"[^\W\d]\w*", name) and name.isidentifier()
+    return name if plain and name not in ("pi", "σ", "π") else f"`{name}`"
+
+
+def spell_number(value: Value) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(spell_number, value)) + "]"
+    if math.isinf(value):
+        return "1e999" if value > 0 else "-1e999"
+    if value == 0 and math.copysign(1.0, value) < 0:
+        return "-0.0"
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+
+
+class Form(NamedTuple):
+    """How one node is written: a template for its operands (or a function of their texts), how tightly each must bind to
+    stand without parentheses, how tightly the whole binds."""
+
+    template: str | Callable[..., str]
+    sides: tuple[int, ...]
+    binds: int
+
+
+def text_form(index: int, node: Node) -> Form:
+    op = OPS[node.op]
+    return Form(op.form, op.sides, op.binds)
+
+
+def latex_form(index: int, node: Node) -> Form:
+    op = OPS[node.op]
+    return Form(op.latex, op.sides if op.latex_sides is None else op.latex_sides, op.binds)
+
+
+def write(
+    nodes: Sequence[Node],
+    alone: Callable[[int], bool],
+    name: Callable[[int], str],
+    form: Callable[[int, Node], Form] = text_form,
+    number: Callable[[Value], str] = spell_number,
+) -> dict[int, str]:
+    """The right-hand side of every node that stands alone (has a line of its own), the others written into these.
+
+    `alone` says which nodes are referred to by `name`; the rest are written where they are used, with no more parentheses
+    than the order of operations needs. One pass, no recursion. What does not stand alone should be used once, or be short.
+    """
+    inline: list[tuple[str, int]] = []  # how a node is written where it is used, and how tightly that binds
+    lines: dict[int, str] = {}
+    for i, node in enumerate(nodes):
+        if node.op == INPUT:
+            inline.append((name(i), ATOM))
+            continue
+        if node.op == CONST:
+            value = node.value
+            text, binds = number(value), ATOM  # type: ignore[arg-type]
+            if isinstance(value, float) and math.copysign(1.0, value) < 0:
+                binds = MINUS
+        else:
+            template, sides, binds = form(i, node)
+            needs = sides or (0,) * len(node.operands)
+            parts = [t if b >= need else f"({t})" for (t, b), need in zip((inline[k] for k in node.operands), needs)]
+            text = template.format(*parts) if isinstance(template, str) else template(*parts)
+        if alone(i):
+            lines[i] = text
+            text, binds = name(i), ATOM
+        inline.append((text, binds))
+    return lines
+
+
+def text(graph: Graph) -> str:
+    """One named line per node; parses back to the same graph."""
+    nodes = graph.nodes
+    lines = write(nodes, lambda i: bool(nodes[i].name), lambda i: spell_name(nodes[i].name))
+    told = [f"{spell_name(nodes[i].name)} = {line}" for i, line in lines.items()]
+    used = {k for n in nodes for k in n.operands}
+    inputs = [n.name for n in nodes if n.op == INPUT]
+    if inputs != sorted(inputs) or any(n.op == INPUT and i not in used for i, n in enumerate(nodes)):
+        told.insert(0, "inputs: " + ", ".join(map(spell_name, inputs)))
+    return "\n".join(told)

@@ -1,0 +1,76 @@
+"""A training told: as text for a person, as one object for a program, and what happened to columns and rows on the way."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .summary import summary
+from .training import Trained
+
+SHOWN = 10  # separated coefficients named in one line; all are marked in the table
+
+
+def notes(trained: Trained) -> list[str]:
+    """What happened to columns and rows, a sentence each."""
+    model = trained.model
+    said = [f"{trained.unknown:,} rows have no known {model.target} and are left out"] if trained.unknown else []
+    if model.encoding is not None:
+        said += [f"left out: {name}: {reason}" for name, reason in model.encoding.dropped.items()]
+        said.append("numbers are standardised inside (method and penalty work on that scale) and reported in their own units")
+    if model.name == "custom":
+        own, parameters = ", ".join(model.own) or "none by name", ", ".join(model.params)
+        said.append(f"columns in the loss: {own}; parameters: {parameters}; predicts: {model.predicts}")
+    return said + [f"held-out rows: {note}" for note in trained.notes]
+
+
+def told(trained: Trained) -> str:
+    """The coefficient table and the figures, as text."""
+    model, fit, table = trained.model, trained.fit, summary(trained)
+    kind = f"a loss of {model.target}"
+    if model.name == "logistic":
+        kind = f"logistic regression of {model.target} = {model.positive}"
+    lines = [f"{kind}, learned from {model.rows:,} rows", "", str(table), ""]
+    if table.separated:
+        more = len(table.separated) - SHOWN
+        some = ", ".join(table.separated[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+        lines.append(f"no finite optimum, the last finite value is shown: {some}")
+    lines.append(f"cost {fit.cost:.10g} by {fit.method} in {fit.passes:,} passes over the data, {fit.seconds:.2f} s")
+    if table.log_likelihood is not None:
+        lines.append(f"log-likelihood {table.log_likelihood:.3f}")
+    lines.append(fit.message)
+    if trained.holdout:
+        lines.append(held_out(trained.holdout))
+    return "\n".join(lines)
+
+
+def held_out(worth: dict[str, float]) -> str:
+    line = f"held out: {int(worth['m']):,} rows, cost {worth['cost']:.6g}"
+    if "auc" in worth:
+        line += f", accuracy {worth['accuracy']:.4f}, AUC {worth['auc']:.4f}, base rate {worth['base_rate']:.4f}"
+    return line
+
+
+def as_json(trained: Trained) -> dict[str, Any]:
+    """The training as plain values; what JSON has no number for (nan) is None."""
+    model, fit, table = trained.model, trained.fit, summary(trained)
+    return {
+        "model": model.name,
+        "target": model.target,
+        "positive": model.positive or None,
+        "m": model.rows,
+        "n": len(model.encoding.names) if model.encoding else 0,
+        "method": fit.method,
+        "cost": fit.cost,
+        "converged": fit.converged,
+        "message": fit.message,
+        "passes": fit.passes,
+        "seconds": fit.seconds,
+        "log_likelihood": table.log_likelihood,
+        "intercept": table.intercept,
+        "coefficients": table.coefficients,
+        "standard_errors": {line.name: line.error for line in table.lines if line.error is not None},
+        "holdout": {k: None if math.isnan(v) else v for k, v in trained.holdout.items()},
+        "dropped": model.encoding.dropped if model.encoding else {},
+        "separated": list(table.separated),
+    }
