@@ -439,3 +439,38 @@ def test_module_names():
         dv.exp(1, 2)
     assert issubclass(dv.UsageError, dv.DvarError)
     assert issubclass(dv.DvarError, ValueError)
+
+
+def test_data_are_taken_by_name_not_by_order():
+    x = np.linspace(-1, 1, 20)
+    L = dv.graph("L = (w*x + b - y)**2")
+    one, two = L.over(x=x, y=3 * x + 1).minimize().params, L.over(y=3 * x + 1, x=x).minimize().params
+    assert one == two == pytest.approx({"b": 1.0, "w": 3.0})
+
+
+def test_a_constant_with_a_name_has_a_derivative():
+    assert dv.graph("k = 2; f = k*x").at(x=3).dk == 3.0
+    assert dv.graph("u = b*c; v = a + u; J = 3*v").fix(c=2).at(a=5, b=3).dc == 9.0
+    assert dv.graph("k = 1; L = log(k + exp(z))").at(z=800.0).dk == pytest.approx(0.0, abs=1e-300)
+
+
+@pytest.mark.parametrize("text", ["s = sum(a*x + b)", "s = sum((a*x)**2)", "h = tanh(W@x + c); L = sum(h)"])
+def test_shapes_that_a_formula_leaves_open_are_refused(text):
+    graph = dv.graph(text)
+    for ask in (lambda: graph.d(graph.inputs[0]), lambda: graph.program("loop"), lambda: graph.program("numpy")):
+        with pytest.raises(dv.UsageError, match="is not said by the formula"):
+            ask()
+    assert dv.graph("s = sum(v*v)").d("v")([1.0, 2.0, 3.0]).tolist() == [2.0, 4.0, 6.0]
+    with pytest.raises(dv.UsageError, match="was written for"):
+        dv.graph("s = w @ x").program("numpy")(np.eye(2), np.ones(2))
+
+
+def test_one_feature_along_axis_1():
+    X, Y = np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 0.0, 1.0]])
+    J = dv.graph("z = w @ x + b; L = (z - y)**2").over(x=X, y=Y, axis=1)
+    assert J.sizes == {"b": (), "w": (1,)}
+
+
+def test_what_is_undefined_is_told_apart_from_what_is_too_large():
+    assert "not defined here" in dv.graph("u = log(a); J = 2*u").at(a=-1.0).notes[0]
+    assert "cannot hold it" in dv.graph("u = exp(a); J = 2*u").at(a=1000.0).notes[0]

@@ -274,3 +274,83 @@ def test_import_is_light():
 def test_a_debugging_user_sees_the_traceback():
     done = process("slope", "a*", "a=1", "--debug")
     assert "Traceback" in done.stderr
+
+
+def said_of(capsys, csv: str, *tokens: str) -> dict:
+    Path("t.csv").write_text(csv)
+    return json.loads(dvar(capsys, "fit", "t.csv", "--holdout", "0", "--json", *tokens)[0])
+
+
+def test_named_columns_are_taken_by_name(capsys):
+    rows = "".join(f"{k},{3 * k + 1},{k * k}\n" for k in range(9))
+    said = said_of(capsys, "zed,price,age\n" + rows, "--target", "price", "--loss", "p = k*zed + c; L = (p - y)**2")
+    assert said["coefficients"] == pytest.approx({"k": 3.0, "c": 1.0})
+    both = said_of(capsys, "dist km,price,age\n" + rows, "--target", "price", "--loss", "z = k*`dist km` + w@x + b; L = (z - y)**2",
+                   "--features", "age")
+    assert both["coefficients"] == pytest.approx({"age": 0.0, "k": 3.0}, abs=1e-9)
+
+
+def test_a_column_called_intercept(capsys):
+    rows = "".join(f"{k},{k % 3},{int(k in (2, 3, 5, 8, 9))}\n" for k in range(12))
+    said = said_of(capsys, "intercept,b,t\n" + rows, "--target", "t")
+    plain = said_of(capsys, "first,second,t\n" + rows, "--target", "t")
+    assert said["intercept"] == plain["intercept"]
+    assert list(said["coefficients"]) == ["intercept (column)", "b"]
+    assert list(said["coefficients"].values()) == list(plain["coefficients"].values())
+
+
+@pytest.mark.parametrize(("loss", "told"), [
+    ("z = w@x; L = (z - y)**2", {"a": 2.0}),
+    ("z = w@x + c; L = (z - y)**2", {"a": 2.0}),
+    ("z = 2*(w@x) + c; L = (z - y)**2", {"a": 1.0, "c": 0.0}),
+    ("z = w@x + b; L = (z - y)**2 + 0*b", {"a": 2.0, "b": 0.0}),
+])
+def test_own_units_are_what_the_model_computes(capsys, loss, told):
+    said = said_of(capsys, "a,y1\n" + "".join(f"{100 + k / 7},{200 + 2 * k / 7}\n" for k in range(20)), "--target", "y1", "--loss", loss)
+    assert said["cost"] == pytest.approx(0.0, abs=1e-12)
+    assert said["coefficients"] == pytest.approx(told, abs=1e-6)
+
+
+def test_a_start_with_vectors(capsys):
+    rows = "a,c,t\n" + "".join(f"{k},{k % 3},{2 * k}\n" for k in range(9))
+    loss = "z = w@x + b; L = (z - y)**2"
+    said = said_of(capsys, rows, "--target", "t", "--loss", loss, "--start", "w=1,2,b=0.5", "--method", "gradient-descent", "--steps", "1")
+    Z, y = np.array([[k, k % 3] for k in range(9)], float), 2.0 * np.arange(9)
+    Z = (Z - Z.mean(0)) / Z.std(0)
+    assert said["passes"] == 2
+    assert said["cost"] <= np.mean((Z @ [1, 2] + 0.5 - y) ** 2) + 1e-12
+    assert said_of(capsys, "a,t\n1,2\n2,4\n3,7\n", "--target", "t", "--loss", loss, "--start", "w=[1],b=0.5")["converged"]
+
+
+def test_blank_lines_of_one_column_are_rows(capsys):
+    said_of(capsys, "a,t\n" + "".join(f"{k},{2 * k}\n" for k in range(9)), "--target", "t", "--loss", "z = w@x + b; L = (z - y)**2",
+            "--out", "m.json")
+    Path("one.csv").write_text("a\n1\n\n3\n")
+    assert len(dvar(capsys, "predict", "m.json", "one.csv")[0].splitlines()) == 1 + 3
+
+
+def test_the_target_is_no_feature_of_itself(capsys):
+    Path("t.csv").write_text("a,t\n1,2\n2,4\n3,7\n")
+    _, err = dvar(capsys, "fit", "t.csv", "--target", "t", "--loss", "z = k*a + t*b; L = (z - y)**2", status=2)
+    assert "names the target" in err
+
+
+def test_json_holds_no_infinity(capsys):
+    rows = "".join(f"{k % 7},{k % 4}\n" for k in range(40)) + "1e6,3\n" * 10
+    Path("t.csv").write_text("a,t\n" + rows)
+    out, _ = dvar(capsys, "fit", "t.csv", "--target", "t", "--json", "--loss", "m = exp(w@x + b); L = m - y*log(m)")
+    json.loads(out, parse_constant=pytest.fail)
+
+
+def test_a_full_disk_is_told():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "dvar.cli", "derivatives"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "cannot be written" in done.stderr
+
+
+def test_a_parameter_with_the_name_of_a_column_is_told(capsys):
+    Path("t.csv").write_text("w,b,t\n" + "".join(f"{k},{k % 3},{2 * k}\n" for k in range(9)))
+    _, err = dvar(capsys, "fit", "t.csv", "--target", "t", "--loss", "z = w@x + b; L = (z - y)**2", status=2)
+    assert "in the loss b, w are columns of the table" in err

@@ -25,8 +25,8 @@ FLIGHTS = DATA / "flights_nyc.parquet"
 has_data = pytest.mark.skipif(not FLIGHTS.exists(), reason="the data folder is not beside the repository")
 
 
-def learn(table: pa.Table, reference: bool = True) -> Encoding:
-    return Encoding.learn(table, table.column_names, reference=reference)
+def learn(table: pa.Table, reference: bool = True, centre: bool = True) -> Encoding:
+    return Encoding.learn(table, table.column_names, reference=reference, centre=centre)
 
 
 def refused(error: type[DvarError], *words: str):
@@ -283,13 +283,13 @@ def test_nothing_left_to_learn_from() -> None:
 
 
 LEARNED = [
-    ([1, 2, 3], [Number("x", 2.0, math.sqrt(2 / 3))], {}),
-    ([1, None, 3], [Number("x", 2.0, 1.0), Missing("x")], {}),
-    ([True, False, False, True], [Number("x", 0.5, 0.5)], {}),
-    ([1e9 + 1, 1e9 - 1], [Number("x", 1e9, 1.0)], {}),
-    ([3e300, -1e300], [Number("x", 1e300, 2e300)], {}),
-    ([3 * 2.0**-1000, -(2.0**-1000)], [Number("x", 2.0**-1000, 2.0**-999)], {}),
-    (pa.array([2**64 - 4096, 2**64 - 8192], pa.uint64()), [Number("x", 2.0**64 - 6144, 2048.0)], {}),
+    ([1, 2, 3], [Number("x", 2.0, math.sqrt(2 / 3), 2.0)], {}),
+    ([1, None, 3], [Number("x", 2.0, 1.0, 2.0), Missing("x")], {}),
+    ([True, False, False, True], [Number("x", 0.5, 0.5, 0.5)], {}),
+    ([1e9 + 1, 1e9 - 1], [Number("x", 1e9, 1.0, 1e9)], {}),
+    ([3e300, -1e300], [Number("x", 1e300, 2e300, 1e300)], {}),
+    ([3 * 2.0**-1000, -(2.0**-1000)], [Number("x", 2.0**-1000, 2.0**-999, 2.0**-1000)], {}),
+    (pa.array([2**64 - 4096, 2**64 - 8192], pa.uint64()), [Number("x", 2.0**64 - 6144, 2048.0, 2.0**64 - 6144)], {}),
     (["b", "a", "b"], [Category("x", ("a", "b"), False, True)], {}),
     (["b", "a", "b", None], [Category("x", ("a", "b"), True, True)], {}),
     (["b", "b", None], [Category("x", ("b",), True, True)], {}),
@@ -492,7 +492,7 @@ def by_hand(encoding: Encoding, table: pa.Table) -> np.ndarray:
         ]
         match part:
             case Number():
-                X.append([0.0 if v is None else (float(v) - part.mean) / part.scale for v in values])
+                X.append([((part.mean if v is None else float(v)) - part.shift) / part.scale for v in values])
             case Missing():
                 X.append([float(v is None) for v in values])
             case Category():
@@ -511,13 +511,13 @@ def close(a: np.ndarray, b: np.ndarray, size: np.ndarray) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(typed_tables(), st.booleans(), st.data())
+@given(typed_tables(), st.booleans(), st.booleans(), st.data())
 def test_products_equal_those_of_a_matrix(
-    pair: tuple[pa.Table, pa.Table], reference: bool, data: st.DataObject
+    pair: tuple[pa.Table, pa.Table], reference: bool, centre: bool, data: st.DataObject
 ) -> None:
     train, table = pair
     try:
-        encoding = learn(train, reference)
+        encoding = learn(train, reference, centre)
     except DvarError:
         return
     assert Encoding.from_json(json.loads(json.dumps(encoding.to_json()))) == encoding
@@ -598,7 +598,7 @@ def test_overflow_stays_out_of_what_is_known() -> None:
     values, bits = pa.py_buffer(np.array([1.0, 1e308, -1e308, 2.0])), pa.py_buffer(np.array([0b1001], np.uint8))
     table = pa.table({"x": pa.Array.from_buffers(pa.float64(), 4, [bits, values])})
     encoding = learn(table)
-    assert encoding.parts == (Number("x", 1.5, 0.5), Missing("x"))
+    assert encoding.parts == (Number("x", 1.5, 0.5, 1.5), Missing("x"))
     assert encoding.encode(table).dense().tolist() == [[-1, 0], [0, 1], [0, 1], [1, 0]]
 
 
@@ -624,7 +624,7 @@ def sample() -> dict:
 
 def test_json() -> None:
     value = sample()
-    assert value["parts"][0] == {"kind": "number", "column": "x", "mean": 1.55, "scale": 1.45}
+    assert value["parts"][0] == {"kind": "number", "column": "x", "mean": 1.55, "scale": 1.45, "shift": 1.55}
     assert value["dropped"] == {"k": "always 1"}
     assert Encoding.from_json(value).to_json() == value
 
@@ -642,7 +642,7 @@ REFUSED_JSON = [
     ),
     (lambda v: v["parts"][0].update(kind=[]), "encoding.parts[0].kind is []"),
     (lambda v: v["parts"][0].update(extra=1), "extra"),
-    (lambda v: v["parts"][0].pop("scale"), "encoding.parts[0] has kind, column, mean, not"),
+    (lambda v: v["parts"][0].pop("scale"), "encoding.parts[0] has kind, column, mean, shift, not"),
     (lambda v: v["parts"][0].update(scale=0), "encoding.parts[0].scale is 0, not a positive number"),
     (lambda v: v["parts"][0].update(mean=math.nan), "mean is nan, not a finite number"),
     (lambda v: v["parts"][0].update(mean=True), "mean is True"),

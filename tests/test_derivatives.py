@@ -224,6 +224,7 @@ def test_linear_maps_of_vectors(text, first, second):
     assert p.check().ok
     if np.ndim(given.get("v")) == 1:
         cost = graph.over(v=np.stack([given["v"], 3*given["v"]]))  # loss linear in v: the mean of v and 3v is 2v
+        cost = cost.sized({k: given[k] for k in cost.inputs})
         q = cost.at({k: given[k] for k in cost.inputs})
         for target in ("loop", "numpy"):
             answer = cost.program(target)({k: given[k] for k in cost.inputs})

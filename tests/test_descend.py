@@ -333,3 +333,73 @@ def test_the_answer_does_not_depend_on_the_threads():
     for fit in fits[1:]:
         assert fit.cost == fits[0].cost
         np.testing.assert_array_equal(fit.params["w"], fits[0].params["w"])
+
+
+Z = np.array([[-1.0, 2.0], [0.5, -1.0], [2.0, 0.3], [1.0, 1.0], [-2.0, -0.7]])
+FAR = Z @ [3.0, -2.0] + 50.0
+
+
+@pytest.mark.parametrize("loss", [
+    "r = w @ x + b - y; L = where(abs(r) < 1, r**2/2, abs(r) - 0.5)",  # Huber: no curvature far from the data
+    "z = w @ x + b; L = abs(z - y)",
+])  # fmt: skip
+def test_slope_without_curvature_is_not_an_optimum(loss):
+    fit = dv.graph(loss).over(x=Z, y=FAR).minimize("newton", steps=200)
+    start = dv.graph(loss).over(x=Z, y=FAR).at(w=np.zeros(2), b=0.0).value
+    assert fit.cost < start - 1
+    if fit.converged:
+        assert fit.cost < 1e-12
+
+
+def test_a_cost_without_a_bottom_is_not_called_converged():
+    assert not dv.graph("L = (a*x - y)**2 + c").over(x=Z[:, 0], y=Z[:, 1]).minimize().converged
+
+
+@pytest.mark.parametrize("loss", ["L = (b**2 - y)**2", "L = cos(b) + 0*y"])
+def test_a_maximum_is_not_called_converged(loss):
+    fit = dv.graph(loss).over(y=FAR).minimize("newton")
+    assert not fit.converged
+    assert "maximum" in fit.message
+    assert dv.graph(loss).over(y=FAR).minimize("newton", seed=0).cost < fit.cost
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("method", ["newton", "gradient-descent"])
+def test_converged_does_not_depend_on_the_units_of_the_target(method, scale):
+    fit = dv.graph("z = w @ x + b; L = (z - y)**2").over(x=Z, y=FAR * scale).minimize(method)
+    assert fit.converged
+    assert fit.params["w"] == pytest.approx(np.array([3.0, -2.0]) * scale, rel=1e-5)
+
+
+@pytest.mark.parametrize("rate", [1.0, 1000.0, 1e30])
+def test_the_rate_it_suggests_works_where_scales_differ(rate):
+    cost = dv.graph("z = w @ x + b; L = (z - y)**2").over(x=Z * [1.0, 1000.0], y=FAR)
+    fit = cost.minimize("gradient-descent", rate=rate)
+    again = cost.minimize("gradient-descent", rate=float(fit.message.rpartition("rate=")[2]), steps=50)
+    assert again.passes == 51
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"method": "newton", "rate": 0.1}, "no rate"),
+    ({"l2": "a"}, "l2 is 'a'"),
+    ({"rate": True}, "the rate is True"),
+    ({"steps": 1.5}, "steps is 1.5"),
+    ({"seed": -1}, "the seed is -1"),
+])  # fmt: skip
+def test_options_refused(options, said):
+    with pytest.raises(dv.UsageError, match=said):
+        dv.graph("z = w @ x + b; L = (z - y)**2").over(x=Z, y=FAR).minimize(**options)
+
+
+def test_a_penalty_of_nothing_is_refused():
+    cost = dv.graph("L = (k*x - y)**2").over(x=Z[:, 0], y=FAR)
+    with pytest.raises(dv.UsageError, match="nothing to penalise"):
+        cost.minimize(l2=1.0)
+    x = Z[:, 0]
+    assert cost.minimize(l2=1.0, penalize="k").params["k"] == pytest.approx((x @ FAR / 5) * 2 / (2 * x @ x / 5 + 1.0))
+
+
+@pytest.mark.parametrize("rate", [np.float32(0.1), np.float64(0.1)])
+def test_numbers_of_numpy_are_numbers(rate):
+    cost = dv.graph("z = w @ x + b; L = (z - y)**2").over(x=Z, y=FAR)
+    assert cost.minimize("gradient-descent", rate=rate, steps=np.int64(3)).passes == 4

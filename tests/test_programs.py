@@ -89,7 +89,7 @@ def test_loop_numpy_and_single_passes_agree(text, data, parameters, m):
     given = {k: drawn((m, *shape)) for k, shape in data.items()}
     at = {k: abs(drawn(s)) + 0.1 if k in "swpq" and not s else drawn(s) for k, s in parameters.items()}
     value, d = mean_of_passes(graph, given, at)
-    cost = graph.over(given)
+    cost = graph.over(given).sized(at)
     q = cost.at(at)
     loop, numpy = cost.program("loop")(at), cost.program("numpy")(at)
     assert q.value == pytest.approx(value, rel=1e-12)
@@ -102,7 +102,7 @@ def test_loop_numpy_and_single_passes_agree(text, data, parameters, m):
             np.testing.assert_allclose(found, d[name], rtol=1e-11, atol=1e-13)
     weight = rng.random(m) + 0.1
     value, d = mean_of_passes(graph, given, at, weight)
-    heavy = graph.over(given, weight=weight)
+    heavy = graph.over(given, weight=weight).sized(at)
     q = heavy.at(at)
     for answer in (heavy.program("loop")(at), heavy.program("numpy")(at), (q.value, *(q.d[n] for n in heavy.inputs))):
         assert answer[0] == pytest.approx(value, rel=1e-12)
@@ -138,7 +138,7 @@ def test_random_losses_over_random_data(text, m, n):
     data = {"x": rng.normal(size=(m, n)), "y": rng.normal(size=m)}
     at = {"w": rng.normal(size=n), "b": 0.3}
     value, d = mean_of_passes(graph, data, at)
-    cost = graph.over(data)
+    cost = graph.over(data).sized(at)
     q = cost.at(at)
     for answer in (cost.program("loop")(at), cost.program("numpy")(at), (q.value, *(q.d[n] for n in cost.inputs))):
         assert answer[0] == pytest.approx(value, rel=1e-10, abs=1e-12)
@@ -288,7 +288,7 @@ REFUSED = [
     ({"x": X3, "y": Y1, "axis": 2}, "axis is 2", "0 where"),
     ({"x": X3, "y": Y1, "axis": 1}, "number of examples differs", "axis"),
     ({"x": X3, "y": Y1, "weight": np.ones(3)}, "number of examples differs", ""),
-    ({"x": X3, "y": Y1, "weight": -Y1}, "weights must be at least 0", ""),
+    ({"x": X3, "y": Y1, "weight": -Y1}, "weights must be finite, at least 0", ""),
     ({"x": X3, "y": Y1, "weight": 0 * Y1}, "not all 0", ""),
     ({"x": X3, "y": Y1, "weight": Y1 * np.nan}, "weights must be", ""),
     ({"x": X3, "y": Y1, "threads": 0}, "number of threads is 0", ""),
@@ -331,7 +331,8 @@ def test_a_refused_question_leaves_the_cost_as_it_was():
 def test_a_program_asked_for_other_shapes_says_so():
     cost = dv.graph("L = sum((a + b)*x)").over(x=X3)
     cost.at(a=np.ones(3), b=1.0)
-    program = cost.program("numpy")
+    assert cost.sizes == {"a": (), "b": ()}  # asking changes no later answer
+    program = cost.sized({"a": np.ones(3), "b": 1.0}).program("numpy")
     assert program(a=np.ones(3), b=1.0)[0] == 6.0
     with pytest.raises(dv.UsageError, match="shapes"):
         program(a=1.0, b=np.ones(3))

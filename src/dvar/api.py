@@ -99,8 +99,14 @@ class Graph(_Graph):
         """The straight-line program of value and derivatives in the inputs' order, shapes assumed as in `d`."""
         source, function = written(target, listing(_derivation.derive(self, _derivation.assumed(self))))
 
+        ranks = [len(s) for s in _derivation.assumed(self)]
+
         def call(*args: Any, **inputs: Any) -> tuple[Any, ...]:
-            given = (v if v.ndim else v[()] for v in bind(self, args, inputs).values())
+            values = list(bind(self, args, inputs).values())
+            if [v.ndim for v in values] != ranks:
+                told = ", ".join(f"{n} a {'vector' if r else 'scalar'}" for n, r in zip(self.inputs, ranks))
+                raise UsageError(f"this program was written for {told}", "ask with other shapes through .at(…)")
+            given = (v if v.ndim else v[()] for v in values)
             with np.errstate(all="ignore"):
                 return tuple(plain(np.asarray(v, dtype=np.float64)) for v in function(*given))
 

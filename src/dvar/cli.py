@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,7 +40,7 @@ def fit(
     holdout: float = 0.2,
     method: str = "auto",
     rate: str = "auto",
-    steps: int | None = None,
+    steps: str | None = None,
     l2: float = 0.0,
     start: str | None = None,
     seed: int | None = None,
@@ -76,7 +77,7 @@ def fit(
     l2
         The penalty l2/2·‖w‖² on the scale of the mean loss.
     start
-        Where parameters start: "k=1,c=0.5". Default: all zero.
+        Where parameters start: "k=1,w=[0,0.5]". Default: all zero.
     seed
         Draw the start at random instead.
     positive
@@ -93,11 +94,11 @@ def fit(
     place = out or "".join(c if c.isalnum() or c in "-_. " else "_" for c in target) + ".json"
     model_file.check_place(place)
     options: dict[str, Any] = {"method": method, "rate": number(rate, "--rate"), "seed": seed}
-    options |= {"steps": steps} if steps is not None else {}
-    options |= {"start": assignments(start.split(","))} if start else {}
+    options |= {"steps": number(steps, "--steps")} if steps is not None else {}
+    options |= {"start": assignments(re.split(r",(?=[^,\[\]]*=)", start))} if start else {}
     wanted = [name.strip() for name in features.split(",")] if features is not None else None
     table = read(file)
-    progress = Progress(sys.stderr.isatty())
+    progress = Progress()
     try:
         trained = train(table, target, loss=loss, features=wanted, holdout=holdout, positive=positive, l2=l2,
                         watch=progress, **options)
@@ -113,20 +114,22 @@ def fit(
 class Progress:
     """Called after every pass: keeps a line on a terminal up to date, and says nothing elsewhere."""
 
-    def __init__(self, shown: bool) -> None:
-        self.shown = shown
-        self.open = False
+    def __init__(self) -> None:
+        self.status: Any = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self.status = Console(stderr=True, highlight=False).status("reading the data")
+            self.status.start()
 
     def __call__(self, row: Row, rows: int) -> None:
-        if self.shown:
+        if self.status is not None:
             speed = f"{row.passes * rows / row.seconds:,.0f} rows/s" if row.seconds > 0 else ""
-            sys.stderr.write(f"\r\x1b[Kpass {row.passes:,}  cost {row.cost:.10f}  gradient {row.gradient:.1e}  {speed}")
-            sys.stderr.flush()
-            self.open = True
+            self.status.update(f"pass {row.passes:,}  cost {row.cost:.10f}  gradient {row.gradient:.1e}  {speed}")
 
     def close(self) -> None:
-        if self.open:
-            sys.stderr.write("\n")
+        if self.status is not None:
+            self.status.stop()
 
 
 def say(line: str) -> None:
@@ -257,7 +260,7 @@ def derivatives(name: str | None = None, /) -> None:
 
 
 def assignments(tokens: Any) -> dict[str, Any]:
-    """["a=5", "w=1,2"] as values by name. In a list cut at commas, a part without '=' goes on with the vector before it."""
+    """["a=5", "w=1,2"] as values by name; [1] is a vector of one number."""
     found: dict[str, Any] = {}
     for token in tokens:
         name, sign, value = token.partition("=")
@@ -312,12 +315,18 @@ def main(tokens: list[str] | None = None) -> int:
         if debug:
             raise
         say(f"error: {error.what}")
-        if error.help:
-            say(f"help: {error.help}")
+        say(f"help: {error.help or f'dvar {arguments[0]} --help shows how'}")
         return error.status
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if debug:
+            raise
+        say(f"error: the answer cannot be written: {error.strerror or error}")
+        say("help: is there room where standard output goes?")
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 – what is left in the buffer has nowhere to go
+        return 1
     except KeyboardInterrupt:
         say("stopped")
         return 130

@@ -27,11 +27,12 @@ BLOCK = 16384  # rows worked on at once: a column of them as float64 is 128 kB
 
 @dataclass(frozen=True)
 class Number:
-    """(x − mean)/scale of a column of numbers; 0, that is the mean, where it is missing."""
+    """(x − shift)/scale of a column of numbers; as if it were its mean where it is missing. The shift is the mean or 0."""
 
     column: str
     mean: float
     scale: float
+    shift: float
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -158,10 +159,10 @@ class Columns:
                 z, part, gaps = numbers[:, j], parts[i], self.gaps[i]
                 z[:] = self.data[i]
                 if isinstance(part, Number):
-                    z -= part.mean
+                    z -= part.shift
                     z /= part.scale
-                if gaps is not None and gaps.any():
-                    np.putmask(z, gaps, 0.0)
+                    if gaps is not None and gaps.any():
+                        np.putmask(z, gaps, (part.mean - part.shift) / part.scale)
         return numbers
 
     @cached_property

@@ -33,10 +33,13 @@ class Encoding:
     rows: int
 
     @classmethod
-    def learn(cls, table: Any, features: Sequence[str], *, reference: bool, rows: np.ndarray | None = None) -> Encoding:
+    def learn(
+        cls, table: Any, features: Sequence[str], *, reference: bool, centre: bool = True, rows: np.ndarray | None = None
+    ) -> Encoding:
         """The encoding of these columns of a `pyarrow.Table`, learned from the rows numbered `rows` (default: all).
 
-        `reference`: a category's first level has no coefficient. Raises UsageError for a name that is not there,
+        `reference`: a category's first level has no coefficient; `centre`: numbers are shifted by their mean, which changes
+        no objective only where a free intercept joins their sum. Raises UsageError for a name that is not there,
         DvarError where no column can be a feature.
         """
         parts: list[Part] = []
@@ -49,7 +52,7 @@ class Encoding:
             gaps = None
             if how == "number":
                 x, gaps = tables.numbers(column, rows)
-                learned = _learn_number(name, x, gaps)
+                learned = _learn_number(name, x, gaps, centre)
             elif how == "category":
                 learned = _learn_category(name, tables.levels(column, rows), reference)
             else:
@@ -164,7 +167,7 @@ class Encoding:
         for part, at in zip(self.parts, self.slices):
             if isinstance(part, Number):
                 j = 1 + at.start
-                T[0, j] = -part.mean / part.scale
+                T[0, j] = -part.shift / part.scale
                 T[j, j] = 1 / part.scale
         return T
 
@@ -200,7 +203,7 @@ OTHER = {
 }
 
 
-def _learn_number(name: str, x: np.ndarray, gaps: np.ndarray | None) -> Number | str:
+def _learn_number(name: str, x: np.ndarray, gaps: np.ndarray | None, centre: bool) -> Number | str:
     """How to read a column of numbers, or why it is left out."""
     known = x if gaps is None else x[~gaps]
     if len(known) == 0:
@@ -209,7 +212,8 @@ def _learn_number(name: str, x: np.ndarray, gaps: np.ndarray | None) -> Number |
     if float(low) == float(high):
         same = str(low) if low == high else f"from {low} to {high}, one number in float64"
         return f"always {same}" + ("" if gaps is None else " where it is known")
-    return Number(name, *_moments(known, max(abs(float(low)), abs(float(high)))))
+    mean, scale = _moments(known, max(abs(float(low)), abs(float(high))))
+    return Number(name, mean, scale, mean if centre else 0.0)
 
 
 def _moments(x: np.ndarray, largest: float) -> tuple[float, float]:
@@ -285,6 +289,7 @@ FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "column": ("a name", lambda v: isinstance(v, str)),
     "also": ("a list of names", _texts),
     "mean": ("a finite number", _number),
+    "shift": ("a finite number", _number),
     "scale": ("a positive number", lambda v: _number(v) and v > 0),
     "levels": ("a list of different texts", lambda v: _texts(v) and len(v) == len(set(v)) > 0),
     "missing": ("true or false", lambda v: isinstance(v, bool)),

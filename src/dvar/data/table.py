@@ -70,7 +70,9 @@ def _read_text(path: Path, delimiter: str = ",") -> Any:
     import pyarrow as pa
     from pyarrow import csv
 
-    parse = csv.ParseOptions(delimiter=delimiter)
+    with open(path, "rb") as file:  # in a table of one column a blank line is a row whose value is missing
+        one_column = delimiter.encode() not in file.readline()
+    parse = csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=not one_column)
     convert = csv.ConvertOptions(
         null_values=MISSING_TEXT, strings_can_be_null=True, auto_dict_encode=True, auto_dict_max_cardinality=MOST_LEVELS
     )

@@ -52,7 +52,7 @@ def contribution(tape: Tape, i: int, position: int, g: int) -> Contribution | No
     node = tape.nodes[i]
     op, operand = OPS[node.op], node.operands[position]
     slope = op.slopes[position]
-    if slope is None or tape.nodes[operand].op == CONST:
+    if slope is None or (tape.nodes[operand].op == CONST and not tape.nodes[operand].name):
         return None
     variables = dict(zip("abc", node.operands))
     if op.pulls:

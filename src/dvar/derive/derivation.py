@@ -80,9 +80,24 @@ def runs_as(graph: Graph, sizes: tuple[Shape, ...]) -> tuple[tuple[Node, ...], t
 
 def assumed(graph: Graph) -> tuple[Shape, ...]:
     """Shapes to differentiate with where nobody gave any: what stands beside @ or in sum(…) is a vector, the rest a scalar.
-    The length is of no account: the derivative's formula is the same for every length."""
-    vectors = {k for n in graph.nodes if n.op in OPS and OPS[n.op].shape is not elementwise for k in n.operands}
-    return tuple((2,) if i in vectors else () for i, n in enumerate(graph.nodes) if n.op == INPUT)
+    The length is of no account: the derivative's formula is the same for every length.
+
+    Raises UsageError where the graph leaves open which of several inputs is the vector, as in sum(a*x).
+    """
+    nodes = graph.nodes
+    inside: list[frozenset[int]] = []  # the inputs and linear maps that an elementwise expression is made of
+    vectors: set[int] = set()
+    for i, node in enumerate(nodes):
+        elementary = node.op in OPS and OPS[node.op].shape is elementwise
+        whole = node.op == INPUT or not (elementary or node.op == CONST)
+        for k in () if elementary or node.op in (INPUT, CONST) else node.operands:
+            if len(inside[k]) > 1:
+                open_ = ", ".join(nodes[n].name for n in sorted(inside[k]))
+                raise UsageError(f"which of {open_} is a vector in {node.name} is not said by the formula",
+                                 "ask with values, .at(…), or over examples, .over(…), where the shapes are known")
+            vectors |= inside[k]
+        inside.append(frozenset({i}) if whole else frozenset().union(*(inside[k] for k in node.operands)))
+    return tuple((2,) if i in vectors else () for i, n in enumerate(nodes) if n.op == INPUT)
 
 
 def derivative_name(name: str) -> str:

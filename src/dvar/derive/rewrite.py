@@ -166,7 +166,7 @@ class Rewriter:
         stack = [k for k in operands if k not in variables]
         while stack:
             k = stack.pop()
-            if k not in inside and self.tape.nodes[k].op != CONST:
+            if k not in inside and (self.tape.nodes[k].op != CONST or self.tape.nodes[k].name):
                 inside.add(k)
                 stack += [j for j in self.tape.nodes[k].operands if j not in variables]
         return inside

@@ -41,7 +41,7 @@ class Tape:
         """A node of its own, even where an equal one exists."""
         self.nodes.append(node)
         self.shapes.append(shape)
-        key = (node.op, node.operands, node.value, node.name if node.op == INPUT else "")
+        key = (node.op, node.operands, node.value, node.name if node.op in (INPUT, CONST) else "")
         self.known.setdefault(key, len(self.nodes) - 1)
         return len(self.nodes) - 1
 

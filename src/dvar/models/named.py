@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..errors import UsageError
@@ -31,6 +32,32 @@ LOGISTIC = Named(
 )
 CUSTOM = Named("custom", "", likelihood=False, odds=False)  # a loss of one's own, of which nothing is known
 MODELS = {model.name: model for model in (LOGISTIC, CUSTOM)}
+
+
+def linear_maps(graph: Graph, data: Collection[str]) -> tuple[list[str], str]:
+    """The parameters that meet x as w @ x, and the free intercept of the one such sum; "" where there is none.
+
+    The intercept is a parameter that is added to the sum and used nowhere else: only there may features be shifted.
+    """
+    nodes = graph.nodes
+    uses = [k for n in nodes for k in n.operands]
+    maps = [(i, k) for i, n in enumerate(nodes) if n.op == "dot" and any(nodes[j].name == "x" for j in n.operands)
+            for k in n.operands if nodes[k].op == INPUT and nodes[k].name != "x"]
+    names = list(dict.fromkeys(nodes[k].name for _, k in maps))
+    if len(maps) != 1:
+        return names, ""
+    [(at, weights)] = maps
+    if uses.count(weights) != 1:
+        return names, ""
+    while uses.count(at) == 1:  # up the sum that w @ x is a term of
+        user = next(i for i, n in enumerate(nodes) if at in n.operands)
+        if nodes[user].op != "plus":
+            break
+        other = next(k for k in nodes[user].operands if k != at)
+        if nodes[other].op == INPUT and nodes[other].name not in data and uses.count(other) == 1:
+            return names, nodes[other].name
+        at = user
+    return names, ""
 
 
 def prediction(graph: Graph, data: set[str]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from .summary import summary
 from .training import Trained
 
@@ -17,7 +19,9 @@ def notes(trained: Trained) -> list[str]:
     said = [f"{trained.unknown:,} rows have no known {model.target} and are left out"] if trained.unknown else []
     if model.encoding is not None:
         said += [f"left out: {name}: {reason}" for name, reason in model.encoding.dropped.items()]
-        said.append("numbers are standardised inside (method and penalty work on that scale) and reported in their own units")
+        maps = [model.params[name] for name in model.linear_maps[0]]
+        scale = "reported in their own units" if maps and all(np.ndim(w) == 1 for w in maps) else "reported on that scale"
+        said.append(f"numbers are standardised inside (method and penalty work on that scale) and {scale}")
     if model.name == "custom":
         own, parameters = ", ".join(model.own) or "none by name", ", ".join(model.params)
         said.append(f"columns in the loss: {own}; parameters: {parameters}; predicts: {model.predicts}")
@@ -52,7 +56,7 @@ def held_out(worth: dict[str, float]) -> str:
 
 
 def as_json(trained: Trained) -> dict[str, Any]:
-    """The training as plain values; what JSON has no number for (nan) is None."""
+    """The training as plain values; what JSON has no number for (nan, inf) is None."""
     model, fit, table = trained.model, trained.fit, summary(trained)
     return {
         "model": model.name,
@@ -70,7 +74,7 @@ def as_json(trained: Trained) -> dict[str, Any]:
         "intercept": table.intercept,
         "coefficients": table.coefficients,
         "standard_errors": {line.name: line.error for line in table.lines if line.error is not None},
-        "holdout": {k: None if math.isnan(v) else v for k, v in trained.holdout.items()},
+        "holdout": {k: v if math.isfinite(v) else None for k, v in trained.holdout.items()},
         "dropped": model.encoding.dropped if model.encoding else {},
         "separated": list(table.separated),
     }

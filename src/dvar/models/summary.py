@@ -73,7 +73,8 @@ def summary(trained: Trained) -> Summary:
         error = float(errors[k]) if known and errors is not None else None
         z = float(values[k] / error) if error else None
         p = math.erfc(abs(z) / math.sqrt(2)) if z is not None else None
-        odds = float(np.exp(values[k])) if known_of.odds and name != "intercept" and name not in separated else None
+        ratio = known_of.odds and name != "intercept" and name not in separated and values[k] < 700
+        odds = math.exp(values[k]) if ratio else None
         lines.append(Line(name, float(values[k]), error, z, p, odds))
     intercept = next((line.coefficient for line in lines if line.name == "intercept"), None)
     return Summary(intercept, tuple(lines), tuple(n for n in names if n in separated),
@@ -83,38 +84,22 @@ def summary(trained: Trained) -> Summary:
 def places(trained: Trained) -> dict[str, int]:
     """Each coefficient's position in the flat vector of parameters, by the name it is told under."""
     found: dict[str, int] = {}
+    maps, intercept = trained.model.linear_maps
+    columns = trained.model.encoding.names if trained.model.encoding else ()
+    reserved = {"intercept", *trained.fit.params} - set(maps) - ({intercept} if intercept != "intercept" else set())
+    columns = tuple(f"{c} (column)" if c in reserved else c for c in columns)
     at = 0
-    weights = linear(trained)
     for name, value in trained.fit.params.items():
         size = int(np.size(value))
-        if name == weights[0]:
-            assert trained.model.encoding is not None
-            told = list(trained.model.encoding.names)
-        elif name == weights[1]:
+        if name in maps and np.ndim(value) == 1:
+            told = columns if len(maps) == 1 else [f"{name}: {c}" for c in columns]
+        elif name == intercept and size == 1:
             told = ["intercept"]
         else:
             told = [name] if size == 1 else [f"{name}[{k}]" for k in range(size)]
         found |= {label: at + k for k, label in enumerate(told)}
         at += size
     return found
-
-
-def linear(trained: Trained) -> tuple[str, str]:
-    """The names of the weights and of the free intercept of the one sum w @ x + b of the loss; "" where there is none."""
-    nodes = trained.model.graph.nodes
-    dots = [(i, n) for i, n in enumerate(nodes) if n.op == "dot" and any(nodes[k].name == "x" for k in n.operands)]
-    if len(dots) != 1:
-        return "", ""
-    [(at, dot)] = dots
-    [weights] = [nodes[k].name for k in dot.operands if nodes[k].name != "x"] or [""]
-    users = [n for n in nodes if at in n.operands]
-    others = [nodes[k] for n in users if n.op == "plus" for k in n.operands if k != at]
-    params = trained.fit.params
-    if np.ndim(params.get(weights, 0.0)) != 1:
-        return "", ""
-    free = len(users) == 1 and len(others) == 1 and others[0].op == "input" and np.ndim(params.get(others[0].name, [])) == 0
-    alone = free and sum(others[0].name == nodes[k].name for n in nodes for k in n.operands) == 1
-    return weights, others[0].name if alone else ""
 
 
 def original(trained: Trained) -> tuple[list[str], Any, Any]:
@@ -124,19 +109,25 @@ def original(trained: Trained) -> tuple[list[str], Any, Any]:
     curvature (collinear columns) it is not known, nan.
     """
     fit, at = trained.fit, places(trained)
-    weights, intercept = linear(trained)
+    maps, _ = trained.model.linear_maps
     names = [n for n in ("intercept",) if n in at] + [n for n in at if n != "intercept"]
     order = [at[n] for n in names]
     flat = np.concatenate([np.ravel(v) for v in fit.params.values()])[order]
     turn = np.eye(len(names))
-    if weights and trained.model.encoding is not None:
-        to = trained.model.encoding.to_original()
-        rows = [names.index(n) for n in ("intercept", *trained.model.encoding.names) if n in names]
-        turn[np.ix_(rows, rows)] = to if intercept else to[1:, 1:]
+    if trained.model.encoding is not None:
+        to, start = trained.model.encoding.to_original(), 0
+        for name, value in fit.params.items():
+            if name in maps and np.ndim(value) == 1:
+                rows = [order.index(start + k) for k in range(np.size(value))]
+                turn[np.ix_(rows, rows)] = to[1:, 1:]
+                if "intercept" in at:
+                    turn[0, rows] = to[0, 1:]
+            start += int(np.size(value))
     covariance = None
-    if fit.hessian is not None:
+    if fit.hessian is not None and MODELS[trained.model.name].likelihood:
         information = fit.hessian[np.ix_(order, order)] * trained.model.rows
-        covariance = turn @ inverse(information) @ turn.T
+        with np.errstate(all="ignore"):  # what is past the largest float is left out of the table
+            covariance = turn @ inverse(information) @ turn.T
     return names, turn @ flat, covariance
 
 

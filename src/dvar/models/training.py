@@ -21,7 +21,7 @@ from ..expression.formula import parse
 from ..expression.graph import Graph
 from ..vectorize.cost import Cost
 from ..vectorize.predict import predict
-from .named import CUSTOM, LOGISTIC, prediction
+from .named import CUSTOM, LOGISTIC, linear_maps, prediction
 
 SEED = 2  # of the split into rows to learn from and rows held out
 
@@ -39,6 +39,11 @@ class Model:
     positive: str  # the value that counts as 1; "" for a numeric target
     predicts: str  # the node that is free of y
     rows: int  # learned from
+
+    @property
+    def linear_maps(self) -> tuple[list[str], str]:
+        """The parameters that meet x as w @ x, and the free intercept of their sum ("" where there is none)."""
+        return linear_maps(self.graph, ("x", "y", *self.own))
 
     def data(self, table: Any, rows: Any = None) -> tuple[dict[str, Any], tuple[str, ...]]:
         """The inputs of the graph, y apart, from rows of a table; and what was noticed, a sentence each."""
@@ -97,22 +102,37 @@ def train(
     if "y" not in graph.inputs:
         raise UsageError(f"the loss does not use the target y; it uses {', '.join(graph.inputs)}",
                          'compare a prediction with y, as in "z = w@x + b; L = (z - y)**2"')
+    if loss is not None and target in graph.inputs and target != "y":
+        raise UsageError(f"the loss names the target {target!r} itself", "the target is called y in the loss")
     y, known, label = read_target(table, target, loss is None, positive)
     learn, held = tables.split(known, holdout, SEED)
-    chosen = chosen_features(table, target, features)
     own = () if loss is None else tuple(n for n in graph.inputs if n in table.column_names and n not in ("x", "y"))
-    encoding = None
-    if "x" in graph.inputs:
-        encoding = Encoding.learn(table, [c for c in chosen if c not in own], reference=not l2, rows=learn)
-    names = {"y", *own} | ({"x"} if encoding else set())
-    model = Model(named.name, graph, {}, encoding, own, target, label,
-                  prediction(graph, names), len(learn))
-    data, _ = model.data(table, learn)
-    cost = Cost(graph, {**data, "y": y[learn]})
-    fit = minimize(cost, l2=l2, watch=watch and (lambda row: watch(row, len(learn))), **options)
+    chosen = [c for c in chosen_features(table, target, features) if c not in own]
+    try:
+        encoding = encoded(graph, table, chosen, own, learn, reference=not l2)
+        predicts = prediction(graph, {"y", *own} | ({"x"} if encoding else set()))
+        model = Model(named.name, graph, {}, encoding, own, target, label, predicts, len(learn))
+        data, _ = model.data(table, learn)
+        cost = Cost(graph, {**data, "y": y[learn]})
+        fit = minimize(cost, l2=l2, watch=watch and (lambda row: watch(row, len(learn))), **options)
+    except UsageError as error:
+        if not own:
+            raise
+        columns = f"in the loss {', '.join(own)} are columns of the table; a parameter needs another name than a column"
+        raise UsageError(error.what, f"{error.help}; {columns}" if error.help else columns) from None
     model = replace(model, params=fit.params)
     worth, notes = judged(model, table, y, held)
     return Trained(model, fit, worth, int((~known).sum()), notes, l2)
+
+
+def encoded(
+    graph: Graph, table: Any, features: Sequence[str], own: tuple[str, ...], rows: Any, reference: bool
+) -> Encoding | None:
+    """How the features become x, learned from these rows; None where the loss does not use x."""
+    if "x" not in graph.inputs:
+        return None
+    centre = bool(linear_maps(graph, ("x", "y", *own))[1])
+    return Encoding.learn(table, features, reference=reference, centre=centre, rows=rows)
 
 
 def read_target(table: Any, target: str, yes_no: bool, positive: str | None) -> tuple[Any, Any, str]:

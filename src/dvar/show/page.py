@@ -1,4 +1,4 @@
-"""Pictures and words as files: one static page of a pass, and the writing of a file whole or not at all."""
+"""One static page of a pass: the picture and the steps."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
 """Cost: the mean of one example's loss over m examples, J(parameters) = 1/m Σ L, its derivatives and its programs.
 
 The loss is a graph; `over` marks which of its inputs vary by example, the others are the parameters. Everything a solver
-asks for — value, gradient, Hessian, Hessian-vector product — is a sum over blocks of rows of a program the graph wrote.
+asks for — value, gradient, Hessian — is a sum over blocks of rows of a program the graph wrote.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
@@ -17,7 +18,7 @@ from ..derive.derivation import derivative_name, derive
 from ..errors import DvarError, UsageError, nearest
 from ..expression.graph import INPUT, Graph, as_array
 from ..expression.ops import Shape
-from .given import by_row, infer, weighted
+from .given import beside_dot, by_row, infer, weighted
 from .hessian import assemble, second_order
 from .program import Listing, Program, compiled, listing
 from .run import added, partition, thread_count
@@ -35,21 +36,23 @@ class Cost:
         self, graph: Graph, data: Mapping[str, Any], weight: Any = None, axis: int = 0, threads: int | None = None
     ) -> None:
         self.loss = graph
-        self.data = {name: by_row(name, value, axis) for name, value in data.items()}
-        for name in self.data:
+        for name in data:
             if name not in graph.inputs:
                 raise UsageError(f"the loss has no input {name!r}{nearest(name, graph.inputs)}")
+        vectors = beside_dot(graph)
+        # In the order of the graph's inputs, which is the order in which programs take them.
+        self.data = {n: by_row(n, data[n], axis, n in vectors) for n in graph.inputs if n in data}
         if not self.data:
             raise UsageError("no input varies by example", "say which do, e.g. L.over(x=X, y=Y)")
         self.weight = ""
         if weight is not None:
             graph, self.weight = weighted(graph)
-            self.data[self.weight] = by_row("weight", weight, axis)
+            self.data[self.weight] = by_row("weight", weight, axis, False)
         self.m = self.count()
         self.total = float(np.sum(self.data[self.weight], dtype=np.float64)) if self.weight else float(self.m)
-        if self.weight and (np.min(self.data[self.weight]) < 0 or not self.total > 0):
-            raise DvarError("the weights must be at least 0 and not all 0",
-                            f"their smallest is {np.min(self.data[self.weight])}, their sum {self.total}")
+        if self.weight and not (np.min(self.data[self.weight]) >= 0 and 0 < self.total < np.inf):
+            raise DvarError(f"the weights must be finite, at least 0 and not all 0; their smallest is "
+                            f"{np.min(self.data[self.weight])}, their sum {self.total}")
         self.graph = graph
         self.inputs = tuple(n for n in graph.inputs if n not in self.data)
         # Counting by category holds Python's lock: a second thread would only wait for it (two threads took 1.3 × as long).
@@ -71,11 +74,26 @@ class Cost:
 
     # parameters
 
-    def resized(self, shapes: Mapping[str, Shape]) -> None:
-        """Take the shapes of the parameters from a start that the data alone cannot tell."""
-        self.sizes = dict(self.sizes) | dict(shapes)
+    def sized(self, parameters: Mapping[str, Any]) -> Cost:
+        """The same cost for parameters of these shapes: itself where they are its own, which stays as it is.
+
+        Raises UsageError for missing and unknown parameters and for shapes that do not go with the data's.
+        """
+        for name in parameters:
+            if name not in self.inputs:
+                raise UsageError(f"there is no parameter {name!r}{nearest(name, self.inputs)}")
+        missing = [n for n in self.inputs if n not in parameters]
+        if missing:
+            raise UsageError(f"no value was given for {', '.join(missing)}", f"the parameters are {', '.join(self.inputs)}")
+        sizes = {n: np.shape(as_array(parameters[n], f"the parameter {n!r}")) for n in self.inputs}
+        if sizes == self.sizes:
+            return self
+        other = copy.copy(self)
         for cached in ("derivation", "first", "second", "places", "as_numbers"):
-            self.__dict__.pop(cached, None)
+            other.__dict__.pop(cached, None)
+        other.sizes = sizes
+        other.derivation  # noqa: B018 – shapes that do not match are found here
+        return other
 
     @cached_property
     def places(self) -> dict[str, slice]:
@@ -93,26 +111,8 @@ class Cost:
         return sum(int(np.prod(self.sizes[n])) for n in self.inputs)
 
     def flat(self, parameters: Mapping[str, Any]) -> Any:
-        """The flat vector (P,) of named parameters. Raises UsageError for missing, unknown and misshapen ones."""
-        for name in parameters:
-            if name not in self.inputs:
-                raise UsageError(f"there is no parameter {name!r}{nearest(name, self.inputs)}")
-        missing = [n for n in self.inputs if n not in parameters]
-        if missing:
-            raise UsageError(f"no value was given for {', '.join(missing)}", f"the parameters are {', '.join(self.inputs)}")
-        arrays = {n: as_array(parameters[n], f"the parameter {n!r}") for n in self.inputs}
-        shapes = {n: np.shape(a) for n, a in arrays.items()}
-        if any(shapes[n] != self.sizes.get(n) for n in self.inputs):
-            unknown = [n for n in self.inputs if n not in self.sizes]
-            wrong = [n for n in self.inputs if n in self.sizes and shapes[n] != self.sizes[n]]
-            if wrong and not unknown:
-                self.check_shapes(shapes)
-            self.resized(shapes)
-        return np.concatenate([np.ravel(arrays[n]) for n in self.inputs]) if self.inputs else np.zeros(0)
-
-    def check_shapes(self, shapes: Mapping[str, Shape]) -> None:
-        """Raises UsageError where the parameters' shapes do not go with the data's."""
-        derive(self.graph, tuple(shapes[n] if n in shapes else self.data[n].shape[1:] for n in self.graph.inputs))
+        """The flat vector (P,) of parameters of this cost's shapes."""
+        return raveled([np.asarray(parameters[n], dtype=np.float64) for n in self.inputs])
 
     def named(self, theta: Any) -> dict[str, Any]:
         """The parameters of a flat vector by name, scalars as floats."""
@@ -132,8 +132,8 @@ class Cost:
     def derivation(self) -> Any:
         unknown = [n for n in self.inputs if n not in self.sizes]
         if unknown:
-            raise UsageError(f"the shape of {', '.join(unknown)} does not follow from the data",
-                             f"give values: start={{{unknown[0]!r}: …}}")
+            raise UsageError(f"the shapes of {', '.join(unknown)} do not follow from the data",
+                             "give a start for every parameter, as start={…}, or the parameters to .at(…)")
         sizes = tuple(self.sizes[n] if n in self.sizes else self.data[n].shape[1:] for n in self.graph.inputs)
         try:
             return derive(self.graph, sizes)
@@ -203,7 +203,7 @@ class Cost:
         """
         if self.second is None:
             raise DvarError("the Hessian needs a loss whose vectors of parameters meet the data only as w @ x",
-                            'use method="gradient-descent"')
+                            "take the method gradient-descent")
         program, assembled = self.second
         parameters = self.operands(theta)
         count = 1 + len(self.inputs)
@@ -222,13 +222,16 @@ class Cost:
 
     def at(self, *args: Any, **parameters: Any) -> CostPass:
         """J and its derivatives at given parameters: one pass over the data."""
-        theta = self.flat(self.bound(args, parameters))
-        value, gradient = self.value_gradient(theta)
-        return CostPass(value, self.named(gradient))
+        given = self.bound(args, parameters)
+        cost = self.sized(given)
+        value, gradient = cost.value_gradient(cost.flat(given))
+        return CostPass(value, cost.named(gradient))
 
     def hessian(self, *args: Any, **parameters: Any) -> Any:
         """∂²J, (P, P), parameters raveled in the order of `inputs`."""
-        return self.value_gradient_hessian(self.flat(self.bound(args, parameters)))[2]
+        given = self.bound(args, parameters)
+        cost = self.sized(given)
+        return cost.value_gradient_hessian(cost.flat(given))[2]
 
     def bound(self, args: tuple[Any, ...], parameters: Mapping[str, Any]) -> dict[str, Any]:
         if len(args) == 1 and isinstance(args[0], Mapping) and not parameters:
@@ -240,14 +243,14 @@ class Cost:
     def program(self, target: str) -> Program:
         """The program the graph writes for a target, bound to the data: called with the parameters it runs over all m rows."""
         source, function = written(target, self.listed())
-        sizes = dict(self.sizes)
 
         def call(*args: Any, **parameters: Any) -> tuple[Any, ...]:
-            theta = self.flat(self.bound(args, parameters))
-            if self.sizes != sizes:
-                raise UsageError(f"this program was written for parameters of the shapes {sizes}, now given {dict(self.sizes)}",
-                                 "ask for the program again: it is then written for the new shapes")
-            values = self.operands(theta)
+            given = self.bound(args, parameters)
+            cost = self.sized(given)
+            if cost is not self:
+                raise UsageError(f"this program was written for parameters of the shapes {self.sizes}, now given {cost.sizes}",
+                                 "ask for the program of these shapes: J.sized(parameters).program(…)")
+            values = self.operands(self.flat(given))
             if target == "numpy":
                 value, *slopes = added(lambda rows: function(*values, *self.block(rows).values(), self.total),
                                        self.groups, self.threads)
@@ -260,9 +263,12 @@ class Cost:
 
     def per_example(self, parameters: Mapping[str, Any]) -> Any:
         """The output of every example, (m,) float64."""
-        theta = self.flat(parameters)
+        cost = self.sized(parameters)
+        return cost._per_example(cost.flat(parameters))
+
+    def _per_example(self, theta: Any) -> Any:
         one = listing(self.derivation, self.data, [self.derivation.value[-1]], derivatives=False)
-        function, values = compiled(write_numpy(one), "numpy"), self.named(theta).values()
+        function, values = compiled(write_numpy(one), "numpy"), self.operands(theta)
         out = np.empty(self.m)
 
         def fill(rows: slice) -> tuple[()]:

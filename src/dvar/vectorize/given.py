@@ -13,7 +13,12 @@ from ..expression.graph import CONST, INPUT, Builder, Graph, result_shape
 from ..expression.ops import OPS, Shape, elementwise
 
 
-def by_row(name: str, value: Any, axis: int) -> Any:
+def beside_dot(graph: Graph) -> set[str]:
+    """The inputs that stand beside @: vectors per example, even where a vector has one number."""
+    return {graph.nodes[k].name for node in graph.nodes if node.op == "dot" for k in node.operands}
+
+
+def by_row(name: str, value: Any, axis: int, vector: bool) -> Any:
     """The data of one input with examples along the first axis; a view, never a copy of an array."""
     if axis not in (0, 1):
         raise UsageError(f"axis is {axis!r}", "0 where examples are rows, 1 where they are columns")
@@ -23,7 +28,7 @@ def by_row(name: str, value: Any, axis: int) -> Any:
     if array.dtype.kind not in "biuf" or array.ndim not in (1, 2):
         raise UsageError(f"{name} is an array of {array.dtype} with shape {array.shape}", "give numbers of shape (m,) or (m, n)")
     if axis == 1 and array.ndim == 2:
-        return array[0] if array.shape[0] == 1 else array.T
+        return array[0] if array.shape[0] == 1 and not vector else array.T
     return array
 
 
