@@ -351,6 +351,6 @@ def test_a_full_disk_is_told():
 
 
 def test_a_parameter_with_the_name_of_a_column_is_told(capsys):
-    Path("t.csv").write_text("w,b,t\n" + "".join(f"{k},{k % 3},{2 * k}\n" for k in range(9)))
+    Path("t.csv").write_text("w,b,c,t\n" + "".join(f"{k},{k % 3},{k * k},{2 * k}\n" for k in range(9)))
     _, err = dvar(capsys, "fit", "t.csv", "--target", "t", "--loss", "z = w@x + b; L = (z - y)**2", status=2)
     assert "in the loss b, w are columns of the table" in err

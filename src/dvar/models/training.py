@@ -115,11 +115,11 @@ def train(
         data, _ = model.data(table, learn)
         cost = Cost(graph, {**data, "y": y[learn]})
         fit = minimize(cost, l2=l2, watch=watch and (lambda row: watch(row, len(learn))), **options)
-    except UsageError as error:
+    except DvarError as error:
         if not own:
             raise
         columns = f"in the loss {', '.join(own)} are columns of the table; a parameter needs another name than a column"
-        raise UsageError(error.what, f"{error.help}; {columns}" if error.help else columns) from None
+        raise type(error)(error.what, f"{error.help}; {columns}" if error.help else columns) from None
     model = replace(model, params=fit.params)
     worth, notes = judged(model, table, y, held)
     return Trained(model, fit, worth, int((~known).sum()), notes, l2)
