@@ -20,9 +20,8 @@ from dvar.data.columns import Category, Columns, Missing, Number
 from dvar.data.encoding import Encoding
 from dvar.errors import DvarError, UsageError
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
-FLIGHTS = DATA / "flights_nyc.parquet"
-has_data = pytest.mark.skipif(not FLIGHTS.exists(), reason="the data folder is not beside the repository")
+DATA = Path(__file__).parents[2] / "shared" / "data"  # beside the repository where it is developed
+FLIGHTS = Path(__file__).parents[1] / "examples" / "flights.parquet"
 
 
 def learn(table: pa.Table, reference: bool = True, centre: bool = True) -> Encoding:
@@ -664,7 +663,6 @@ def test_refused_json(change, words: str) -> None:
 # ---------------------------------------------------------------- the flights
 
 
-@has_data
 def test_flights() -> None:
     table = tables.read(FLIGHTS)
     assert table.num_rows == 336_776
@@ -687,7 +685,7 @@ def test_flights() -> None:
     assert np.allclose(block.gram(d), (X * d[:, None]).T @ X, rtol=1e-9, atol=1e-9)
 
 
-@has_data
+@pytest.mark.skipif(not DATA.exists(), reason="the data folder is not beside the repository")
 def test_census_as_text_and_as_parquet() -> None:
     table = tables.read(DATA / "census_income_10k.csv")
     assert table.num_rows == 10_000
