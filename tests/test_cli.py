@@ -76,6 +76,7 @@ def test_gradient_descent_equals_the_loop_by_hand_on_standardised_features(capsy
     assert list(said["coefficients"].values()) == pytest.approx(w / X.std(0), rel=1e-12)
     assert said["intercept"] == pytest.approx(b - (w / X.std(0)) @ X.mean(0), rel=1e-12)
     assert (said["passes"], said["converged"]) == (8, False)
+    assert json.loads(Path("GRADE.json").read_text())["reached"] == said["message"]
 
 
 def test_a_loss_of_ones_own_is_least_squares(capsys):

@@ -302,6 +302,8 @@ def main(tokens: list[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if tokens is None else tokens)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
+    if sys.stdout is None:  # closed by the caller: there is nobody to read the answer
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()

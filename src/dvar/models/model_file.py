@@ -22,7 +22,8 @@ from .training import Model
 FORMAT = "dvar model 1"
 LARGEST = 64 << 20  # bytes; a model with a million coefficients is smaller
 DAMAGED = "the file was changed or is not a model of dvar's; fit again"
-FIELDS = {"format", "dvar", "name", "formula", "parameters", "predicts", "target", "positive", "own", "rows", "encoding"}
+FIELDS = {"format", "dvar", "name", "formula", "parameters", "predicts", "target", "positive", "own", "rows", "encoding",
+          "reached"}
 
 
 def write(model: Model, path: str | Path) -> None:
@@ -36,6 +37,7 @@ def write(model: Model, path: str | Path) -> None:
         "positive": model.positive,
         "predicts": model.predicts,
         "rows": model.rows,
+        "reached": model.reached,
         "formula": text(model.graph),
         "parameters": {k: np.asarray(v).tolist() for k, v in model.params.items()},
         "own": list(model.own),
@@ -88,7 +90,7 @@ def checked(value: dict[str, Any]) -> Model:
     """The model, every field looked at."""
     if value["name"] not in MODELS:
         raise DvarError(f"name is not one of {', '.join(MODELS)}", DAMAGED)
-    for name in ("formula", "predicts", "target", "positive"):
+    for name in ("reached", "formula", "predicts", "target", "positive"):
         if not isinstance(value[name], str):
             raise DvarError(f"{name} is not text", DAMAGED)
     own = value["own"]
@@ -105,7 +107,7 @@ def checked(value: dict[str, Any]) -> Model:
     sizes = {name: np.shape(part) for name, part in params.items()}
     shapes(graph, {name: (len(encoding.names),) if encoding and name == "x" else sizes.get(name, ()) for name in graph.inputs})
     return Model(value["name"], graph, params, encoding, tuple(own), value["target"], value["positive"],
-                 value["predicts"], value["rows"])
+                 value["predicts"], value["rows"], value["reached"])
 
 
 def numbers(name: str, value: Any) -> Any:

@@ -39,6 +39,7 @@ class Model:
     positive: str  # the value that counts as 1; "" for a numeric target
     predicts: str  # the node that is free of y
     rows: int  # learned from
+    reached: str = ""  # how the fit ended: converged, or not and why
 
     @property
     def linear_maps(self) -> tuple[list[str], str]:
@@ -120,7 +121,7 @@ def train(
             raise
         columns = f"in the loss {', '.join(own)} are columns of the table; a parameter needs another name than a column"
         raise type(error)(error.what, f"{error.help}; {columns}" if error.help else columns) from None
-    model = replace(model, params=fit.params)
+    model = replace(model, params=fit.params, reached=fit.message)
     worth, notes = judged(model, table, y, held)
     return Trained(model, fit, worth, int((~known).sum()), notes, l2)
 
