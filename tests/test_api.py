@@ -474,3 +474,17 @@ def test_one_feature_along_axis_1():
 def test_what_is_undefined_is_told_apart_from_what_is_too_large():
     assert "not defined here" in dv.graph("u = log(a); J = 2*u").at(a=-1.0).notes[0]
     assert "cannot hold it" in dv.graph("u = exp(a); J = 2*u").at(a=1000.0).notes[0]
+
+
+def test_an_unnamed_node_used_again_and_again_costs_its_nodes_not_its_paths():
+    from functools import reduce
+
+    @dv.graph
+    def J(x):
+        return dv.log(dv.sigmoid(reduce(lambda s, _: s + s, range(60), x * 1e-20)))
+
+    p = J.at(x=1.0)
+    assert p.dx == pytest.approx(2.0**60 * 1e-20 / (1 + np.exp(2.0**60 * 1e-20)), rel=1e-12)
+    assert len(p.steps().text) < 20_000
+    assert len(str(J.program("loop"))) < 20_000
+    assert len(J.over(x=np.ones(3)).program("loop").source) < 20_000

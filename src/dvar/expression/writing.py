@@ -51,11 +51,13 @@ def write(
     name: Callable[[int], str],
     form: Callable[[int, Node], Form] = text_form,
     number: Callable[[Value], str] = spell_number,
+    longest: int | None = None,
 ) -> dict[int, str]:
     """The right-hand side of every node that stands alone (has a line of its own), the others written into these.
 
     `alone` says which nodes are referred to by `name`; the rest are written where they are used, with no more parentheses
-    than the order of operations needs. One pass, no recursion. What does not stand alone should be used once, or be short.
+    than the order of operations needs. One pass, no recursion. What does not stand alone should be used once, or be short:
+    beyond `longest` characters (for telling, never for running) the rest of it is left to the imagination, as ….
     """
     inline: list[tuple[str, int]] = []  # how a node is written where it is used, and how tightly that binds
     lines: dict[int, str] = {}
@@ -73,6 +75,8 @@ def write(
             needs = sides or (0,) * len(node.operands)
             parts = [t if b >= need else f"({t})" for (t, b), need in zip((inline[k] for k in node.operands), needs)]
             text = template.format(*parts) if isinstance(template, str) else template(*parts)
+        if longest is not None and len(text) > longest:
+            text, binds = text[:longest] + "…", ATOM
         if alone(i):
             lines[i] = text
             text, binds = name(i), ATOM

@@ -23,6 +23,7 @@ from ..expression.graph import CONST, INPUT, Node
 from ..expression.ops import OPS
 from ..expression.writing import latex_form, write
 
+TOLD = 500  # characters of one formula; a longer one tells nobody anything
 SPELLINGS = tuple(r for r in STABILITY if r.name in ("sigmoid spelt out", "sigmoid with exp above", "minus minus"))
 
 
@@ -198,7 +199,7 @@ def write_root(nodes: list[Node], root: int, atoms: dict[int, str], spell: Calla
     last = len(local) - 1
     if local[last].op == INPUT:
         return spell(local[last].name)
-    return write(local, lambda n: n == last, lambda n: spell(local[n].name) if n != last else "", **forms)[last]
+    return write(local, lambda n: n == last, lambda n: spell(local[n].name) if n != last else "", longest=TOLD, **forms)[last]
 
 
 def latex_name(name: str) -> str:

@@ -24,6 +24,7 @@ from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.ops import Op, Shape
 from ..expression.writing import write
 
+TOLD = 200  # characters of a line as written, told beside the line that runs
 DEEPEST = 12  # how many unnamed operations are written into one line
 
 
@@ -177,7 +178,7 @@ def rewritten_lines(derivation: Derivation) -> dict[int, str]:
     touched = set().union(*({f.node} if nodes[f.node].given else inside[f.node] for f in derivation.fired))
     if not touched:
         return {}
-    lines = write(nodes, lambda i: nodes[i].given and nodes[i].op != INPUT, lambda i: nodes[i].name)
+    lines = write(nodes, lambda i: nodes[i].given and nodes[i].op != INPUT, lambda i: nodes[i].name, longest=TOLD)
     return {i: f"{nodes[i].name} = {lines[i]}" for i in touched}
 
 
