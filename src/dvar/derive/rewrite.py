@@ -67,7 +67,6 @@ EXACT = (
     Rule("a share and the rest", "y*p + (1 - y)*p", "p", "the two shares of p add up to p"),
 )
 
-FOLD = Rule("constants", "1 + 1", "2", "a constant is computed once")
 FUEL = 50  # rewrites at one node; the rules shrink what they match, so this is never reached
 
 

@@ -58,7 +58,6 @@ class Run:
     history: list[Row] = field(default_factory=list)
     best: Any = None
     best_cost: float = np.inf
-    best_gradient: float = np.inf
     started: float = field(default_factory=time.perf_counter)
     stopped: bool = False
 
@@ -67,7 +66,7 @@ class Run:
         norm = float(np.linalg.norm(gradient))
         self.history.append(Row(len(self.history) + 1, cost, norm, rate, time.perf_counter() - self.started))
         if self.best is None or cost <= self.best_cost:
-            self.best, self.best_cost, self.best_gradient = theta.copy(), cost, norm
+            self.best, self.best_cost = theta.copy(), cost
         if self.watch is not None:
             self.watch(self.history[-1])
 
