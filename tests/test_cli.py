@@ -212,7 +212,6 @@ def test_a_damaged_model_file_is_named(capsys, change, what):
     out, err = dvar(capsys, "predict", "GRADE.json", SPECTOR, status=1)
     assert out == ""
     assert what in err
-    assert "hacked" not in err or "echo" in err
 
 
 def test_predict_on_another_table(capsys):

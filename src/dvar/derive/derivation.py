@@ -70,12 +70,12 @@ def derive(graph: Graph, sizes: tuple[Shape, ...]) -> Derivation:
 
 
 @lru_cache(maxsize=256)
-def runs_as(graph: Graph, sizes: tuple[Shape, ...]) -> tuple[tuple[Node, ...], tuple[Fired, ...]]:
-    """The nodes of the output alone as they run, the output last, and the stability rules that fired."""
+def runs_as(graph: Graph, sizes: tuple[Shape, ...]) -> tuple[Node, ...]:
+    """The nodes of the output alone as they run, the output last."""
     found = shapes(graph, dict(zip(graph.inputs, sizes)))
     rewriter = Rewriter((*STABILITY, *EXACT), share=True)
     last = rewriter.copy(graph.nodes, found, [True] * len(found))[-1]
-    return tuple(rewriter.tape.nodes[: last + 1]), tuple(dict.fromkeys(rewriter.fired))
+    return tuple(rewriter.tape.nodes[: last + 1])
 
 
 def assumed(graph: Graph) -> tuple[Shape, ...]:
@@ -105,16 +105,26 @@ def derivative_name(name: str) -> str:
     return "d" + name
 
 
+def run_names(derivation: Derivation) -> dict[int, str]:
+    """Nodes of `run` under the names of the graph as written, and of the derivatives with respect to these; inputs apart."""
+    nodes = derivation.graph.nodes
+    named = [i for i, node in enumerate(nodes) if node.given and node.op != INPUT]
+    names: dict[int, str] = {}
+    for i in named:
+        names.setdefault(derivation.value[i], nodes[i].name)
+    for i in reversed(named):  # where two are equal, the name nearer to the output
+        if i in derivation.d:
+            names.setdefault(derivation.d[i], derivative_name(nodes[i].name))
+    return names
+
+
 def extract(derivation: Derivation, root: int, name: str) -> Graph:
     """The Graph of one node of what runs, called `name`, under the names of the graph as written, and dv, du for derivatives."""
     run, graph = derivation.run, derivation.graph
     needed = ancestors(run.nodes, [root])
-    names: dict[int, str] = {}
-    for i, node in enumerate(graph.nodes):
-        if node.given and node.op != INPUT:
-            names.setdefault(derivation.value[i], node.name)
-    for i, k in sorted(derivation.d.items(), reverse=True):  # where two are equal, the name nearer to the output
-        if graph.nodes[i].given or graph.nodes[i].op == INPUT:
+    names = run_names(derivation)
+    for i, k in derivation.d.items():
+        if graph.nodes[i].op == INPUT:
             names.setdefault(k, derivative_name(graph.nodes[i].name))
     names.pop(root, None)
     builder = Builder()

@@ -82,7 +82,7 @@ class Pass:
 def run(graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """The output alone, left to right."""
     given = bind(graph, args, kwargs)
-    nodes, _ = runs_as(graph, tuple(np.shape(given[n]) for n in graph.inputs))
+    nodes = runs_as(graph, tuple(np.shape(given[n]) for n in graph.inputs))
     return plain(evaluate(nodes, given)[-1])
 
 

@@ -6,8 +6,9 @@ operations, so that a derivative is again a graph. For an elementwise operation 
 itself; the chain rule multiplies it by what comes from the right. A linear map of vectors has no single number for its
 local derivative: its row says instead, per ranks of the operands, what the map makes of g, that which comes from the right.
 
-To add an operation, add a row. The tracer, the parser, back-propagation, the writers, the tests and the printed table
-of derivatives all read this table and nothing else.
+To add an elementwise operation, add a row: the tracer, the parser, back-propagation, the writers, the tests and the
+printed table of derivatives all read this table. Of the few operations on vectors, the two program writers also know the
+layout, a linear map or a sum being written differently with and without an axis of examples.
 """
 
 from __future__ import annotations

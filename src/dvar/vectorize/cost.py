@@ -261,12 +261,8 @@ class Cost:
 
         return Program(target, source, call)
 
-    def per_example(self, parameters: Mapping[str, Any]) -> Any:
-        """The output of every example, (m,) float64."""
-        cost = self.sized(parameters)
-        return cost._per_example(cost.flat(parameters))
-
-    def _per_example(self, theta: Any) -> Any:
+    def per_example(self, theta: Any) -> Any:
+        """The output of every example, (m,) float64, at a flat vector."""
         one = listing(self.derivation, self.data, [self.derivation.value[-1]], derivatives=False)
         function, values = compiled(write_numpy(one), "numpy"), self.operands(theta)
         out = np.empty(self.m)

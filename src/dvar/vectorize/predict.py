@@ -30,4 +30,6 @@ def predict(graph: Graph, name: str, parameters: Mapping[str, Any], data: Mappin
     part = upto(graph, name)
     inputs = {n.name for n in part.nodes if n.op == INPUT}
     cost = Cost(part, {k: v for k, v in data.items() if k in inputs})
-    return cost.per_example({k: v for k, v in parameters.items() if k in cost.inputs})
+    given = {k: v for k, v in parameters.items() if k in cost.inputs}
+    cost = cost.sized(given)
+    return cost.per_example(cost.flat(given))

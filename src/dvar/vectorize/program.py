@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..derive.derivation import Derivation, derivative_name
+from ..derive.derivation import Derivation, run_names
 from ..derive.tape import Tape, ancestors
 from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.ops import Op, Shape
@@ -63,7 +63,7 @@ class Names:
 
 @dataclass
 class Listing:
-    """The nodes of one program. Indices are into `nodes`; `mean` maps a parameter's index to its derivative's."""
+    """The nodes of one program; all indices are into `nodes`. It answers the means of `value` and `slopes`, then `rows`."""
 
     nodes: list[Node]
     shapes: list[Shape]  # of one example
@@ -137,12 +137,8 @@ def listing(
     roots = [value, *rows, *(at(k) for k in slopes.values() if k is not None)]
     needed = ancestors(tape.nodes, roots)
     names: dict[int, str] = {}
-    for i, node in enumerate(graph.nodes):
-        if node.given and node.op != INPUT:
-            names.setdefault(at(derivation.value[i]), node.name)
-    for i, k in sorted(derivation.d.items(), reverse=True):
-        if graph.nodes[i].given and graph.nodes[i].op != INPUT:
-            names.setdefault(at(k), derivative_name(graph.nodes[i].name))
+    for k, name in run_names(derivation).items():
+        names.setdefault(at(k), name)
     kept = [k for k, yes in enumerate(needed) if yes or tape.nodes[k].op == INPUT]
     place = {k: n for n, k in enumerate(kept)}
     nodes: list[Node] = []
