@@ -99,7 +99,7 @@ def test_the_table_of_derivatives_is_printed_and_searched():
     assert str(row).startswith("log(a) → 1/a")
     assert [r.name for r in row] == ["log"]
     assert [r.name for r in dv.derivatives("*")] == ["times"]
-    assert [r.name for r in dv.derivatives("max")] == ["maximum"]
+    assert [r.name for r in dv.derivatives("max")] == ["max"]
     with pytest.raises(dv.UsageError, match="'lgo'"):
         dv.derivatives("lgo")
 
@@ -435,7 +435,7 @@ def test_module_names():
     np.testing.assert_array_equal(dv.maximum(np.array([1.0, -1.0]), 0.0), [1.0, 0.0])
     with pytest.raises(AttributeError, match="'expp'"):
         dv.expp
-    with pytest.raises(dv.UsageError, match="exp takes 1 operand, 2 given"):
+    with pytest.raises(dv.UsageError, match="exp takes one operand, 2 given"):
         dv.exp(1, 2)
     assert issubclass(dv.UsageError, dv.DvarError)
     assert issubclass(dv.DvarError, ValueError)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import dvar as dv
 from dvar.derive.rewrite import EXACT, STABILITY, Rewriter
 from dvar.expression.graph import shapes as infer_shapes
-from dvar.expression.ops import ROWS, elementwise
+from dvar.expression.op import elementwise
+from dvar.expression.ops import ROWS
 
 DIGITS = 50
 EPS = np.finfo(float).eps

@@ -223,7 +223,7 @@ HOSTILE = [
     "{a}",
     "a := 3",
     "lambda: 0",
-    "a[0]",
+    "a[0",
     "x; import os",
     "exec(a)",
     "eval(a)",

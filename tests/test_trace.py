@@ -196,7 +196,7 @@ def test_dv_math_and_numpy_are_one_operation(name):
         (lambda a, b: 2**a - 1 / b + (-a), "2**a - 1/b + (-a)"),
         (lambda a, b: True * a + b, "1*a + b"),
         (lambda a, b: +a + b, "a + b"),
-        (lambda a, b: dv.max(a, b) + dv.min(a, b), "max(a, b) + min(a, b)"),
+        (lambda a, b: dv.maximum(a, b) + dv.minimum(a, b), "max(a, b) + min(a, b)"),
         (lambda a, b: np.negative(a) ** np.square(b) if False else np.negative(a) ** b, "(-a)**b"),
     ],
 )
@@ -319,7 +319,7 @@ REFUSED = [
     ("return 0 < x < 1", 2, "yes or no", "dv.where"),
     ("return max(x, 0)", 2, "yes or no", "dv.maximum"),
     ("return float(x)", 2, "float()", "dv.exp"),
-    ("return math.atan(x)", 2, "float()", "operations of dvar"),
+    ("return math.gamma(x)", 2, "float()", "operations of dvar"),
     ("import math as inside\n    return inside.exp(x)", 3, "float()", "outside the function"),
     ("return int(x)", 2, "int()", "real numbers"),
     ("return [1, 2, 3][x]", 2, "int()", "real numbers"),
@@ -328,12 +328,12 @@ REFUSED = [
     ("return sum(x)", 2, "iterated", "dv.sum"),
     ("a, b = x\n    return a", 2, "iterated", "separate arguments"),
     ("s = 0\n    for v in x:\n        s = s + v\n    return s", 3, "iterated", "dv.sum"),
-    ("return x[0]", 2, r"\[0\]", "separate arguments"),
+    ("return x['a']", 2, r"\['a'\]", "whole number"),
     ("x[0] = 1\n    return x", 2, "in place", "new name"),
     ("return np.cbrt(x)", 2, "numpy.cbrt", "there are: exp"),
     ("return np.add.reduce(x)", 2, "numpy.add.reduce", "there are: exp"),
-    ("return np.mean(x)", 2, "numpy.mean", "there are: exp"),
-    ("return np.sum(x, axis=0)", 2, "numpy.sum", "there are: exp"),
+    ("return np.var(x)", 2, "numpy.var", "there are: exp"),
+    ("return np.sum(x, dtype=int)", 2, "numpy.sum", "there are: exp"),
 ]  # fmt: skip
 
 
@@ -360,7 +360,7 @@ def test_refusals_name_the_line_and_a_way_out(body, line, said, help):
         (lambda x: x * 1j, "complex, not a number"),
         (lambda x: x * math.nan, "nan"),
         (lambda x: x + np.zeros((2, 2, 2)), "shape"),
-        (lambda x: dv.exp(x, x), "exp takes 1 operand, 2 given"),
+        (lambda x: dv.exp(x, x), "exp takes one operand, 2 given"),
     ],
 )
 def test_refusals(function, said):

@@ -21,7 +21,8 @@ from .errors import UsageError, nearest
 from .expression import formula, trace, writing
 from .expression.graph import INPUT, Builder, as_array, bind, plain
 from .expression.graph import Graph as _Graph
-from .expression.ops import ALIASES, OPS, ROWS, Op
+from .expression.op import Op
+from .expression.ops import ALIASES, OPS, ROWS
 from .files import save
 from .vectorize.cost import Cost as _Cost
 from .vectorize.program import Program, listing

@@ -51,15 +51,15 @@ def contribution(tape: Tape, i: int, position: int, g: int) -> Contribution | No
     """What node i, whose derivative is node g, sends back to its operand at `position`; None where none flows."""
     node = tape.nodes[i]
     op, operand = OPS[node.op], node.operands[position]
-    slope = op.slopes[position]
-    if slope is None or (tape.nodes[operand].op == CONST and not tape.nodes[operand].name):
+    slope = op.slopes[position] if position < op.arity else op.slopes[0]
+    if slope in (None, "0") or (tape.nodes[operand].op == CONST and not tape.nodes[operand].name):
         return None
-    variables = dict(zip("abc", node.operands))
-    if op.pulls:
+    variables = dict(zip("abc", node.operands))  # more operands than that are of one kind: their formula is in g alone
+    if op.pull is not None:
         ranks = tuple(len(tape.shapes[k]) for k in node.operands)
-        pull = op.pulls[ranks][position]
-        assert pull is not None
-        return Contribution(i, position, None, tape.write(pull, g=g, **variables))
+        pull = op.pull(ranks, **op.named(node.options))[position]
+        return None if pull is None else Contribution(i, position, None, tape.write(pull, g=g, **variables))
+    assert slope is not None
     local = tape.write(slope, **variables)
     return Contribution(i, position, local, fit_shape(tape, tape.apply("times", g, local), operand))
 

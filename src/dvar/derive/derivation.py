@@ -18,7 +18,8 @@ from functools import lru_cache
 
 from ..errors import UsageError
 from ..expression.graph import CONST, INPUT, Builder, Graph, Node, shapes
-from ..expression.ops import OPS, Shape, elementwise
+from ..expression.op import Shape, elementwise
+from ..expression.ops import OPS
 from .backprop import Contribution, backprop
 from .rewrite import EXACT, STABILITY, Fired, Rewriter
 from .tape import Tape, ancestors, tape_of
@@ -135,7 +136,7 @@ def extract(derivation: Derivation, root: int, name: str) -> Graph:
         if node.op == CONST:
             place[k] = builder.const(node.value)
             continue
-        place[k] = builder.apply(node.op, *(place[j] for j in node.operands))
+        place[k] = builder.apply(node.op, *(place[j] for j in node.operands), options=node.options)
         if k in names:
             builder.give(place[k], names[k])
     output = place[root]
@@ -146,4 +147,4 @@ def extract(derivation: Derivation, root: int, name: str) -> Graph:
 
 
 def position(run: Tape, name: str) -> int:
-    return run.known[(INPUT, (), None, name)]
+    return run.known[(INPUT, (), None, name, ())]

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..expression.graph import CONST, INPUT, Node, evaluate_one
-from ..expression.ops import OPS, Shape
+from ..expression.op import Options, Shape
+from ..expression.ops import OPS
 from .tape import Tape, formula
 
 
@@ -90,35 +91,35 @@ class Rewriter:
             if not wanted[i]:
                 place.append(-1)
             elif node.op == INPUT:
-                known = self.tape.known.get((INPUT, (), None, node.name))
+                known = self.tape.known.get((INPUT, (), None, node.name, ()))
                 place.append(self.tape.add(node, shape) if known is None else known)
             elif node.op == CONST:
                 place.append(self.tape.const(node.value) if self.fold else self.tape.add(node, shape))
             elif node.op == "same" and self.fold:
                 place.append(place[node.operands[0]])
             else:
-                place.append(self.make(node.op, tuple(place[k] for k in node.operands), i, FUEL))
+                place.append(self.make(node.op, tuple(place[k] for k in node.operands), node.options, i, FUEL))
         return place
 
-    def make(self, op: str, operands: tuple[int, ...], at: int, fuel: int) -> int:
+    def make(self, op: str, operands: tuple[int, ...], options: Options, at: int, fuel: int) -> int:
         """The node, or what the rules make of it."""
         tape = self.tape
         if self.fold and all(tape.nodes[k].op == CONST and tape.shapes[k] == () for k in operands):
-            value = evaluate_one(OPS[op], *(np.float64(tape.nodes[k].value) for k in operands))  # type: ignore[arg-type]
+            value = evaluate_one(OPS[op], *(np.float64(tape.nodes[k].value) for k in operands), options=options)  # type: ignore[arg-type]
             if not isinstance(value, bool) and np.isfinite(value):
                 return tape.const(value)
         for rule in self.by_op.get(op, ()) if fuel else ():
             pattern = formula(rule.before).nodes
-            found = self.match(pattern, len(pattern) - 1, Node(op, operands), {})
+            found = self.match(pattern, len(pattern) - 1, Node(op, operands, options=options), {})
             if found is None:
                 continue
             new = self.instantiate(rule.after, found, at, fuel - 1)
-            if tape.shapes[new] != OPS[op].shape(*(tape.shapes[k] for k in operands)):
+            if tape.shapes[new] != tape.shape_of(op, operands, options):
                 continue  # it holds for other shapes; what was written for it goes unused
             self.fired.append(Fired(rule, at))
             self.seen_through |= self.interior(operands, set(found.values()))
             return new
-        return tape.apply(op, *operands)
+        return tape.apply(op, *operands, options=options)
 
     def instantiate(self, text: str, found: dict[str, int], at: int, fuel: int) -> int:
         place: list[int] = []
@@ -130,13 +131,13 @@ class Rewriter:
             elif node.op == "same":
                 place.append(place[node.operands[0]])
             else:
-                place.append(self.make(node.op, tuple(place[k] for k in node.operands), at, fuel))
+                place.append(self.make(node.op, tuple(place[k] for k in node.operands), node.options, at, fuel))
         return place[-1]
 
     def match(self, pattern: Sequence[Node], p: int, node: Node, found: dict[str, int]) -> dict[str, int] | None:
         """The pattern's variables as nodes of the tape, or None. The pattern is small: recursion is as deep as it is."""
         want = pattern[p]
-        if want.op != node.op:
+        if want.op != node.op or want.options != node.options:
             return None
         orders = [node.operands]
         if OPS[node.op].commutes:

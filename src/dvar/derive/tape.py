@@ -6,7 +6,7 @@ table (`"1/b"`, `"sigmoid(a)*(1 - sigmoid(a))"`) are written in with their varia
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,9 +14,10 @@ import numpy as np
 
 from ..expression.formula import parse
 from ..expression.graph import CONST, INPUT, Graph, Node, Value, constant
-from ..expression.ops import OPS, Shape
+from ..expression.op import Options, Shape
+from ..expression.ops import OPS
 
-Key = tuple[str, tuple[int, ...], Value | None, str]
+Key = tuple[str, tuple[int, ...], Value | None, str, Options]
 
 
 @lru_cache(maxsize=1024)
@@ -41,23 +42,27 @@ class Tape:
         """A node of its own, even where an equal one exists."""
         self.nodes.append(node)
         self.shapes.append(shape)
-        key = (node.op, node.operands, node.value, node.name if node.op in (INPUT, CONST) else "")
+        key = (node.op, node.operands, node.value, node.name if node.op in (INPUT, CONST) else "", node.options)
         self.known.setdefault(key, len(self.nodes) - 1)
         return len(self.nodes) - 1
 
     def const(self, value: Any) -> int:
         value = constant(value)
-        known = self.known.get((CONST, (), value, ""))
+        known = self.known.get((CONST, (), value, "", ()))
         if known is not None and repr(self.nodes[known].value) == repr(value):  # 0.0 == -0.0, yet 1/0.0 != 1/-0.0
             return known
         return self.add(Node(CONST, value=value), np.shape(value))
 
-    def apply(self, op: str, *operands: int) -> int:
-        key: Key = (op, operands, None, "")
+    def apply(self, op: str, *operands: int, options: Options = ()) -> int:
+        options = options or OPS[op].unless_said
+        key: Key = (op, operands, None, "", options)
         if self.share and key in self.known:
             return self.known[key]
-        shape = OPS[op].shape(*(self.shapes[k] for k in operands))
-        return self.add(Node(op, operands), shape)
+        return self.add(Node(op, operands, options=options), self.shape_of(op, operands, options))
+
+    def shape_of(self, op: str, operands: Sequence[int], options: Options = ()) -> Shape:
+        row = OPS[op]
+        return row.shape(*(self.shapes[k] for k in operands), **row.named(options))
 
     def write(self, text: str, **variables: int) -> int:
         """A formula with its variables standing for nodes of this tape; the index of its value."""
@@ -70,15 +75,15 @@ class Tape:
             elif node.op == "same":
                 place.append(place[node.operands[0]])
             else:
-                place.append(self.folded(node.op, *(place[k] for k in node.operands)))
+                place.append(self.folded(node.op, *(place[k] for k in node.operands), options=node.options))
         return place[-1]
 
-    def folded(self, op: str, *operands: int) -> int:
+    def folded(self, op: str, *operands: int, options: Options = ()) -> int:
         """The operation; where a formula joins two numbers (the b − 1 of b·a^(b − 1)), the number they make."""
         values = [self.nodes[k].value for k in operands]
         if op in ("plus", "minus", "times") and all(isinstance(v, float) for v in values):
             return self.const(OPS[op].compute(*values))
-        return self.apply(op, *operands)
+        return self.apply(op, *operands, options=options)
 
 
 def tape_of(nodes: Iterable[Node], shapes: Iterable[Shape]) -> Tape:

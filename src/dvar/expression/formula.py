@@ -2,7 +2,8 @@
 
     text       =  [ "inputs" ":" name { "," name } ]  statement { ( ";" | newline ) statement }
     statement  =  [ name "=" ] expression                    the last one is the output
-    expression =  numbers, names, `odd names`, [1, 2] vectors, + - * / @ **, comparisons, calls of the table's operations
+    expression =  numbers, names, `odd names`, [1, 2] vectors, + - * / @ **, comparisons, calls of the table's operations,
+                  with options where they have some: sum(W, axis=0), and elements: x[0], W[:, 1:3], p[y]
 
 No name means anything but an operation's (before a parenthesis), `pi`, or a variable's. A name that no statement
 defines is an input. The same table of binding strengths reads and writes, so what is printed reads back as the same graph.
@@ -15,7 +16,8 @@ import re
 
 from ..errors import UsageError, nearest
 from .graph import CONST, Builder, Graph
-from .ops import CALLS, COMPARE, POWER, ROWS
+from .op import COMPARE, POWER
+from .ops import CALLS, OF_TWO, OPS, ROWS
 
 DEEPEST = 100  # parentheses inside parentheses; a person writes a handful
 LONGEST = 20_000  # characters in one statement
@@ -149,6 +151,8 @@ class Reader:
                 if what in used and what not in defined:
                     self.fail(f"{what!r} is used before it is defined here", where, "put its definition first, or rename it")
                 defined.add(what)
+            elif is_sign(after, "=") and i and is_sign(self.tokens[i - 1], "(", ","):
+                continue  # an option, axis=0
             elif what not in defined:
                 used.add(what)
         return sorted(used)
@@ -217,7 +221,7 @@ class Reader:
             inner = self.unary()
             self.depth -= 1
             return inner
-        base = self.atom()
+        base = self.elements(self.atom())
         if self.take("**"):
             self.deeper(where)
             exponent = self.unary()
@@ -263,15 +267,89 @@ class Reader:
             raise AssertionError
         self.deeper(where)
         self.expect("(", "")
-        operands = [self.expression(COMPARE)]
-        while self.take(","):
-            operands.append(self.expression(COMPARE))
+        operands: list[int] = []
+        given: dict[str, object] = {}
+        while True:
+            if self.tokens[self.at][0] == "name" and is_sign(self.tokens[self.at + 1], "="):
+                option = self.tokens[self.at][1]
+                self.at += 2
+                given[option] = self.option(option)
+            else:
+                operands.append(self.expression(COMPARE))
+            if not self.take(","):
+                break
         self.expect(")", f"to close {name}(")
         self.depth -= 1
-        if len(operands) != op.arity:
-            takes = "one operand" if op.arity == 1 else f"{op.arity} operands"
-            self.fail(f"{name} takes {takes}, {len(operands)} given", where)
-        return self.builder.apply(op.name, *operands)
+        if len(operands) == 2 and name in OF_TWO:
+            op = OPS[OF_TWO[name]]
+        try:
+            options = op.options_of(given)
+        except ValueError as why:
+            self.fail(str(why), where)
+        try:
+            op.check_count(len(operands))
+        except ValueError as why:
+            self.fail(str(why), where)
+        return self.builder.join(op.name, operands, options)
+
+    def option(self, name: str) -> object:
+        """The value of an option: a whole number, a shape (2, 3) or an index [0, 1:3]."""
+        if self.take("["):
+            return self.key()
+        if not self.take("("):
+            return self.whole()
+        sizes = []
+        while not self.take(")"):
+            sizes.append(self.whole())
+            if not self.take(","):
+                self.expect(")", f"to close {name}=(")
+                break
+        return tuple(sizes)
+
+    def whole(self) -> int:
+        sign = -1 if self.take("-") else 1
+        kind, what, where = self.tokens[self.at]
+        if kind != "number" or not what.isdigit() or len(what) > 15:
+            self.fail("expected a whole number", where)
+        self.at += 1
+        return sign * int(what)
+
+    def elements(self, base: int) -> int:
+        """What follows in brackets: x[0], W[:, 1:3] and, picked by a number that is computed, p[y]."""
+        while self.what == "[":
+            where = self.tokens[self.at][2]
+            end = self.at + 1
+            while self.tokens[end][0] == "number" or is_sign(self.tokens[end], "-", ":", ","):
+                end += 1
+            self.at += 1
+            if is_sign(self.tokens[end], "]"):
+                base = self.builder.apply("index", base, options=(self.key(),))
+                continue
+            self.deeper(where)
+            base = self.builder.apply("take", base, self.expression(COMPARE))
+            self.depth -= 1
+            self.expect("]", "to close the index")
+        return base
+
+    def key(self) -> tuple[object, ...]:
+        """An index, after its opening bracket."""
+        parts: list[object] = []
+        while True:
+            bounds: list[int | None] = [None]
+            while self.what not in (",", "]"):
+                if self.take(":"):
+                    bounds.append(None)
+                else:
+                    where = self.tokens[self.at][2]
+                    if bounds[-1] is not None:
+                        self.fail("expected one whole number here", where)
+                    bounds[-1] = self.whole()
+            if (len(bounds) == 1 and bounds[0] is None) or len(bounds) > 3 or (len(bounds) == 3 and bounds[2] == 0):
+                self.fail("an index is a whole number or a part start:stop:step", self.tokens[self.at][2])
+            parts.append(bounds[0] if len(bounds) == 1 else (*bounds, *[None] * (3 - len(bounds))))
+            if self.take("]"):
+                return tuple(parts)
+            self.expect(",", "between two indices")
 
     def vector(self, where: int) -> list[object]:
         """[1, 2, 3] or [[1, 2], [3, 4]], after its opening bracket."""

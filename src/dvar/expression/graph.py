@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import UsageError, nearest
-from .ops import OPS, Op, Shape, elementwise
+from .op import Op, Options, Shape, elementwise
+from .ops import OPS
 
 Value = float | tuple[Any, ...]  # a scalar, or nested tuples of numbers: a constant is hashable
 INPUT, CONST = "input", "const"
@@ -28,6 +29,7 @@ class Node(NamedTuple):
     name: str = ""  # "" only for constants that nobody named
     given: bool = False  # the name is the user's; otherwise it was made from the operation
     value: Value | None = None  # of a constant
+    options: Options = ()  # of the operation: the values its row's options have here
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,8 +94,17 @@ class Builder:
             self.constants[digits] = self._add(Node(CONST, value=value))
         return self.constants[digits]
 
-    def apply(self, op: str, *operands: int) -> int:
-        return self._add(Node(op, operands))
+    def apply(self, op: str, *operands: int, options: Options = ()) -> int:
+        return self._add(Node(op, operands, options=options or OPS[op].unless_said))
+
+    def join(self, op: str, operands: Sequence[int], options: Options = ()) -> int:
+        """The operation; of more operands than its row has, one after the other (concatenate)."""
+        if len(operands) <= OPS[op].arity or OPS[op].arity == 1:
+            return self.apply(op, *operands, options=options)
+        joined = operands[0]
+        for k in operands[1:]:
+            joined = self.apply(op, joined, k, options=options)
+        return joined
 
     def _add(self, node: Node) -> int:
         self.nodes.append(node)
@@ -213,14 +224,17 @@ def shapes(graph: Graph, given: Mapping[str, Shape]) -> list[Shape]:
 
 
 def result_shape(node: Node, nodes: Sequence[Node], found: Sequence[Shape]) -> Shape:
-    operands = [found[k] for k in node.operands]
+    operands, op = [found[k] for k in node.operands], OPS[node.op]
     try:
-        return OPS[node.op].shape(*operands)
+        return op.shape(*operands, **op.named(node.options))
     except ValueError as why:
-        told = " and ".join(f"{nodes[k].name or nodes[k].value} {found[k]}" for k in node.operands)
-        spread = OPS[node.op].shape is elementwise and {len(s) for s in operands if s} == {1, 2}
+        names = [nodes[k].name or nodes[k].value for k in node.operands]
+        told = " and ".join(f"{name} {shape}" for name, shape in zip(names, operands))
+        spread = op.shape is elementwise and {len(s) for s in operands if s} == {1, 2}
         fix = "pass it as a vector (n,), e.g. with .ravel(); " if spread else ""
-        line = f"{node.name} = {OPS[node.op].form.format(*(nodes[k].name or nodes[k].value for k in node.operands))}"
+        written = op.written(len(names), node.options).template
+        assert isinstance(written, str)
+        line = (f"{node.name} = " if node.name else "") + written.format(*names)
         raise UsageError(f"shapes do not match in `{line}`: {told}", f"{fix}{why}") from None
 
 
@@ -233,20 +247,23 @@ def evaluate(nodes: Iterable[Node], given: Mapping[str, Any]) -> list[Any]:
                 values.append(given[node.name])
             elif node.op == CONST:
                 values.append(np.asarray(node.value, dtype=np.float64))
+            elif node.options:
+                op = OPS[node.op]
+                values.append(op.compute(*(values[k] for k in node.operands), **op.named(node.options)))
             else:
                 values.append(OPS[node.op].compute(*(values[k] for k in node.operands)))
     return values
 
 
-def evaluate_one(op: Op, *operands: Any) -> Any:
+def evaluate_one(op: Op, *operands: Any, options: Options = ()) -> Any:
     """One operation on numbers. Raises UsageError where their shapes do not match."""
     try:
-        op.shape(*map(np.shape, operands))
+        op.shape(*map(np.shape, operands), **op.named(options))
     except ValueError as why:
         told = " and ".join(str(np.shape(v)) for v in operands)
         raise UsageError(f"{op.name}: shapes do not match: {told}", str(why)) from None
     with np.errstate(all="ignore"):
-        return plain(op.compute(*operands))
+        return plain(op.compute(*operands, **op.named(options)))
 
 
 def plain(value: Any) -> Any:

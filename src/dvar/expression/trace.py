@@ -20,7 +20,8 @@ from typing import Any, NoReturn
 
 from ..errors import UsageError
 from .graph import Builder, Graph, as_array, evaluate_one
-from .ops import CALLS, MATH, NUMPY, OPS, Op
+from .op import Op
+from .ops import CALLS, MATH, NUMPY, OF_TWO, OPS
 
 OURS = __name__.partition(".")[0]
 MATH_NAMES = SimpleNamespace(**{k: v for k, v in vars(math).items() if not k.startswith("_")})
@@ -52,9 +53,18 @@ class Traced:
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         op = NUMPY.get(function)
-        if op is None or options or len(args) != op.arity:
-            refuse(f"numpy.{function.__name__}, called this way, is not in the table of operations")
-        return apply(op, *args)
+        told = f"numpy.{function.__name__}, called this way, is not in the table of operations"
+        if op is None:
+            refuse(told)
+        if op.many and len(args) == 1 and isinstance(args[0], (list, tuple)):
+            args = tuple(args[0])
+        if not op.many and len(args) > op.arity:  # np.sum(x, 0), np.reshape(x, shape)
+            names = list(op.options)[: len(args) - op.arity]
+            args, options = args[: op.arity], {**dict(zip(names, args[op.arity :])), **options}
+        try:
+            return apply(op, *args, **options)
+        except ValueError:
+            refuse(told)
 
     def __bool__(self) -> bool:
         refuse("a Python `if`, `while`, `and` or `or` asks a traced value for yes or no",
@@ -79,7 +89,31 @@ class Traced:
                "write sums with dv.sum(v) and w @ x, or take scalars as separate arguments")
 
     def __getitem__(self, key: Any) -> Any:
-        refuse(f"a traced value was indexed with [{key!r}]", "take the elements as separate arguments, or use w @ x")
+        """x[0], W[:, 1:3]; x[k] with a traced k picks element k."""
+        if isinstance(key, Traced):
+            return apply(OPS["take"], self, key)
+        return apply(OPS["index"], self, at=tuple(map(index_part, key if isinstance(key, tuple) else (key,))))
+
+    def sum(self, axis: int | None = None) -> Any:
+        return apply(OPS["sum"], self, axis=axis)
+
+    def mean(self, axis: int | None = None) -> Any:
+        return apply(OPS["mean"], self, axis=axis)
+
+    def max(self, axis: int | None = None) -> Any:
+        return apply(OPS["max"], self, axis=axis)
+
+    def min(self, axis: int | None = None) -> Any:
+        return apply(OPS["min"], self, axis=axis)
+
+    def reshape(self, *shape: Any) -> Any:
+        return apply(OPS["reshape"], self, shape=shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape)
+
+    def ravel(self) -> Any:
+        return apply(OPS["reshape"], self, shape=(-1,))
+
+    def dot(self, other: Any) -> Any:
+        return apply(OPS["dot"], self, other)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         refuse("a traced value was changed in place", "give the result a new name; a node never changes")
@@ -126,11 +160,25 @@ def stored_names(code: CodeType) -> dict[int, str]:
     return found
 
 
-def apply(op: Op, *operands: Any) -> Any:
-    """The operation on values: a node where one of them is traced, else the number itself."""
+def index_part(part: Any) -> Any:
+    """A whole number, or a slice as (start, stop, step)."""
+    if isinstance(part, slice) and all(v is None or isinstance(v, int) for v in (part.start, part.stop, part.step)):
+        return part.start, part.stop, part.step
+    if isinstance(part, bool) or not hasattr(part, "__index__"):
+        refuse(f"a traced value was indexed with [{part!r}]", "an index is a whole number or a part start:stop; "
+               "choose by a condition with dv.where, pick one class with p[k]")
+    return int(part)
+
+
+def apply(op: Op, *operands: Any, **given: Any) -> Any:
+    """The operation on values: a node where one of them is traced, else the number itself.
+
+    Raises ValueError for options that the operation does not have.
+    """
+    options = op.options_of(given) if given or op.options else ()
     traced = next((v for v in operands if isinstance(v, Traced)), None)
     if traced is None:
-        return evaluate_one(op, *(as_array(v, f"what {op.name} is given") for v in operands))
+        return evaluate_one(op, *(as_array(v, f"what {op.name} is given") for v in operands), options=options)
     trace = traced.trace
     indices = []
     for value in operands:
@@ -140,7 +188,7 @@ def apply(op: Op, *operands: Any) -> Any:
             refuse("a value kept from another tracing was used here", "take it as an argument of this function")
         else:
             indices.append(value.index)
-    index = trace.builder.apply(op.name, *indices)
+    index = trace.builder.join(op.name, indices, options)
     frame = user_frame()
     if frame is not None and frame.f_code is trace.code:
         trace.frame = frame
@@ -153,10 +201,18 @@ def apply(op: Op, *operands: Any) -> Any:
 def function(op: Op) -> Callable[..., Any]:
     """The operation as people call it, dv.exp: on traced values, numbers and arrays alike."""
 
-    def call(*operands: Any) -> Any:
-        if len(operands) != op.arity:
-            raise UsageError(f"{op.name} takes {op.arity} operand{'s' * (op.arity > 1)}, {len(operands)} given")
-        return apply(op, *operands)
+    def call(*operands: Any, **options: Any) -> Any:
+        if op.many and len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+            operands = tuple(operands[0])
+        try:
+            if op.name in OF_TWO and len(operands) == 2:
+                raise ValueError(f"{op.name} takes one operand, 2 given; of two values it is dv.{OF_TWO[op.name]}(a, b), "
+                                 f"along an axis dv.{op.name}(a, axis=0)")
+            op.check_count(len(operands))
+            return apply(op, *operands, **options)
+        except ValueError as why:
+            what, _, help = str(why).partition("; ")
+            raise UsageError(what, help) from None
 
     call.__name__ = call.__qualname__ = op.name
     slopes = ", ".join(s for s in op.slopes if s) or "none"

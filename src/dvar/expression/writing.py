@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from .graph import CONST, INPUT, Graph, Node, Value
-from .ops import ATOM, MINUS, OPS
+from .op import ATOM, MINUS, Form
+from .ops import OPS
 
 
 def spell_name(name: str) -> str:
@@ -26,23 +26,12 @@ def spell_number(value: Value) -> str:
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
 
 
-class Form(NamedTuple):
-    """How one node is written: a template for its operands (or a function of their texts), how tightly each must bind to
-    stand without parentheses, how tightly the whole binds."""
-
-    template: str | Callable[..., str]
-    sides: tuple[int, ...]
-    binds: int
-
-
 def text_form(index: int, node: Node) -> Form:
-    op = OPS[node.op]
-    return Form(op.form, op.sides, op.binds)
+    return OPS[node.op].written(len(node.operands), node.options)
 
 
 def latex_form(index: int, node: Node) -> Form:
-    op = OPS[node.op]
-    return Form(op.latex, op.sides if op.latex_sides is None else op.latex_sides, op.binds)
+    return OPS[node.op].written_latex(len(node.operands), node.options)
 
 
 def write(

@@ -165,7 +165,8 @@ class Teller:
                 elif node.op == CONST:
                     values[k] = np.asarray(node.value)
                 else:
-                    values[k] = OPS[node.op].compute(*(values[j] for j in node.operands))
+                    op = OPS[node.op]
+                    values[k] = op.compute(*(values[j] for j in node.operands), **op.named(node.options))
         value = values[root]
         return float(value) if np.ndim(value) == 0 else value
 

@@ -17,7 +17,7 @@ from ..data.columns import Columns
 from ..derive.derivation import derivative_name, derive
 from ..errors import DvarError, UsageError, nearest
 from ..expression.graph import INPUT, Graph, as_array
-from ..expression.ops import Shape
+from ..expression.op import Shape
 from .given import beside_dot, by_row, infer, weighted
 from .hessian import assemble, second_order
 from .program import Listing, Program, compiled, listing

@@ -10,7 +10,8 @@ import numpy as np
 from ..data.columns import Columns
 from ..errors import UsageError
 from ..expression.graph import CONST, INPUT, Builder, Graph, result_shape
-from ..expression.ops import OPS, Shape, elementwise
+from ..expression.op import Shape, elementwise
+from ..expression.ops import OPS
 
 
 def beside_dot(graph: Graph) -> set[str]:

@@ -21,7 +21,8 @@ import numpy as np
 from ..derive.derivation import Derivation, run_names
 from ..derive.tape import Tape, ancestors
 from ..expression.graph import CONST, INPUT, Node, Value
-from ..expression.ops import Op, Shape
+from ..expression.op import Op, Shape
+from ..expression.ops import OPS
 from ..expression.writing import write
 
 TOLD = 200  # characters of a line as written, told beside the line that runs
@@ -85,13 +86,15 @@ class Listing:
             if node.name:
                 self.called[i] = self.names.fresh(node.name)
 
-    def alone(self) -> Callable[[int], bool]:
-        """Which nodes have a line of their own: those with a name, those used more than once, and where a line grows deep."""
+    def alone(self, forced: Callable[[int, Node], Iterable[int]]) -> Callable[[int], bool]:
+        """Which nodes have a line of their own: those with a name, those used more than once, where a line grows deep, and
+        the operands (or the node itself) that `forced` names because its writing repeats them."""
         uses = [0] * len(self.nodes)
         for node in self.nodes:
             for k in node.operands:
                 uses[k] += 1
-        lines = set()
+        lines = {k for i, node in enumerate(self.nodes) if node.operands for k in forced(i, node)
+                 if self.nodes[k].op not in (INPUT, CONST)}
         depth = [0] * len(self.nodes)
         for i, node in enumerate(self.nodes):
             if node.op in (INPUT, CONST):
@@ -100,7 +103,7 @@ class Listing:
             short = node.op in ("neg", "plus", "minus") and not any(self.nodes[k].operands and not self.nodes[k].name
                                                                     for k in node.operands)
             short = short and (node.op == "neg" or any(self.nodes[k].op == CONST for k in node.operands))  # -z, 1 - y
-            if node.name or (uses[i] > 1 and not short) or depth[i] > DEEPEST:
+            if node.name or (uses[i] > 1 and not short) or depth[i] > DEEPEST or i in lines:
                 lines.add(i)
                 depth[i] = 0
         return lines.__contains__
@@ -147,7 +150,7 @@ def listing(
         node = tape.nodes[k]
         name = node.name if node.op == INPUT else "" if node.op == CONST else names.get(k, "")
         nodes.append(node._replace(operands=tuple(place[j] for j in node.operands), name=name))
-        varies.append(node.name in data if node.op == INPUT else any(varies[j] for j in nodes[-1].operands))
+        varies.append(node.name in data if node.op == INPUT else differs(nodes[-1], varies))
     return Listing(
         nodes=nodes,
         shapes=[tape.shapes[k] for k in kept],
@@ -161,6 +164,12 @@ def listing(
         parameters=parameters,
         output=graph.output,
     )
+
+
+def differs(node: Node, varies: Sequence[bool]) -> bool:
+    """Whether a node differs by example: one of its operands does, those apart that only lend their shape."""
+    likes = OPS[node.op].likes if node.op in OPS else ()
+    return any(varies[k] for position, k in enumerate(node.operands) if position not in likes)
 
 
 def rewritten_lines(derivation: Derivation) -> dict[int, str]:

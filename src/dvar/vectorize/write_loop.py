@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 
 from ..expression.graph import CONST, INPUT, Node, Value
-from ..expression.ops import ATOM, MINUS, OPS, PRODUCT, elementwise
-from ..expression.writing import Form, write
+from ..expression.op import ATOM, FIRST, SECOND, Form, Loops, elementwise
+from ..expression.ops import OPS
+from ..expression.writing import write
 from .program import Listing, call_template, spell_value
-
-FIRST, SECOND = "«0»", "«1»"  # stand for the index of a vector's element, of a matrix's row and column
 
 
 def write_loop(listing: Listing) -> str:
@@ -25,7 +24,7 @@ class Writer:
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
         self.names = listing.names
-        self.alone = listing.alone()
+        self.alone = listing.alone(lambda i, node: (i, *node.operands) if self.is_whole(node) else ())
         for i in [i for i in range(len(listing.nodes)) if self.alone(i)]:
             listing.name(i)
         self.i = self.names.fresh("i")
@@ -83,7 +82,8 @@ class Writer:
 
     def line(self, i: int, text: str) -> str:
         rank = len(self.listing.shapes[i])
-        said = f"{self.listing.name(i)} = {self.listed(text, self.listing.shapes[i])}"
+        listed = text if self.is_whole(self.listing.nodes[i]) else self.listed(text, self.listing.shapes[i])
+        said = f"{self.listing.name(i)} = {listed}"
         original = self.listing.written.get(i)
         return said + (f"  # as written: {original}" if original and rank == 0 else "")
 
@@ -112,52 +112,30 @@ class Writer:
 
     def form(self, i: int, node: Node) -> Form:
         op = OPS[node.op]
-        special = getattr(self, f"form_{node.op}", None)
-        if special is not None:
-            return special(node)  # type: ignore[no-any-return]
-        assert op.shape is elementwise
+        if op.element is not None:
+            shapes = tuple(self.listing.shapes[k] for k in node.operands)
+            return op.element(Loops(shapes, op.named(node.options), self.free, self.span, self.sum))
+        if self.is_whole(node):
+            options = [f"{name}={value!r}" for name, value in op.named(node.options).items()]
+            call = f"{self.names.function(*op.function)}({', '.join([*map(self.whole, node.operands), *options])})"
+            return Form(lambda *texts: call, (0,) * len(node.operands), ATOM)
         if op.loop:
             return Form(op.loop, (0,) * op.arity, ATOM)
         if op.text:
             return Form(op.text, op.sides, op.binds)
         return Form(call_template(self.names, op), op.sides or (0,) * op.arity, ATOM)
 
-    # linear maps: the text of an operand is its element at «0», «1»
+    def is_whole(self, node: Node) -> bool:
+        """Whether a node is a call of its function on whole vectors and matrices, rather than written element by element."""
+        op = OPS.get(node.op)
+        return op is not None and op.element is None and op.shape is not elementwise
 
-    def form_dot(self, node: Node) -> Form:
-        ranks = tuple(len(self.listing.shapes[k]) for k in node.operands)
-        size = self.listing.shapes[node.operands[0]][-1]
-        left = {FIRST: "«j»"} if ranks[0] == 1 else {SECOND: "«j»"}
-        right = {FIRST: "«j»", SECOND: SECOND if ranks[0] == 2 else FIRST}
-
-        def summed(a: str, b: str) -> str:
-            j = self.free(a, b)
-            return f"{self.sum}({moved(a, left)} * {moved(b, right)} for {j} in {self.span(size)})".replace("«j»", j)
-
-        return Form(summed, (PRODUCT, MINUS), ATOM)
-
-    def form_sum(self, node: Node) -> Form:
-        shape = self.listing.shapes[node.operands[0]]
-
-        def summed(text: str) -> str:
-            used: list[str] = []
-            spans = ""
-            for mark, size in zip((FIRST, SECOND), shape):
-                used.append(self.free(text, *used))
-                text = text.replace(mark, used[-1])
-                spans += f" for {used[-1]} in {self.span(size)}"
-            return f"{self.sum}({text}{spans})" if spans else f"({text})"
-
-        return Form(summed, (0,), ATOM)
-
-    def form_outer(self, node: Node) -> Form:
-        return Form(lambda a, b: f"{a} * {moved(b, {FIRST: SECOND})}", (PRODUCT, MINUS), PRODUCT)
-
-    def form_transpose(self, node: Node) -> Form:
-        return Form(lambda a: moved(a, {FIRST: SECOND, SECOND: FIRST} if SECOND in a else {}), (ATOM,), ATOM)
-
-    def form_spread(self, node: Node) -> Form:
-        return Form("{0}", (0, 0), ATOM)
+    def whole(self, i: int) -> str:
+        """How a node is written as a whole: a number, a list, a list of lists."""
+        node = self.listing.nodes[i]
+        if node.op == CONST:
+            return spell_value(node.value)  # type: ignore[arg-type]
+        return self.listing.name(i) + (f"[{self.i}]" if node.op == INPUT and self.listing.varies[i] else "")
 
     # the sums over examples
 
@@ -204,7 +182,3 @@ def element_of(value: Value) -> str:
     while isinstance(part, tuple):
         text, part = f"{text}[{marks.pop(0)}]", part[0]
     return text
-
-
-def moved(text: str, move: dict[str, str]) -> str:
-    return re.sub("«[01]»", lambda match: move.get(match[0], match[0]), text)

@@ -8,12 +8,16 @@ up to the cost and its derivatives.
 
 from __future__ import annotations
 
+import re
+
+from ..expression import arrays
 from ..expression.graph import CONST, INPUT, Node, Value
-from ..expression.ops import ATOM, MINUS, OPS, PRODUCT, SUM, elementwise
-from ..expression.writing import Form, write
+from ..expression.op import ATOM, MINUS, PRODUCT, SUM, Form, Layout, elementwise
+from ..expression.ops import OPS
+from ..expression.writing import write
 from .program import Listing, call_template, spell_value
 
-EINSUM = {(1, 1): "ai,ai->a", (2, 1): "aij,aj->ai", (1, 2): "ai,aij->aj"}
+OURS = re.compile(r"\bour\.(\w+)")  # in the row of an operation: a function of the room it lives in
 
 
 def write_numpy(listing: Listing) -> str:
@@ -34,7 +38,7 @@ def used_as_numbers(listing: Listing) -> set[str]:
         linear = nodes[i].op == "dot" and not all(listing.varies[k] for k in nodes[i].operands)
         for position, k in enumerate(nodes[i].operands):
             if nodes[k].op == INPUT and listing.varies[k] and listing.shapes[k] and not linear:
-                if (nodes[i].op, position) != ("spread", 1):
+                if position not in OPS[nodes[i].op].likes:
                     found.add(nodes[k].name)
             if k not in written:
                 written.add(k)
@@ -46,7 +50,7 @@ class Writer:
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
         self.names = listing.names
-        self.alone = listing.alone()
+        self.alone = listing.alone(self.repeated)
         self.m = self.names.fresh("m") if listing.data else ""
         self.np = self.names.fresh("np")
         self.uses_np = False
@@ -90,9 +94,13 @@ class Writer:
 
     def form(self, i: int, node: Node) -> Form:
         op = OPS[node.op]
-        special = getattr(self, f"form_{node.op}", None)
-        if special is not None:
-            return special(node)  # type: ignore[no-any-return]
+        if op.numpy is not None:
+            template, sides, binds = op.numpy(self.layout(node))
+            assert isinstance(template, str)
+            if "np." in template:
+                self.uses_np = True
+                template = template.replace("np.", f"{self.np}.")
+            return Form(OURS.sub(lambda match: self.names.function(arrays.__name__, match[1]), template), sides, binds)
         if op.text:
             template, sides, binds = op.text, op.sides, op.binds
         else:
@@ -115,49 +123,19 @@ class Writer:
                 needs.append(side)
         return template.format(*parts), tuple(needs)
 
-    def ranks(self, node: Node) -> tuple[int, ...]:
-        return tuple(len(self.listing.shapes[k]) for k in node.operands)
+    def layout(self, node: Node) -> Layout:
+        one = self.listing
+        return Layout(tuple(len(one.shapes[k]) for k in node.operands), tuple(one.varies[k] for k in node.operands),
+                      OPS[node.op].named(node.options))
 
-    def form_dot(self, node: Node) -> Form:
-        varies = tuple(self.listing.varies[k] for k in node.operands)
-        ranks = self.ranks(node)
-        if all(varies) and ranks in EINSUM:
-            self.uses_np = True
-            return Form(f"{self.np}.einsum({EINSUM[ranks]!r}, {{}}, {{}})", (0, 0), ATOM)
-        if varies == (False, True) and ranks == (1, 1):
-            return Form("{1} @ {0}", (MINUS, PRODUCT), PRODUCT)
-        if varies == (False, True) and ranks == (2, 1):
-            return Form("{1} @ {0}.T", (ATOM, PRODUCT), PRODUCT)
-        return Form("{} @ {}", (PRODUCT, MINUS), PRODUCT)
-
-    def form_sum(self, node: Node) -> Form:
-        [rank], [k] = self.ranks(node), node.operands
-        if not self.listing.varies[k]:
-            self.uses_np = True
-            return Form(f"{self.np}.sum({{}})", (0,), ATOM)
-        axes = {0: "{}", 1: "{}.sum(axis=1)", 2: "{}.sum(axis=(1, 2))"}[rank]
-        return Form(axes, (ATOM,), ATOM)
-
-    def form_transpose(self, node: Node) -> Form:
-        if not self.listing.varies[node.operands[0]]:
-            return Form("{}.T", (ATOM,), ATOM)
-        return Form("{}.transpose(0, 2, 1)" if self.ranks(node) == (2,) else "{}", (ATOM,), ATOM)  # a row's vector is its own
-
-    def form_outer(self, node: Node) -> Form:
-        self.uses_np = True
-        a, b = ("ai" if self.listing.varies[node.operands[0]] else "i"), "aj" if self.listing.varies[node.operands[1]] else "j"
-        out = "aij" if "a" in a + b else "ij"
-        return Form(f"{self.np}.einsum('{a},{b}->{out}', {{}}, {{}})", (0, 0), ATOM)
-
-    def form_spread(self, node: Node) -> Form:
-        self.uses_np = True
-        g, like = node.operands
-        rank = len(self.listing.shapes[like])
-        sized = "{1}.shape"
-        if self.listing.varies[g] and not self.listing.varies[like]:
-            sized = "{0}.shape + {1}.shape"
-        axes = "[:" + ", None" * rank + "]" if self.listing.varies[g] and rank else ""
-        return Form(f"{self.np}.broadcast_to({{0}}{axes}, {sized})", (ATOM, ATOM), ATOM)
+    def repeated(self, i: int, node: Node) -> list[int]:
+        """The operands that the node's text holds more than once."""
+        op = OPS[node.op]
+        if op.numpy is None:
+            return []
+        template = op.numpy(self.layout(node)).template
+        assert isinstance(template, str)
+        return [k for position, k in enumerate(node.operands) if template.count(f"{{{position}}}") > 1]
 
     # the mean over m examples
 

@@ -1,0 +1,144 @@
+"""The rows of the table that work on numbers, and on vectors and matrices number by number."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .op import ATOM, COMPARE, MINUS, POWER, PRODUCT, SUM, Op, call, infix, latex_own
+
+
+def sigmoid(z: Any) -> Any:
+    """1/(1 + exp(−z)) without overflow: only exp of a negative number is taken, so both tails keep their digits."""
+    if np.iscomplexobj(z):
+        return 1.0 / (1.0 + np.exp(-z))
+    e = np.exp(-np.abs(z))
+    return np.where(np.signbit(z), e, 1.0) / (1.0 + e)
+
+
+def softplus(z: Any) -> Any:
+    """log(1 + exp(z)) = max(z, 0) + log1p(exp(−|z|)), Mächler (2012), "Accurately computing log(1 − exp(−|a|))"."""
+    if np.iscomplexobj(z):
+        return np.log1p(np.exp(z))
+    return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def relu(a: Any) -> Any:
+    return np.maximum(a, 0.0)
+
+
+def xlogy(a: Any, b: Any) -> Any:
+    """a·log(b), 0 where a = 0, as the limit of a·log(a) is."""
+    return np.where((a == 0) & ~np.isnan(b), 0.0, a * np.log(b))
+
+
+@lru_cache(maxsize=1)
+def special() -> Any:
+    """scipy.special, imported when it is first needed."""
+    import scipy.special
+
+    return scipy.special
+
+
+def erf(a: Any) -> Any:
+    return special().erf(a)
+
+
+def erfc(a: Any) -> Any:
+    return special().erfc(a)
+
+
+def lgamma(a: Any) -> Any:
+    return special().loggamma(a) if np.iscomplexobj(a) else special().gammaln(a)
+
+
+def digamma(a: Any) -> Any:
+    return special().digamma(a)
+
+
+def polygamma(a: Any, b: Any) -> Any:
+    return special().polygamma(a, b)
+
+
+def compare(name: str, sign: str, compute: Any, latex: str) -> Op:
+    kink = "jumps where a = b; no derivative flows"
+    return infix(name, sign, compute, (None, None), COMPARE, name, latex=f"{{}} {latex} {{}}", kink=kink)
+
+
+def step(name: str, compute: Any, **more: Any) -> Op:
+    """Constant between jumps."""
+    return call(name, compute, "0", **more)
+
+
+ROWS = [
+    infix("plus", "+", np.add, ("1", "1"), SUM, "plus", commutes=True, analytic=True),
+    infix("minus", "-", np.subtract, ("1", "-1"), SUM, "minus", analytic=True),
+    infix("times", "*", np.multiply, ("b", "a"), PRODUCT, "times", latex=r"{} \cdot {}", commutes=True, analytic=True),
+    infix("over", "/", np.divide, ("1/b", "-a/b**2"), PRODUCT, "over", latex=r"\frac{{{}}}{{{}}}", latex_sides=(0, 0),
+          domain="b ≠ 0", analytic=True),
+    infix("power", "**", np.power, ("b*a**(b - 1)", "a**b*log(a)"), POWER, "to", latex="{}^{{{}}}",
+          latex_sides=(ATOM, 0), domain="a > 0, or b a whole number", kink="by b at a = 0: 0", analytic=True,
+          floats="pow({}, {})"),
+    Op("neg", np.negative, ("-1",), text="-{}", latex="-{}", binds=MINUS, sides=(POWER,), word="neg", analytic=True),
+    call("exp", np.exp, "exp(a)", latex="e^{{{}}}", analytic=True),
+    call("expm1", np.expm1, "exp(a)", analytic=True),
+    call("log", np.log, "1/a", domain="a > 0", latex=latex_own("log"), analytic=True),
+    call("log1p", np.log1p, "1/(1 + a)", domain="a > -1", analytic=True),
+    call("log2", np.log2, "1/(a*log(2))", domain="a > 0", latex=r"\log_2\left({}\right)", analytic=True),
+    call("log10", np.log10, "1/(a*log(10))", domain="a > 0", latex=r"\log_{{10}}\left({}\right)", analytic=True),
+    call("sqrt", np.sqrt, "1/(2*sqrt(a))", domain="a > 0 (value: a ≥ 0)", latex=r"\sqrt{{{}}}", analytic=True),
+    call("sin", np.sin, "cos(a)", latex=latex_own("sin"), analytic=True),
+    call("cos", np.cos, "-sin(a)", latex=latex_own("cos"), analytic=True),
+    call("tan", np.tan, "1 + tan(a)**2", domain="a ≠ π/2 + kπ", latex=latex_own("tan"), analytic=True),
+    call("arcsin", np.arcsin, "1/sqrt(1 - a**2)", domain="-1 < a < 1 (value: ±1 too)", latex=latex_own("arcsin"),
+         floats="asin({})"),
+    call("arccos", np.arccos, "-1/sqrt(1 - a**2)", domain="-1 < a < 1 (value: ±1 too)", latex=latex_own("arccos"),
+         floats="acos({})"),
+    call("arctan", np.arctan, "1/(1 + a**2)", latex=latex_own("arctan"), floats="atan({})"),
+    call("arctan2", np.arctan2, "b/hypot(a, b)/hypot(a, b)", "-a/hypot(a, b)/hypot(a, b)", domain="not a = b = 0",
+         kink="jumps by 2π where a = 0, b < 0", floats="atan2({}, {})"),
+    call("hypot", np.hypot, "a/hypot(a, b)", "b/hypot(a, b)", domain="not a = b = 0 (value: all)",
+         latex=r"\sqrt{{{}^2 + {}^2}}", latex_sides=(ATOM, ATOM), commutes=True),
+    call("sinh", np.sinh, "cosh(a)", latex=latex_own("sinh"), analytic=True),
+    call("cosh", np.cosh, "sinh(a)", latex=latex_own("cosh"), analytic=True),
+    call("tanh", np.tanh, "1 - tanh(a)**2", latex=latex_own("tanh"), analytic=True),
+    call("sigmoid", sigmoid, "sigmoid(a)*(1 - sigmoid(a))", latex=r"\sigma\left({}\right)", analytic=True,
+         floats="1.0 / (1.0 + exp(-{}))"),
+    call("softplus", softplus, "sigmoid(a)", analytic=True, floats="({0} if {0} > 0.0 else 0.0) + log1p(exp(-abs({0})))"),
+    call("logaddexp", np.logaddexp, "sigmoid(a - b)", "sigmoid(b - a)", commutes=True),
+    call("xlogy", xlogy, "log(b)", "a/b", domain="b > 0, or a = 0", latex=r"{} \, \log\left({}\right)", latex_sides=(PRODUCT, 0)),
+    call("erf", erf, "2/sqrt(pi)*exp(-a**2)", analytic=True),
+    call("erfc", erfc, "-2/sqrt(pi)*exp(-a**2)", analytic=True),
+    call("lgamma", lgamma, "digamma(a)", domain="a ≠ 0, -1, -2, …", floats="", latex=r"\log\left|\Gamma\left({}\right)\right|"),
+    call("digamma", digamma, "polygamma(1, a)", domain="a ≠ 0, -1, -2, …", latex=r"\psi\left({}\right)"),
+    call("polygamma", polygamma, None, "polygamma(a + 1, b)", domain="a: 0, 1, 2, …; b > 0",
+         latex=r"\psi^{{({})}}\left({}\right)"),
+    call("relu", relu, "where(a > 0, 1, 0)", kink="at a = 0: 0", floats="({0} if {0} > 0.0 or {0} != {0} else 0.0)"),
+    call("abs", np.abs, "where(a > 0, 1, where(a < 0, -1, 0))", kink="at a = 0: 0", latex=r"\left|{}\right|", floats="abs({})"),
+    call("maximum", np.maximum, "where(a > b, 1, where(a < b, 0, 0.5))", "where(b > a, 1, where(b < a, 0, 0.5))",
+         kink="at a = b: 1/2 each", latex=r"\max\left({}, {}\right)", commutes=True,
+         floats="({0} if {0} >= {1} or {0} != {0} else {1})"),
+    call("minimum", np.minimum, "where(a < b, 1, where(a > b, 0, 0.5))", "where(b < a, 1, where(b > a, 0, 0.5))",
+         kink="at a = b: 1/2 each", latex=r"\min\left({}, {}\right)", commutes=True,
+         floats="({0} if {0} <= {1} or {0} != {0} else {1})"),
+    call("clip", np.clip,
+         "where(a > b, where(a < c, 1, where(a > c, 0, 0.5)), where(a < b, 0, 0.5))",
+         "where(b < c, where(a < b, 1, where(a > b, 0, 0.5)), 0)",
+         "where(b < c, where(a > c, 1, where(a < c, 0, 0.5)), 1)",
+         kink="at a = b and a = c: 1/2 each", domain="b < c"),
+    step("sign", np.sign, kink="at a = 0: 0, as everywhere: it is constant but for a jump"),
+    step("floor", np.floor, floats="", kink="jumps at whole numbers; 0 there too", latex=r"\left\lfloor {} \right\rfloor"),
+    step("ceil", np.ceil, floats="", kink="jumps at whole numbers; 0 there too", latex=r"\left\lceil {} \right\rceil"),
+    step("round", np.rint, kink="jumps half-way between whole numbers, where the even one is taken; 0 there too"),
+    call("where", np.where, None, "where(a, 1, 0)", "where(a, 0, 1)", domain="a: a comparison",
+         loop="({1} if {0} else {2})"),
+    compare("greater", ">", np.greater, ">"),
+    compare("at_least", ">=", np.greater_equal, r"\ge"),
+    compare("less", "<", np.less, "<"),
+    compare("at_most", "<=", np.less_equal, r"\le"),
+    compare("equal", "==", np.equal, "="),
+    compare("differs", "!=", np.not_equal, r"\ne"),
+    Op("same", np.positive, ("1",), text="{}", latex="{}", binds=ATOM, sides=(0,), word="same", analytic=True),
+]
