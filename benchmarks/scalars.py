@@ -26,8 +26,7 @@ import dvar as dv
 from dvar import log, sigmoid, sin, tanh
 
 CLOSE = 1e-9  # of a peer's numbers to dvar's, relative
-SPAN = 0.05  # seconds of one measurement
-RUNS, FIRSTS = 15, 3  # measurements of calls, and of first calls
+SPAN, RUNS, FIRSTS = 0.05, 15, 3  # seconds of one measurement; measurements of calls, and of first calls
 
 
 def lesson(a, b, c):
@@ -136,12 +135,10 @@ def of_jax() -> Peer:
         answer[0].block_until_ready()  # one program: the derivatives are ready with the value
         return answer
 
-    def both(f):
-        return partial(run, jax.jit(jax.value_and_grad(f, tuple(range(f.__code__.co_argcount)))))
-
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_enable_x64", True)
-    return Peer((jnp.log, jax.nn.sigmoid, jnp.sin, jnp.tanh), lambda v: jax.device_put(jnp.float64(v)), both)
+    return Peer((jnp.log, jax.nn.sigmoid, jnp.sin, jnp.tanh), lambda v: jax.device_put(jnp.float64(v)),
+                lambda f: partial(run, jax.jit(jax.value_and_grad(f, tuple(range(f.__code__.co_argcount))))))
 
 
 PEERS = {"dvar": of_dvar, "micrograd": of_micrograd, "autograd": of_autograd, "torch": of_torch, "jax": of_jax}
@@ -172,10 +169,10 @@ def first(peer: Peer, graph: FunctionType, arguments: list[Any]) -> float:
 
 
 def show(title: str, rows: dict[str, dict[str, float]]) -> None:
-    print(f"\n{title:<16}" + "".join(f"{peer:>13}{'':11}" for peer in next(iter(rows.values()))))
+    print(f"\n{title:<16}" + "".join(f"{peer:>12}{'':10}" for peer in next(iter(rows.values()))).rstrip())
     for name, times in rows.items():
         ratios = {peer: f"({t / times['dvar']:,.3g}×)" if peer != "dvar" else "" for peer, t in times.items()}
-        print(f"{name:<16}" + "".join(f"{t:13,.2f} {ratios[peer]:10}" for peer, t in times.items()))
+        print(f"{name:<16}" + "".join(f"{t:12,.2f} {ratios[peer]:9}" for peer, t in times.items()).rstrip())
 
 
 def main() -> None:
