@@ -45,8 +45,9 @@ class Writer:
         setup += self.size_lines([*parameters, *data])
         function = self.names.fresh(f"{one.output}_and_derivatives")
         lines = self.lines()
-        before = [self.line(i, lines[i]) for i in lines if not one.varies[i]]
-        inside = [self.line(i, lines[i]) for i in lines if one.varies[i]]
+        by_row = self.by_row()
+        before = [self.line(i, lines[i]) for i in lines if not by_row[i]]
+        inside = [self.line(i, lines[i]) for i in lines if by_row[i]]
         value = self.names.fresh("J") if data else one.name(one.value)
         slopes = {p: self.names.fresh("d" + p) for p in one.parameters}
         starts, adds, ends = self.accumulate(slopes, bool(data), total)
@@ -62,6 +63,13 @@ class Writer:
         imports = self.names.import_lines()
         head = [*imports, *([""] if imports else []), f"def {function}({arguments}):"]
         return "\n".join([*head, *(f"    {b}" for b in [*body, f"return {returned}{',' * (not slopes)}"]), ""])
+
+    def by_row(self) -> list[bool]:
+        """Which lines stand inside the loop: what differs by example, and what an example's vector only lends its shape to."""
+        found: list[bool] = []
+        for i, node in enumerate(self.listing.nodes):
+            found.append(self.listing.varies[i] or any(found[k] for k in node.operands))
+        return found
 
     def size_lines(self, inputs: list[int]) -> list[str]:
         """n = len(w): a name for every size that a loop runs over."""
