@@ -388,3 +388,47 @@ def test_memory_does_not_grow_with_the_examples():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < X.nbytes / 8
+
+
+@pytest.mark.parametrize(("text", "data", "parameters"), [CASES[0], CASES[5], CASES[14], CASES[20]])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_hessian_times_a_direction_is_the_slope_of_the_gradient(text, data, parameters, weighted):
+    graph = dv.graph(f"inputs: {', '.join([*parameters, *data])}\n{text}")
+    weight = rng.random(9) if weighted else None
+    at, move = ({k: drawn(s) for k, s in parameters.items()} for _ in range(2))
+    cost = graph.over({k: drawn((9, *s)) for k, s in data.items()}, weight=weight).sized(at)
+    found = cost.hvp(at, direction=move)
+    h = 1e-5
+    up, down = (cost.at({k: np.add(v, s * h * np.asarray(move[k])) for k, v in at.items()}).d for s in (1, -1))
+    for name in parameters:
+        np.testing.assert_allclose(found[name], (up[name] - down[name]) / (2 * h), rtol=1e-6, atol=1e-7)
+    with pytest.raises(dv.UsageError, match="no parameter 'q'"):
+        cost.hvp(at, direction={"q": 1.0})
+
+
+def test_the_hessian_times_a_direction_of_a_graph():
+    graph = dv.graph("L = softplus(w @ x + b) - y*(w @ x + b)")
+    given = {"w": drawn((3,)), "x": drawn((3,)), "b": 0.2, "y": 1.0}
+    matrix = graph.hessian(given)
+    assert matrix.shape == (8, 8)
+    np.testing.assert_allclose(matrix, matrix.T, rtol=1e-14)
+    flat = drawn((8,))
+    direction = {"b": flat[0], "w": flat[1:4], "x": flat[4:7], "y": flat[7]}
+    found = graph.hvp(given, direction=direction)
+    np.testing.assert_allclose(np.concatenate([np.ravel(found[n]) for n in graph.inputs]), matrix @ flat, rtol=1e-12, atol=1e-15)
+    with pytest.raises(dv.UsageError, match="shape"):
+        graph.hvp(given, direction={"w": 1.0})
+    with pytest.raises(dv.UsageError, match="no input"):
+        graph.hvp(given, direction={"v": 1.0})
+
+
+def test_the_jacobian_of_a_vector_and_of_a_matrix():
+    W, x = drawn((2, 3)), drawn((3,))
+    d = dv.graph("h = tanh(W @ x)").jacobian(W=W, x=x)
+    slope = 1 - np.tanh(W @ x) ** 2
+    np.testing.assert_allclose(d["x"], slope[:, None] * W, rtol=1e-13)
+    np.testing.assert_allclose(d["W"], np.einsum("i,ij,k->ijk", slope, np.eye(2), x), rtol=1e-13)
+    np.testing.assert_allclose(dv.graph("outer(a, b)").jacobian(a=x, b=x)["a"], np.einsum("ik,j->ijk", np.eye(3), x), rtol=1e-15)
+    assert dv.graph("a*b").jacobian(2.0, 3.0) == {"a": 3.0, "b": 2.0}
+    with pytest.raises(dv.UsageError, match=r"jacobian"):
+        dv.graph("h = tanh(W @ x)").at(W=W, x=x)

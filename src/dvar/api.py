@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .derive import derivation as _derivation
+from .derive import higher
 from .derive import passes as _passes
 from .derive.nudge import Check, Slope, check
 from .derive.nudge import slope as _slope
@@ -71,6 +72,20 @@ class Graph(_Graph):
         if index not in found.d:
             return Graph(formula.parse(f"inputs: {', '.join(map(writing.spell_name, self.inputs))}\n{label} = 0").nodes)
         return Graph(_derivation.extract(found, found.d[index], label).nodes)
+
+    def hessian(self, *args: Any, **inputs: Any) -> Any:
+        """The second derivatives (P, P) at these inputs, all inputs raveled in their order; inputs as in `at`."""
+        return higher.hessian(self, bind(self, args, inputs))
+
+    def hvp(self, *args: Any, direction: Mapping[str, Any], **inputs: Any) -> dict[str, Any]:
+        """The Hessian times a direction, without the Hessian: {input: number or array of its shape}.
+
+        `direction` says by name how the inputs move; those it leaves out stay."""
+        return higher.times_direction(self, bind(self, args, inputs), direction)
+
+    def jacobian(self, *args: Any, **inputs: Any) -> dict[str, Any]:
+        """The derivatives of a vector or matrix output: {input: array (*shape of the output, *shape of the input)}."""
+        return higher.jacobian(self, bind(self, args, inputs))
 
     def fix(self, **values: Any) -> Graph:
         """The same graph with inputs made constants."""

@@ -47,7 +47,7 @@ def derive(graph: Graph, sizes: tuple[Shape, ...]) -> Derivation:
     if found[last] != ():
         raise UsageError(
             f"{graph.output} has shape {found[last]}; a derivative is asked of one number",
-            f"sum it: sum({graph.output})",
+            f"sum it: sum({graph.output}), or ask for .jacobian(…)",
         )
     told = tape_of(graph.nodes, found)
     slopes = backprop(told, last)
@@ -119,9 +119,11 @@ def run_names(derivation: Derivation) -> dict[int, str]:
     return names
 
 
-def extract(derivation: Derivation, root: int, name: str) -> Graph:
-    """The Graph of one node of what runs, called `name`, under the names of the graph as written, and dv, du for derivatives."""
-    run, graph = derivation.run, derivation.graph
+def extract(derivation: Derivation, root: int, name: str, run: Tape | None = None) -> Graph:
+    """The Graph of one node of what runs, called `name`, under the names of the graph as written, and dv, du for derivatives.
+
+    `run` is what runs, carried on: more inputs, more nodes."""
+    run, graph = run or derivation.run, derivation.graph
     needed = ancestors(run.nodes, [root])
     names = run_names(derivation)
     for i, k in derivation.d.items():
@@ -129,7 +131,7 @@ def extract(derivation: Derivation, root: int, name: str) -> Graph:
             names.setdefault(k, derivative_name(graph.nodes[i].name))
     names.pop(root, None)
     builder = Builder()
-    place = {k: builder.input(n.name) for n in graph.nodes if n.op == INPUT for k in [position(run, n.name)]}
+    place = {k: builder.input(node.name) for k, node in enumerate(run.nodes) if node.op == INPUT}
     for k, node in enumerate(run.nodes):
         if not needed[k] or node.op == INPUT:
             continue
@@ -144,7 +146,3 @@ def extract(derivation: Derivation, root: int, name: str) -> Graph:
         output = builder.apply("same", output)
     builder.give(output, name)
     return builder.close(output)
-
-
-def position(run: Tape, name: str) -> int:
-    return run.known[(INPUT, (), None, name, ())]

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..data.columns import Columns
 from ..derive.derivation import derivative_name, derive
+from ..derive.higher import along
 from ..errors import DvarError, UsageError, nearest
 from ..expression.graph import INPUT, Graph, as_array
 from ..expression.op import Shape
@@ -88,11 +89,16 @@ class Cost:
         sizes = {n: np.shape(as_array(parameters[n], f"the parameter {n!r}")) for n in self.inputs}
         if sizes == self.sizes:
             return self
-        other = copy.copy(self)
-        for cached in ("derivation", "first", "second", "places", "as_numbers"):
-            other.__dict__.pop(cached, None)
-        other.sizes = sizes
+        other = self.over_same_data(self.graph, sizes)
         other.derivation  # noqa: B018 – shapes that do not match are found here
+        return other
+
+    def over_same_data(self, graph: Graph, sizes: dict[str, Shape]) -> Cost:
+        """The mean of another graph over the same examples; `sizes` has its parameters."""
+        other = copy.copy(self)
+        for cached in ("derivation", "first", "second", "places", "as_numbers", "slope_along"):
+            other.__dict__.pop(cached, None)
+        other.graph, other.sizes, other.inputs = graph, sizes, tuple(sizes)
         return other
 
     @cached_property
@@ -232,6 +238,30 @@ class Cost:
         given = self.bound(args, parameters)
         cost = self.sized(given)
         return cost.value_gradient_hessian(cost.flat(given))[2]
+
+    def hvp(self, *args: Any, direction: Mapping[str, Any], **parameters: Any) -> dict[str, Any]:
+        """The Hessian times a direction, {parameter: number or array of its shape}: one pass over the data, no Hessian.
+
+        `direction` says by name how the parameters move; those it leaves out stay."""
+        given = self.bound(args, parameters)
+        cost = self.sized(given)
+        moves = {n: np.zeros(s) for n, s in cost.sizes.items()}
+        moves |= {n: np.asarray(v, dtype=np.float64) for n, v in direction.items()}
+        for name, move in moves.items():
+            if cost.sizes.get(name) != move.shape:
+                raise UsageError(f"the direction of {name!r} has shape {move.shape}, the parameter {cost.sizes.get(name)}"
+                                 if name in cost.sizes else f"there is no parameter {name!r}{nearest(name, cost.inputs)}")
+        slope, names = cost.slope_along
+        d = slope.at({**given, **{names[n]: v for n, v in moves.items()}}).d
+        return {n: d[n] for n in cost.inputs}
+
+    @cached_property
+    def slope_along(self) -> tuple[Cost, dict[str, str]]:
+        """The slope of J along a direction, as a cost of the parameters and the direction; and what that is called in it."""
+        sizes = {n: self.sizes[n] if n in self.sizes else self.data[n].shape[1:] for n in self.graph.inputs}
+        graph, names = along(self.graph, tuple(sizes.values()), self.inputs)
+        parameters = {n: self.sizes[n] for n in self.inputs}
+        return self.over_same_data(graph, parameters | {v: self.sizes[n] for n, v in names.items()}), names
 
     def bound(self, args: tuple[Any, ...], parameters: Mapping[str, Any]) -> dict[str, Any]:
         if len(args) == 1 and isinstance(args[0], Mapping) and not parameters:

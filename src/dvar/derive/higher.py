@@ -1,0 +1,106 @@
+"""Derivatives of derivatives, and of vectors: Hessians, their products with a direction, Jacobians.
+
+All of them are first derivatives of another graph. The slope along a direction v, Σ v·∂J/∂x, is a number again, and its
+derivative is the Hessian times v (Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6, 1994). A vector
+J, weighed by v and added up, is a number whose derivative is a row of the Jacobian where v is a unit vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError, nearest
+from ..expression.graph import INPUT, Builder, Graph, Node, as_array, shapes
+from ..expression.op import Shape
+from .derivation import derive, extract
+from .passes import Pass
+
+Named = dict[str, Any]
+
+
+@lru_cache(maxsize=64)
+def along(graph: Graph, sizes: tuple[Shape, ...], names: tuple[str, ...]) -> tuple[Graph, dict[str, str]]:
+    """The Graph of Σ v·∂J/∂x over the inputs x in `names`; and what each one's direction v is called there."""
+    found = derive(graph, sizes)
+    index = {n.name: i for i, n in enumerate(graph.nodes) if n.op == INPUT}
+    tape, directions = found.run.copy(), free_names(graph, names)
+    terms = []
+    for name in names:
+        v = tape.add(Node(INPUT, (), directions[name], True), sizes[graph.inputs.index(name)])
+        if index[name] in found.d:
+            terms.append(tape.apply("sum", tape.apply("times", v, found.d[index[name]])))
+    total = terms[0] if terms else tape.const(0.0)
+    for term in terms[1:]:
+        total = tape.apply("plus", total, term)
+    return extract(found, total, "slope", tape), directions
+
+
+def free_names(graph: Graph, names: tuple[str, ...]) -> dict[str, str]:
+    """For each name one that no node has: v_w."""
+    taken, fresh = set(graph.names()), {}
+    for name in names:
+        fresh[name] = f"v_{name}"
+        while fresh[name] in taken:
+            fresh[name] += "_"
+        taken.add(fresh[name])
+    return fresh
+
+
+@lru_cache(maxsize=64)
+def weighed(graph: Graph) -> tuple[Graph, str]:
+    """The Graph of sum(v * J) of a vector or matrix J; and what v is called there."""
+    builder, [name] = Builder(), free_names(graph, (graph.output,)).values()
+    for node in graph.nodes:
+        builder.nodes.append(node)
+        builder.taken.setdefault(node.name, 1)
+    weights = builder.input(name)
+    builder.give(builder.apply("sum", builder.apply("times", weights, len(graph.nodes) - 1)), "slope")
+    return builder.close(len(builder.nodes) - 1), name
+
+
+def unit_vectors(shape: Shape) -> list[Any]:
+    """Arrays of this shape with a single one, in the order of their elements."""
+    return [np.reshape(row, shape) for row in np.eye(int(np.prod(shape)))]
+
+
+def times_direction(graph: Graph, given: Mapping[str, Any], direction: Mapping[str, Any]) -> Named:
+    """The Hessian times a direction: by input, how fast ∂J/∂input changes as all inputs move along the direction.
+
+    Inputs that the direction leaves out stay where they are. Raises UsageError for names and shapes that do not match.
+    """
+    for name, value in direction.items():
+        if name not in graph.inputs:
+            raise UsageError(f"the direction has {name!r}, which is no input{nearest(name, graph.inputs)}")
+        if np.shape(value) != np.shape(given[name]):
+            raise UsageError(f"the direction of {name!r} has shape {np.shape(value)}, the input {np.shape(given[name])}")
+    slope, names = along(graph, tuple(np.shape(given[n]) for n in graph.inputs), tuple(direction))
+    moved = {names[n]: as_array(v, f"the direction of {n!r}") for n, v in direction.items()}
+    d = Pass(slope, {**given, **moved}).d
+    return {n: d[n] for n in graph.inputs}
+
+
+def hessian(graph: Graph, given: Mapping[str, Any]) -> Any:
+    """∂²J, (P, P): all inputs raveled, in their order."""
+    sizes = tuple(np.shape(given[n]) for n in graph.inputs)
+    slope, names = along(graph, sizes, graph.inputs)
+    still = {names[n]: np.zeros(s) for n, s in zip(graph.inputs, sizes)}
+    rows = []
+    for name, size in zip(graph.inputs, sizes):
+        for unit in unit_vectors(size):
+            d = Pass(slope, {**given, **still, names[name]: unit}).d
+            rows.append(np.concatenate([np.ravel(d[n]) for n in graph.inputs]))
+    return np.array(rows).reshape(len(rows), len(rows))
+
+
+def jacobian(graph: Graph, given: Mapping[str, Any]) -> Named:
+    """By input, ∂J/∂input in the shape of the output followed by the input's."""
+    shape = shapes(graph, {n: np.shape(given[n]) for n in graph.inputs})[-1]
+    if shape == ():
+        return {n: Pass(graph, given).d[n] for n in graph.inputs}
+    slope, name = weighed(graph)
+    rows = [Pass(slope, {**given, name: unit}).d for unit in unit_vectors(shape)]
+    return {n: np.reshape([row[n] for row in rows], shape + np.shape(given[n])) for n in graph.inputs}
