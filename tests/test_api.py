@@ -177,6 +177,66 @@ def test_simplified_lists_the_rules_that_fired():
     assert graph(w=-800, x=1) == -800.0
 
 
+def test_a_use_of_a_rule_says_what_stood_there_in_the_names_of_the_graph():
+    told = [str(r) for r in dv.graph("z = w*x + b; a = 1/(1 + exp(-z)); L = -log(1 - a)").simplified().rules]
+    assert any(t.startswith("a: 1 / (1 + exp(-z)) → sigmoid(") for t in told)
+    assert any("1 - sigmoid(z) → sigmoid(-z) (1 - sigmoid: the difference loses" in t for t in told)
+
+
+@pytest.mark.parametrize("rule", ["log sigmoid", "1 - sigmoid", "sigmoid spelt out"])
+def test_a_rule_can_be_switched_off(rule):
+    graph = dv.graph("a = 1/(1 + exp(-z)); L = -log(a) - log(1 - a)")
+    off = graph.without(rule)
+    assert rule in {r.name for r in graph.simplified().rules}
+    assert rule not in {r.name for r in off.simplified().rules}
+    assert graph(z=800.0) == 800.0
+    assert off(z=800.0) == off.at(z=800.0).value == off.simplified()(z=800.0) == math.inf
+    assert off(z=0.5) == pytest.approx(graph(z=0.5), rel=1e-14)
+    assert off != graph
+    assert off.over(z=[800.0, 0.5]).program("numpy")()[0] == math.inf
+    assert off.fix(z=800.0)() == math.inf
+    assert off.without() == off
+
+
+def test_a_rule_of_another_name_is_refused():
+    with pytest.raises(dv.UsageError, match="no rule 'log sigmod', did you mean 'log sigmoid'|no rule 'log sigmod'"):
+        J.without("log sigmod")
+
+
+@pytest.mark.parametrize("text", ["log(a + 1e-8)", "log(1e-8 + a)", "x/(a + 1e-12)", "sqrt(a + 1e-6)"])
+def test_a_small_constant_is_left_alone_and_said(text):
+    graph = dv.graph(f"a = sigmoid(z); J = {text}")
+    simple = graph.simplified()
+    assert [n for n in simple.notes if "is left alone" in n and "a" in n]
+    inputs = {n: 0.3 for n in graph.inputs}
+    assert simple(inputs) == graph(inputs)
+    assert dv.graph(str(simple)) == simple
+    assert dv.graph("J = log(a + 1)").simplified().notes == ()
+
+
+def test_a_cancelled_quotient_is_not_rewritten():
+    graph = dv.graph("J = x/x + (x - x)")
+    assert math.isnan(graph(x=0.0))
+    assert math.isnan(graph(x=math.inf))
+
+
+def test_shapes_said_where_the_formula_leaves_them_open():
+    L = dv.graph("a = softmax(W @ x + b); L = -log(a[y])")
+    shaped = L.shaped(W=(3, 2), x=2, b=3)
+    given = {"W": np.arange(6.0).reshape(3, 2), "x": [0.5, -1.0], "b": [0.1, 0.2, 0.3], "y": 1}
+    p = L.at(given)
+    np.testing.assert_allclose(shaped.d("W")(given), p.dW, rtol=1e-13)
+    np.testing.assert_allclose(shaped.simplified()(given), p.value, rtol=1e-15)
+    answer = shaped.program("numpy")(given)
+    np.testing.assert_allclose(answer[1 + L.inputs.index("W")], p.dW, rtol=1e-13)
+    with pytest.raises(dv.UsageError, match="W a matrix, b a vector, x a vector, y a scalar; W has shape"):
+        shaped.d("W")({**given, "W": [1.0, 2.0]})
+    with pytest.raises(dv.UsageError, match="shapes do not match"):
+        L.shaped(W=(3, 2), x=3)
+    with pytest.raises(dv.UsageError, match="no input 'q'"):
+        L.shaped(q=3)
+
+
 @pytest.mark.parametrize("target", ["loop", "numpy"])
 def test_the_programs_of_a_graph(target):
     program = J.program(target)

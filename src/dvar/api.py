@@ -16,12 +16,14 @@ from .derive import higher
 from .derive import passes as _passes
 from .derive.nudge import Check, Slope, check
 from .derive.nudge import slope as _slope
-from .derive.rewrite import Fired
+from .derive.rewrite import EXACT, STABILITY
+from .derive.uses import Use, left_alone, uses
 from .descend.minimize import Fit, minimize
 from .errors import UsageError, nearest
 from .expression import formula, trace, writing
 from .expression.graph import INPUT, Builder, as_array, bind, plain
 from .expression.graph import Graph as _Graph
+from .expression.graph import shapes as infer
 from .expression.op import Op
 from .expression.ops import ALIASES, OPS, ROWS
 from .files import save
@@ -66,12 +68,32 @@ class Graph(_Graph):
 
     def d(self, name: str) -> Graph:
         """The Graph of the derivative of the output with respect to the node `name`. Inputs that stand beside @
-        or in a sum are taken to be vectors, the others scalars."""
-        found = _derivation.derive(self, _derivation.assumed(self))
+        or in a sum are taken to be vectors, the others scalars; `shaped` says otherwise."""
+        sizes = _derivation.assumed(self)
+        found = _derivation.derive(self, sizes)
         index, label = self.index(name), _derivation.derivative_name(name)
         if index not in found.d:
             return Graph(formula.parse(f"inputs: {', '.join(map(writing.spell_name, self.inputs))}\n{label} = 0").nodes)
-        return Graph(_derivation.extract(found, found.d[index], label).nodes)
+        return Graph(_derivation.extract(found, found.d[index], label).nodes, self.off, sizes if any(sizes) else None)
+
+    def shaped(self, **shapes: Any) -> Graph:
+        """The same graph for inputs of these shapes, a number or a tuple each; those not named are scalars.
+
+        `d`, `simplified` and `program` then need assume nothing."""
+        for name in shapes:
+            if name not in self.inputs:
+                bind(self, (), shapes)  # says which inputs there are
+        sizes = tuple(tuple(np.atleast_1d(shapes[n]).tolist()) if n in shapes else () for n in self.inputs)
+        infer(self, dict(zip(self.inputs, sizes)))
+        return Graph(self.nodes, self.off, sizes)
+
+    def without(self, *rules: str) -> Graph:
+        """The same graph with rules of rewriting switched off, by their names (`.simplified().rules` lists those that fired)."""
+        known = [rule.name for rule in (*STABILITY, *EXACT)]
+        for name in rules:
+            if name not in known:
+                raise UsageError(f"there is no rule {name!r}{nearest(name, known)}")
+        return Graph(self.nodes, self.off | frozenset(rules), self.sizes)
 
     def hessian(self, *args: Any, **inputs: Any) -> Any:
         """The second derivatives (P, P) at these inputs, all inputs raveled in their order; inputs as in `at`."""
@@ -103,13 +125,14 @@ class Graph(_Graph):
                 builder.nodes.append(node._replace(operands=tuple(place[k] for k in node.operands)))
                 builder.taken.setdefault(node.name, 1)
                 place[i] = len(builder.nodes) - 1
-        return Graph(builder.close(place[len(self.nodes) - 1]).nodes)
+        return Graph(builder.close(place[len(self.nodes) - 1]).nodes, self.off)
 
     def simplified(self) -> Simplified:
-        """The graph as it will run, shapes assumed as in `d`; `.rules` lists which rules fired and why."""
+        """The graph as it will run, shapes assumed as in `d`; `.rules` lists which rules fired where and why, `.notes` what
+        was left alone."""
         found = _derivation.derive(self, _derivation.assumed(self))
         graph = _derivation.extract(found, found.value[-1], self.output)
-        return Simplified(graph.nodes, tuple(Use(self.nodes[f.node].name, f) for f in found.fired))
+        return Simplified(graph.nodes, self.off, uses(found), left_alone(found))
 
     def program(self, target: str) -> Program:
         """The straight-line program of value and derivatives in the inputs' order, shapes assumed as in `d`."""
@@ -143,25 +166,16 @@ class Graph(_Graph):
         return self.svg()
 
 
-class Use:
-    """One rule that fired: `node` of the graph as written, and the rule's name, pattern, replacement and reason."""
-
-    def __init__(self, node: str, fired: Fired) -> None:
-        self.node = node
-        self.name, self.before, self.after, self.why = fired.rule
-
-    def __repr__(self) -> str:
-        return f"{self.node}: {self.before} → {self.after} ({self.name}: {self.why})"
-
-
 class Simplified(Graph):
-    """A graph as it runs, and the `rules` that made it so."""
+    """A graph as it runs, the `rules` that made it so, and `notes` on what no rule touched."""
 
     rules: tuple[Use, ...]
+    notes: tuple[str, ...]
 
-    def __init__(self, nodes: tuple[Any, ...], rules: tuple[Use, ...]) -> None:
-        super().__init__(nodes)
+    def __init__(self, nodes: tuple[Any, ...], off: frozenset[str], rules: tuple[Use, ...], notes: tuple[str, ...]) -> None:
+        super().__init__(nodes, off)
         object.__setattr__(self, "rules", rules)
+        object.__setattr__(self, "notes", notes)
 
 
 class Pass(_passes.Pass):

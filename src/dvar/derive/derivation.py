@@ -13,7 +13,7 @@ rewritten in step 3 like everything else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..errors import UsageError
@@ -21,7 +21,7 @@ from ..expression.graph import CONST, INPUT, Builder, Graph, Node, shapes
 from ..expression.op import Shape, elementwise
 from ..expression.ops import OPS
 from .backprop import Contribution, backprop
-from .rewrite import EXACT, STABILITY, Fired, Rewriter
+from .rewrite import EXACT, STABILITY, Fired, Rewriter, Rule
 from .tape import Tape, ancestors, tape_of
 
 
@@ -52,13 +52,13 @@ def derive(graph: Graph, sizes: tuple[Shape, ...]) -> Derivation:
     told = tape_of(graph.nodes, found)
     slopes = backprop(told, last)
 
-    stable = Rewriter(STABILITY, share=False)
+    stable = Rewriter(rules(graph, STABILITY), share=False)
     place = stable.copy(graph.nodes, found, [True] * len(found))
     owner = {p: i for i, p in reversed(list(enumerate(place)))}  # the first node as written that a stable node stands for
     stable.tape.share = True
     stable_d = backprop(stable.tape, place[last]).d
 
-    final = Rewriter((*STABILITY, *EXACT), share=True)
+    final = Rewriter(rules(graph, STABILITY, EXACT), share=True)
     on_path = {i: p for i, p in enumerate(place) if p not in stable.seen_through and owner[p] == i}
     direct = {i: p for i, p in on_path.items() if p in stable_d}  # the others change nothing: x in x**0
     from_told = {i: k for i, k in slopes.d.items() if i not in on_path}
@@ -70,11 +70,16 @@ def derive(graph: Graph, sizes: tuple[Shape, ...]) -> Derivation:
     return Derivation(graph, told, slopes.d, slopes.contributions, final.tape, on_told[: last + 1], d, fired)
 
 
+def rules(graph: Graph, *kinds: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """The rules of these kinds that are not switched off."""
+    return tuple(rule for kind in kinds for rule in kind if rule.name not in graph.off)
+
+
 @lru_cache(maxsize=256)
 def runs_as(graph: Graph, sizes: tuple[Shape, ...]) -> tuple[Node, ...]:
     """The nodes of the output alone as they run, the output last."""
     found = shapes(graph, dict(zip(graph.inputs, sizes)))
-    rewriter = Rewriter((*STABILITY, *EXACT), share=True)
+    rewriter = Rewriter(rules(graph, STABILITY, EXACT), share=True)
     last = rewriter.copy(graph.nodes, found, [True] * len(found))[-1]
     return tuple(rewriter.tape.nodes[: last + 1])
 
@@ -85,6 +90,8 @@ def assumed(graph: Graph) -> tuple[Shape, ...]:
 
     Raises UsageError where the graph leaves open which of several inputs is the vector, as in sum(a*x).
     """
+    if graph.sizes is not None:
+        return graph.sizes
     nodes = graph.nodes
     inside: list[frozenset[int]] = []  # the inputs and linear maps that an elementwise expression is made of
     vectors: set[int] = set()
@@ -95,7 +102,7 @@ def assumed(graph: Graph) -> tuple[Shape, ...]:
             if len(inside[k]) > 1:
                 open_ = ", ".join(nodes[n].name for n in sorted(inside[k]))
                 raise UsageError(f"which of {open_} is a vector in {node.name} is not said by the formula",
-                                 "ask with values, .at(…), or over examples, .over(…), where the shapes are known")
+                                 f"say it: .shaped({', '.join(f'{n}=…' for n in graph.inputs)}) is the graph for these shapes")
             vectors |= inside[k]
         inside.append(frozenset({i}) if whole else frozenset().union(*(inside[k] for k in node.operands)))
     return tuple((2,) if i in vectors else () for i, n in enumerate(nodes) if n.op == INPUT)
@@ -145,4 +152,4 @@ def extract(derivation: Derivation, root: int, name: str, run: Tape | None = Non
     if run.nodes[root].op in (INPUT, CONST):
         output = builder.apply("same", output)
     builder.give(output, name)
-    return builder.close(output)
+    return replace(builder.close(output), off=graph.off)

@@ -8,6 +8,7 @@ J, weighed by v and added up, is a number whose derivative is a row of the Jacob
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -59,7 +60,7 @@ def weighed(graph: Graph) -> tuple[Graph, str]:
         builder.taken.setdefault(node.name, 1)
     weights = builder.input(name)
     builder.give(builder.apply("sum", builder.apply("times", weights, len(graph.nodes) - 1)), "slope")
-    return builder.close(len(builder.nodes) - 1), name
+    return replace(builder.close(len(builder.nodes) - 1), off=graph.off), name
 
 
 def unit_vectors(shape: Shape) -> list[Any]:

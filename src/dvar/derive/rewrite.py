@@ -30,6 +30,7 @@ class Fired(NamedTuple):
 
     rule: Rule
     node: int
+    found: tuple[tuple[str, int], ...] = ()  # what the pattern's variables stand for, on the tape that was written
 
 
 STABILITY = (
@@ -113,10 +114,12 @@ class Rewriter:
             found = self.match(pattern, len(pattern) - 1, Node(op, operands, options=options), {})
             if found is None:
                 continue
+            earlier = len(self.fired)
             new = self.instantiate(rule.after, found, at, fuel - 1)
             if tape.shapes[new] != tape.shape_of(op, operands, options):
+                del self.fired[earlier:]
                 continue  # it holds for other shapes; what was written for it goes unused
-            self.fired.append(Fired(rule, at))
+            self.fired.insert(earlier, Fired(rule, at, tuple(found.items())))
             self.seen_through |= self.interior(operands, set(found.values()))
             return new
         return tape.apply(op, *operands, options=options)

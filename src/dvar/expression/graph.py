@@ -37,6 +37,8 @@ class Graph:
     """An expression as a computation graph; the last node is its output."""
 
     nodes: tuple[Node, ...]
+    off: frozenset[str] = frozenset()  # rules of rewriting that are switched off
+    sizes: tuple[Shape, ...] | None = None  # the inputs' shapes it is written for: their ranks count, lengths may differ
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -47,10 +49,10 @@ class Graph:
         return self.nodes[-1].name
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Graph) and self.nodes == other.nodes
+        return isinstance(other, Graph) and (self.nodes, self.off) == (other.nodes, other.off)
 
     def __hash__(self) -> int:
-        return hash(self.nodes)
+        return hash((self.nodes, self.off))
 
     def index(self, name: str) -> int:
         """The index of the node called `name`. Raises UsageError, naming those there are."""
@@ -212,6 +214,12 @@ def bind(graph: Graph, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[s
 
 def shapes(graph: Graph, given: Mapping[str, Shape]) -> list[Shape]:
     """The shape of every node from the shapes of the inputs. Raises UsageError naming both operands and their shapes."""
+    written = dict(zip(graph.inputs, graph.sizes or ()))
+    for name, size in written.items():
+        if len(given[name]) != len(size):
+            kinds = ", ".join(f"{n} {('a scalar', 'a vector', 'a matrix')[len(s)]}" for n, s in written.items())
+            raise UsageError(f"this graph was written for {kinds}; {name} has shape {given[name]}",
+                             "make it for these shapes from the original, J.shaped(…), or ask that with .at(…)")
     found: list[Shape] = []
     for node in graph.nodes:
         if node.op == INPUT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def weighted(graph: Graph) -> tuple[Graph, str]:
     name = builder.nodes[weight].name
     output = builder.apply("times", weight, len(graph.nodes) - 1)
     builder.give(output, "weighted_" + graph.output)
-    return builder.close(output), name
+    return replace(builder.close(output), off=graph.off), name
 
 
 def infer(graph: Graph, known: Mapping[str, Shape], parameters: tuple[str, ...]) -> dict[str, Shape]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..expression.graph import INPUT, Builder, Graph
@@ -22,7 +23,7 @@ def upto(graph: Graph, name: str) -> Graph:
         node = graph.nodes[i]
         builder.nodes.append(node._replace(operands=tuple(place[k] for k in node.operands)))
         place[i] = len(builder.nodes) - 1
-    return builder.close(place[last])
+    return replace(builder.close(place[last]), off=graph.off)
 
 
 def predict(graph: Graph, name: str, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
