@@ -208,7 +208,7 @@ def test_a_small_constant_is_left_alone_and_said(text):
     graph = dv.graph(f"a = sigmoid(z); J = {text}")
     simple = graph.simplified()
     assert [n for n in simple.notes if "is left alone" in n and "a" in n]
-    inputs = {n: 0.3 for n in graph.inputs}
+    inputs = dict.fromkeys(graph.inputs, 0.3)
     assert simple(inputs) == graph(inputs)
     assert dv.graph(str(simple)) == simple
     assert dv.graph("J = log(a + 1)").simplified().notes == ()
@@ -218,6 +218,23 @@ def test_a_cancelled_quotient_is_not_rewritten():
     graph = dv.graph("J = x/x + (x - x)")
     assert math.isnan(graph(x=0.0))
     assert math.isnan(graph(x=math.inf))
+
+
+@pytest.mark.parametrize(
+    ("text", "of", "given"),
+    [
+        ("x[3]*y", "x", {"x": [1.0, 2.0, 3.0, 4.0], "y": 2.0}),
+        ("sum(W, axis=1) @ x", "W", {"W": np.ones((2, 3)), "x": [1.0, 2.0]}),
+        ("W[0, 1]*2 + W[2, 0]**2", "W", {"W": np.ones((4, 2))}),
+        ("a = softmax(z); L = -log(a[y])", "z", {"z": [1.0, 2.0, 0.5], "y": 2}),
+        ("v[1:4] @ v[:3]", "v", {"v": np.arange(5.0)}),
+        ("stack(a, b)[1]*a", "a", {"a": 2.0, "b": 3.0}),
+        ("logsumexp(x) + sum(x[::2])", "x", {"x": np.arange(5.0)}),
+    ],
+)
+def test_shapes_that_the_formula_tells(text, of, given):
+    graph = dv.graph(text)
+    np.testing.assert_allclose(graph.d(of)(given), graph.at(given).d[of], rtol=1e-14)
 
 
 def test_shapes_said_where_the_formula_leaves_them_open():

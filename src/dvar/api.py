@@ -14,6 +14,7 @@ import numpy as np
 from .derive import derivation as _derivation
 from .derive import higher
 from .derive import passes as _passes
+from .derive.assumed import assumed, derive_assumed
 from .derive.nudge import Check, Slope, check
 from .derive.nudge import slope as _slope
 from .derive.rewrite import EXACT, STABILITY
@@ -69,8 +70,7 @@ class Graph(_Graph):
     def d(self, name: str) -> Graph:
         """The Graph of the derivative of the output with respect to the node `name`. Inputs that stand beside @
         or in a sum are taken to be vectors, the others scalars; `shaped` says otherwise."""
-        sizes = _derivation.assumed(self)
-        found = _derivation.derive(self, sizes)
+        sizes, found = assumed(self), derive_assumed(self)
         index, label = self.index(name), _derivation.derivative_name(name)
         if index not in found.d:
             return Graph(formula.parse(f"inputs: {', '.join(map(writing.spell_name, self.inputs))}\n{label} = 0").nodes)
@@ -130,15 +130,15 @@ class Graph(_Graph):
     def simplified(self) -> Simplified:
         """The graph as it will run, shapes assumed as in `d`; `.rules` lists which rules fired where and why, `.notes` what
         was left alone."""
-        found = _derivation.derive(self, _derivation.assumed(self))
+        found = derive_assumed(self)
         graph = _derivation.extract(found, found.value[-1], self.output)
         return Simplified(graph.nodes, self.off, uses(found), left_alone(found))
 
     def program(self, target: str) -> Program:
         """The straight-line program of value and derivatives in the inputs' order, shapes assumed as in `d`."""
-        source, function = written(target, listing(_derivation.derive(self, _derivation.assumed(self))))
+        source, function = written(target, listing(derive_assumed(self)))
 
-        ranks = [len(s) for s in _derivation.assumed(self)]
+        ranks = [len(s) for s in assumed(self)]
 
         def call(*args: Any, **inputs: Any) -> tuple[Any, ...]:
             values = list(bind(self, args, inputs).values())

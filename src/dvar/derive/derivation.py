@@ -18,8 +18,7 @@ from functools import lru_cache
 
 from ..errors import UsageError
 from ..expression.graph import CONST, INPUT, Builder, Graph, Node, shapes
-from ..expression.op import Shape, elementwise
-from ..expression.ops import OPS
+from ..expression.op import Shape
 from .backprop import Contribution, backprop
 from .rewrite import EXACT, STABILITY, Fired, Rewriter, Rule
 from .tape import Tape, ancestors, tape_of
@@ -82,30 +81,6 @@ def runs_as(graph: Graph, sizes: tuple[Shape, ...]) -> tuple[Node, ...]:
     rewriter = Rewriter(rules(graph, STABILITY, EXACT), share=True)
     last = rewriter.copy(graph.nodes, found, [True] * len(found))[-1]
     return tuple(rewriter.tape.nodes[: last + 1])
-
-
-def assumed(graph: Graph) -> tuple[Shape, ...]:
-    """Shapes to differentiate with where nobody gave any: what stands beside @ or in sum(…) is a vector, the rest a scalar.
-    The length is of no account: the derivative's formula is the same for every length.
-
-    Raises UsageError where the graph leaves open which of several inputs is the vector, as in sum(a*x).
-    """
-    if graph.sizes is not None:
-        return graph.sizes
-    nodes = graph.nodes
-    inside: list[frozenset[int]] = []  # the inputs and linear maps that an elementwise expression is made of
-    vectors: set[int] = set()
-    for i, node in enumerate(nodes):
-        elementary = node.op in OPS and OPS[node.op].shape is elementwise
-        whole = node.op == INPUT or not (elementary or node.op == CONST)
-        for k in () if elementary or node.op in (INPUT, CONST) else node.operands:
-            if len(inside[k]) > 1:
-                open_ = ", ".join(nodes[n].name for n in sorted(inside[k]))
-                raise UsageError(f"which of {open_} is a vector in {node.name} is not said by the formula",
-                                 f"say it: .shaped({', '.join(f'{n}=…' for n in graph.inputs)}) is the graph for these shapes")
-            vectors |= inside[k]
-        inside.append(frozenset({i}) if whole else frozenset().union(*(inside[k] for k in node.operands)))
-    return tuple((2,) if i in vectors else () for i, n in enumerate(nodes) if n.op == INPUT)
 
 
 def derivative_name(name: str) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -90,6 +90,7 @@ class Op:
     example: dict[str, Any] = field(default_factory=dict)  # of the options that must be said
     many: bool = False  # takes any number of operands, the same slope for each, or, where it is a row of two, joins them in turn
     likes: tuple[int, ...] = ()  # operands that only lend their shape
+    numbers: Container[int] = ()  # operands that are numbers where nothing says otherwise
     spell: Callable[..., str] | None = None  # options → "{}[0]"
     numpy: Callable[[Layout], Form] | None = None  # in a vectorised program
     element: Callable[[Loops], Form] | None = None  # in a program of loops; without it the function is called on lists
