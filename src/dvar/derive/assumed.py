@@ -52,7 +52,7 @@ def taken(node: Node, position: int) -> Shape:
     if position in op.numbers:
         return ()
     if node.op == "index":
-        return tuple(max(2, *reach(part)) for part in options["at"])
+        return tuple(max((2, *reach(part))) for part in options["at"])
     return (2, 2) if options.get("axis") in (1, -2) else (2,)
 
 
