@@ -53,14 +53,16 @@ def derive(graph: Graph, sizes: tuple[Shape, ...]) -> Derivation:
 
     stable = Rewriter(rules(graph, STABILITY), share=False)
     place = stable.copy(graph.nodes, found, [True] * len(found))
-    owner = {p: i for i, p in reversed(list(enumerate(place)))}  # the first node as written that a stable node stands for
-    stable.tape.share = True
-    stable_d = backprop(stable.tape, place[last]).d
+    on_path, stable_d = {}, {}
+    if stable.fired:  # otherwise the stable graph is the graph as written
+        owner = {p: i for i, p in reversed(list(enumerate(place)))}  # the first node as written that a stable node stands for
+        on_path = {i: p for i, p in enumerate(place) if p not in stable.seen_through and owner[p] == i}
+        stable.tape.share = True
+        stable_d = backprop(stable.tape, place[last]).d
 
     final = Rewriter(rules(graph, STABILITY, EXACT), share=True)
-    on_path = {i: p for i, p in enumerate(place) if p not in stable.seen_through and owner[p] == i}
     direct = {i: p for i, p in on_path.items() if p in stable_d}  # the others change nothing: x in x**0
-    from_told = {i: k for i, k in slopes.d.items() if i not in on_path}
+    from_told = {i: k for i, k in sorted(slopes.d.items()) if i not in on_path}
     on_told = final.copy(told.nodes, told.shapes, ancestors(told.nodes, [*range(last + 1), *from_told.values()]))
     wanted = ancestors(stable.tape.nodes, [stable_d[p] for p in direct.values()])
     on_stable = final.copy(stable.tape.nodes, stable.tape.shapes, wanted)

@@ -69,6 +69,8 @@ EXACT = (
     Rule("a share and the rest", "y*p + (1 - y)*p", "p", "the two shares of p add up to p"),
 )
 
+Kind = str | float  # what is seen of a node at a glance
+
 FUEL = 50  # rewrites at one node; the rules shrink what they match, so this is never reached
 
 
@@ -79,11 +81,11 @@ class Rewriter:
         self.tape = Tape(share)
         self.fired: list[Fired] = []
         self.seen_through: set[int] = set()  # nodes inside a pattern that fired: their derivative is no longer on the path
-        self.by_op: dict[str, list[Rule]] = {}
         self.fold = share
-        for rule in rules:
-            root = formula(rule.before).nodes[-1].op
-            self.by_op.setdefault(root, []).append(rule)
+        self.rules = [(rule, formula(rule.before).nodes) for rule in rules]
+        self.roots = {pattern[-1].op for _, pattern in self.rules}
+        self.numbers = {part.value for _, pattern in self.rules for part in pattern if part.op == CONST}
+        self.possible: dict[tuple[Kind, ...], list[tuple[Rule, Sequence[Node]]]] = {}  # found once for all nodes alike
 
     def copy(self, nodes: Sequence[Node], shapes: Sequence[Shape], wanted: Sequence[bool]) -> list[int]:
         """Each wanted node's place on the new tape (-1 for the others)."""
@@ -92,25 +94,24 @@ class Rewriter:
             if not wanted[i]:
                 place.append(-1)
             elif node.op == INPUT:
-                known = self.tape.known.get((INPUT, (), None, node.name, ()))
+                known = self.tape.inputs.get(node.name)
                 place.append(self.tape.add(node, shape) if known is None else known)
             elif node.op == CONST:
                 place.append(self.tape.const(node.value) if self.fold else self.tape.add(node, shape))
             elif node.op == "same" and self.fold:
                 place.append(place[node.operands[0]])
             else:
-                place.append(self.make(node.op, tuple(place[k] for k in node.operands), node.options, i, FUEL))
+                place.append(self.make(node.op, tuple([place[k] for k in node.operands]), node.options, i, FUEL))
         return place
 
     def make(self, op: str, operands: tuple[int, ...], options: Options, at: int, fuel: int) -> int:
         """The node, or what the rules make of it."""
         tape = self.tape
-        if self.fold and all(tape.nodes[k].op == CONST and tape.shapes[k] == () for k in operands):
+        if self.fold and tape.nodes[operands[0]].op == CONST and all(isinstance(tape.nodes[k].value, float) for k in operands):
             value = evaluate_one(OPS[op], *(np.float64(tape.nodes[k].value) for k in operands), options=options)  # type: ignore[arg-type]
             if not isinstance(value, bool) and np.isfinite(value):
                 return tape.const(value)
-        for rule in self.by_op.get(op, ()) if fuel else ():
-            pattern = formula(rule.before).nodes
+        for rule, pattern in self.candidates(op, operands) if fuel and op in self.roots else ():
             found = self.match(pattern, len(pattern) - 1, Node(op, operands, options=options), {})
             if found is None:
                 continue
@@ -124,6 +125,24 @@ class Rewriter:
             return new
         return tape.apply(op, *operands, options=options)
 
+    def candidates(self, op: str, operands: Sequence[int]) -> list[tuple[Rule, Sequence[Node]]]:
+        """The rules that an operation on such operands may match, at a glance."""
+        alike = (op, *[self.kind(self.tape.nodes[k]) for k in operands])
+        if alike not in self.possible:
+            self.possible[alike] = [(rule, pattern) for rule, pattern in self.rules if self.resembles(pattern, op, alike[1:])]
+        return self.possible[alike]
+
+    def kind(self, node: Node) -> Kind:
+        """Its operation; of a constant that rules mention, its value."""
+        return node.value if node.op == CONST and isinstance(node.value, float) and node.value in self.numbers else node.op
+
+    def resembles(self, pattern: Sequence[Node], op: str, kinds: Sequence[Kind]) -> bool:
+        """Whether the pattern's root and what stands right below it are of these kinds."""
+        parts = [pattern[q] for q in pattern[-1].operands]
+        orders = [kinds, kinds[::-1]] if OPS[op].commutes else [kinds]
+        return pattern[-1].op == op and any(
+            all(part.op == INPUT or self.kind(part) == kind for part, kind in zip(parts, order)) for order in orders)
+
     def instantiate(self, text: str, found: dict[str, int], at: int, fuel: int) -> int:
         place: list[int] = []
         for node in formula(text).nodes:
@@ -131,8 +150,6 @@ class Rewriter:
                 place.append(found[node.name])
             elif node.op == CONST:
                 place.append(self.tape.const(node.value))
-            elif node.op == "same":
-                place.append(place[node.operands[0]])
             else:
                 place.append(self.make(node.op, tuple(place[k] for k in node.operands), node.options, at, fuel))
         return place[-1]
@@ -155,6 +172,8 @@ class Rewriter:
                 elif part.op == CONST:
                     if there.op != CONST or there.value != part.value:
                         bound = None
+                elif part.op != there.op:
+                    bound = None
                 else:
                     bound = self.match(pattern, q, there, bound)  # type: ignore[arg-type]
                 if bound is None:

@@ -13,17 +13,18 @@ from typing import Any
 import numpy as np
 
 from ..expression.formula import parse
-from ..expression.graph import CONST, INPUT, Graph, Node, Value, constant
-from ..expression.op import Options, Shape
+from ..expression.graph import CONST, INPUT, Graph, Node, Value, constant, digits
+from ..expression.op import Options, Shape, elementwise
 from ..expression.ops import OPS
 
-Key = tuple[str, tuple[int, ...], Value | None, str, Options]
+Key = tuple[str, tuple[int, ...], Options]
 
 
 @lru_cache(maxsize=1024)
 def formula(text: str) -> Graph:
-    """A formula of the table or of a rule, read once."""
-    return parse(text)
+    """A formula of the table or of a rule, read once. One that is a name or a number alone is that node alone."""
+    nodes = parse(text).nodes
+    return Graph(nodes[:-1] if nodes[-1].op == "same" else nodes)
 
 
 class Tape:
@@ -31,38 +32,46 @@ class Tape:
         self.nodes: list[Node] = []
         self.shapes: list[Shape] = []
         self.share = share
-        self.known: dict[Key, int] = {}
+        self.inputs: dict[str, int] = {}
+        self.constants: dict[Value | str, int] = {}  # by their digits
+        self.known: dict[Key, int] = {}  # operations
 
     def copy(self) -> Tape:
         other = Tape(self.share)
-        other.nodes, other.shapes, other.known = list(self.nodes), list(self.shapes), dict(self.known)
+        other.nodes, other.shapes = list(self.nodes), list(self.shapes)
+        other.inputs, other.constants, other.known = dict(self.inputs), dict(self.constants), dict(self.known)
         return other
 
     def add(self, node: Node, shape: Shape) -> int:
         """A node of its own, even where an equal one exists."""
+        at = len(self.nodes)
         self.nodes.append(node)
         self.shapes.append(shape)
-        key = (node.op, node.operands, node.value, node.name if node.op in (INPUT, CONST) else "", node.options)
-        self.known.setdefault(key, len(self.nodes) - 1)
-        return len(self.nodes) - 1
+        if node.op == INPUT:
+            self.inputs.setdefault(node.name, at)
+        elif node.op != CONST:
+            self.known.setdefault((node.op, node.operands, node.options), at)
+        elif not node.name:
+            self.constants.setdefault(digits(node.value), at)  # type: ignore[arg-type]
+        return at
 
     def const(self, value: Any) -> int:
         value = constant(value)
-        known = self.known.get((CONST, (), value, "", ()))
-        if known is not None and repr(self.nodes[known].value) == repr(value):  # 0.0 == -0.0, yet 1/0.0 != 1/-0.0
-            return known
-        return self.add(Node(CONST, value=value), np.shape(value))
+        known = self.constants.get(digits(value))
+        return self.add(Node(CONST, value=value), np.shape(value)) if known is None else known
 
     def apply(self, op: str, *operands: int, options: Options = ()) -> int:
         options = options or OPS[op].unless_said
-        key: Key = (op, operands, None, "", options)
+        key = op, operands, options
         if self.share and key in self.known:
             return self.known[key]
-        return self.add(Node(op, operands, options=options), self.shape_of(op, operands, options))
+        return self.add(Node(op, operands, "", False, None, options), self.shape_of(op, operands, options))
 
     def shape_of(self, op: str, operands: Sequence[int], options: Options = ()) -> Shape:
-        row = OPS[op]
-        return row.shape(*(self.shapes[k] for k in operands), **row.named(options))
+        row, shapes = OPS[op], [self.shapes[k] for k in operands]
+        if row.shape is elementwise and not any(shapes):
+            return ()
+        return row.shape(*shapes, **row.named(options))
 
     def write(self, text: str, **variables: int) -> int:
         """A formula with its variables standing for nodes of this tape; the index of its value."""
@@ -72,17 +81,16 @@ class Tape:
                 place.append(variables[node.name])
             elif node.op == CONST:
                 place.append(self.const(node.value))
-            elif node.op == "same":
-                place.append(place[node.operands[0]])
             else:
-                place.append(self.folded(node.op, *(place[k] for k in node.operands), options=node.options))
+                place.append(self.folded(node.op, *[place[k] for k in node.operands], options=node.options))
         return place[-1]
 
     def folded(self, op: str, *operands: int, options: Options = ()) -> int:
         """The operation; where a formula joins two numbers (the b − 1 of b·a^(b − 1)), the number they make."""
-        values = [self.nodes[k].value for k in operands]
-        if op in ("plus", "minus", "times") and all(isinstance(v, float) for v in values):
-            return self.const(OPS[op].compute(*values))
+        if op in ("plus", "minus", "times"):
+            values = [self.nodes[k].value for k in operands]
+            if all(isinstance(v, float) for v in values):
+                return self.const(OPS[op].compute(*values))
         return self.apply(op, *operands, options=options)
 
 

@@ -39,6 +39,7 @@ class Graph:
     nodes: tuple[Node, ...]
     off: frozenset[str] = frozenset()  # rules of rewriting that are switched off
     sizes: tuple[Shape, ...] | None = None  # the inputs' shapes it is written for: their ranks count, lengths may differ
+    exact: bool = False  # lengths count too: a function that asks for them was traced for these
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -71,7 +72,7 @@ class Builder:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.taken: dict[str, int] = {}  # name → how many times it was asked for
-        self.constants: dict[str, int] = {}  # constants nobody named, by their digits: each is one node
+        self.constants: dict[Value | str, int] = {}  # constants nobody named, by their digits: each is one node
 
     def unique(self, name: str) -> str:
         """x, then x_2, x_3, …"""
@@ -91,13 +92,13 @@ class Builder:
         value = constant(value)
         if name:
             return self._add(Node(CONST, (), self.unique(name), True, value))
-        digits = repr(value)  # 0.0 == -0.0, but they are two numbers
-        if digits not in self.constants:
-            self.constants[digits] = self._add(Node(CONST, value=value))
-        return self.constants[digits]
+        key = digits(value)
+        if key not in self.constants:
+            self.constants[key] = self._add(Node(CONST, value=value))
+        return self.constants[key]
 
     def apply(self, op: str, *operands: int, options: Options = ()) -> int:
-        return self._add(Node(op, operands, options=options or OPS[op].unless_said))
+        return self._add(Node(op, operands, "", False, None, options or OPS[op].unless_said))
 
     def join(self, op: str, operands: Sequence[int], options: Options = ()) -> int:
         """The operation; of more operands than its row has, one after the other (concatenate)."""
@@ -114,7 +115,8 @@ class Builder:
 
     def give(self, index: int, name: str) -> None:
         """Call a node that has no name yet `name`, made unique."""
-        self.nodes[index] = self.nodes[index]._replace(name=self.unique(name), given=True)
+        node = self.nodes[index]
+        self.nodes[index] = Node(node.op, node.operands, self.unique(name), True, node.value, node.options)
 
     def close(self, output: int) -> Graph:
         """The Graph whose last node is `output`; what depends on the output cannot matter to it and is left out.
@@ -134,9 +136,14 @@ class Builder:
                     placed.add(k)
                     order.append(k)
         place = {old: new for new, old in enumerate(order)}
-        nodes = [self.nodes[i]._replace(operands=tuple(place[k] for k in self.nodes[i].operands)) for i in order]
+        nodes = [moved(self.nodes[i], place) for i in order]
         name_the_rest(nodes)
         return Graph(tuple(nodes))
+
+
+def moved(node: Node, place: Mapping[int, int] | Sequence[int]) -> Node:
+    """The node among others, its operands now at `place[k]`."""
+    return Node(node.op, tuple([place[k] for k in node.operands]), node.name, node.given, node.value, node.options)
 
 
 def name_the_rest(nodes: list[Node]) -> None:
@@ -152,7 +159,7 @@ def name_the_rest(nodes: list[Node]) -> None:
         while (name := made if times == 1 else f"{made}_{times}") != node.name and name in theirs:
             times += 1
         if not node.name or node.name == name:
-            nodes[i] = node._replace(name=name, given=False)
+            nodes[i] = Node(node.op, node.operands, name, False, node.value, node.options)
             count[made] = times
 
 
@@ -169,6 +176,8 @@ def automatic(node: Node, nodes: Sequence[Node]) -> str:
 
 def constant(value: Any) -> Value:
     """A number, or an array as nested tuples. Raises UsageError for what is not a number, NaN among them."""
+    if type(value) in (float, int) and -1e15 < value < 1e15:
+        return float(value)
     array = as_array(value, "a constant")
     if np.isnan(array).any():
         raise UsageError("a constant is nan (not a number)", "give it a number, or make it an input")
@@ -177,6 +186,11 @@ def constant(value: Any) -> Value:
         return tuple(map(nested, part)) if isinstance(part, list) else float(part)
 
     return nested(array.tolist())
+
+
+def digits(value: Value) -> Value | str:
+    """What tells one constant from another: 0.0 == -0.0, but they are two numbers."""
+    return value if isinstance(value, float) and value else repr(value)
 
 
 def as_array(value: Any, what: str) -> Any:
@@ -191,7 +205,16 @@ def as_array(value: Any, what: str) -> Any:
 
 
 def bind(graph: Graph, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Positional and named values as {input: float64 array}. Raises UsageError for too many, missing or unknown ones."""
+    """Positional and named values as {input: float64 array}. Raises UsageError for too many, missing or unknown ones, and for
+    shapes that the graph is not made for."""
+    given = {n: as_array(v, f"the input {n!r}") for n, v in assign(graph, args, kwargs).items()}
+    if graph.exact:
+        check_sizes(graph, {n: v.shape for n, v in given.items()})
+    return given
+
+
+def assign(graph: Graph, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Positional and named values by input, in the inputs' order. Raises UsageError for too many, missing or unknown ones."""
     names = graph.inputs
     if len(args) == 1 and isinstance(args[0], Mapping) and not kwargs:
         kwargs = args[0]
@@ -209,17 +232,22 @@ def bind(graph: Graph, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[s
     if missing:
         listed = ", ".join(missing)
         raise UsageError(f"no value was given for {listed}", f"give all inputs, e.g. {missing[0]}=1.0")
-    return {n: as_array(given[n], f"the input {n!r}") for n in names}
+    return {n: given[n] for n in names}
+
+
+def check_sizes(graph: Graph, given: Mapping[str, Shape]) -> None:
+    """Raises UsageError for shapes other than those the graph is written for."""
+    written = dict(zip(graph.inputs, graph.sizes or ()))
+    for name, size in written.items():
+        if len(given[name]) != len(size) or (graph.exact and given[name] != size):
+            kinds = ", ".join(f"{n} {s if graph.exact else ('a scalar', 'a vector', 'a matrix')[len(s)]}" for n, s in written.items())
+            raise UsageError(f"this graph was written for {kinds}; {name} has shape {given[name]}",
+                             "make it for these shapes from the original, J.shaped(…), or ask that with .at(…)")
 
 
 def shapes(graph: Graph, given: Mapping[str, Shape]) -> list[Shape]:
     """The shape of every node from the shapes of the inputs. Raises UsageError naming both operands and their shapes."""
-    written = dict(zip(graph.inputs, graph.sizes or ()))
-    for name, size in written.items():
-        if len(given[name]) != len(size):
-            kinds = ", ".join(f"{n} {('a scalar', 'a vector', 'a matrix')[len(s)]}" for n, s in written.items())
-            raise UsageError(f"this graph was written for {kinds}; {name} has shape {given[name]}",
-                             "make it for these shapes from the original, J.shaped(…), or ask that with .at(…)")
+    check_sizes(graph, given)
     found: list[Shape] = []
     for node in graph.nodes:
         if node.op == INPUT:
@@ -257,9 +285,9 @@ def evaluate(nodes: Iterable[Node], given: Mapping[str, Any]) -> list[Any]:
                 values.append(np.asarray(node.value, dtype=np.float64))
             elif node.options:
                 op = OPS[node.op]
-                values.append(op.compute(*(values[k] for k in node.operands), **op.named(node.options)))
+                values.append(op.compute(*[values[k] for k in node.operands], **op.named(node.options)))
             else:
-                values.append(OPS[node.op].compute(*(values[k] for k in node.operands)))
+                values.append(OPS[node.op].compute(*[values[k] for k in node.operands]))
     return values
 
 
@@ -276,4 +304,6 @@ def evaluate_one(op: Op, *operands: Any, options: Options = ()) -> Any:
 
 def plain(value: Any) -> Any:
     """A scalar as a Python number, an array as it is."""
+    if isinstance(value, float):  # NumPy's too
+        return float(value)
     return value.item() if np.ndim(value) == 0 and hasattr(value, "item") else value
