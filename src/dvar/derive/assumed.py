@@ -6,11 +6,15 @@ Lengths are of no account: the derivative's formula is the same for every length
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import UsageError
 from ..expression.graph import CONST, INPUT, Graph, Node
 from ..expression.op import Shape, elementwise
 from ..expression.ops import OPS
 from .derivation import Derivation, derive
+
+FEW = 9  # inputs of which one may be the vector; more are not told apart
 
 
 def assumed(graph: Graph) -> tuple[Shape, ...]:
@@ -31,18 +35,24 @@ def assumed(graph: Graph) -> tuple[Shape, ...]:
             inside.append(frozenset())
             continue
         if OPS[node.op].shape is elementwise:
-            inside.append(frozenset().union(*(inside[k] for k in node.operands)) if len(node.operands) > 1
-                          else inside[node.operands[0]])
+            inside.append(together([inside[k] for k in node.operands]))
             continue
         for position, k in enumerate(node.operands):
             size = taken(node, position)
             if size and len(inside[k]) > 1:
-                names = ", ".join(nodes[n].name for n in sorted(inside[k]))
+                names = ", ".join(nodes[n].name for n in sorted(inside[k])) + ", …" * (len(inside[k]) == FEW)
                 raise UsageError(f"which of {names} is a vector in {node.name} is not said by the formula", say(graph))
             for n in inside[k]:
                 sizes[n] = larger(sizes.get(n, ()), size)
         inside.append(frozenset({i}))
     return tuple(sizes.get(i, ()) for i, n in enumerate(nodes) if n.op == INPUT)
+
+
+def together(parts: Sequence[frozenset[int]]) -> frozenset[int]:
+    """All of them, or the first FEW: whether there is one or more is what counts, and every node has such a set."""
+    if all(part <= parts[0] for part in parts):
+        return parts[0]
+    return frozenset(sorted(frozenset().union(*parts))[:FEW])
 
 
 def taken(node: Node, position: int) -> Shape:

@@ -44,10 +44,14 @@ def uses(derivation: Derivation) -> tuple[Use, ...]:
     """Every use of a rule on the graph as written, each once."""
     nodes, tape = derivation.graph.nodes, derivation.run
     names = run_names(derivation)
+    called: dict[str, list[int]] = {}
+    for k, name in names.items():
+        called.setdefault(name, []).append(k)
     told = []
     for rule, node, found in derivation.fired:
-        others = {k: name for k, name in names.items() if name != nodes[node].name}
-        before, after = (instance(tape, others, formula(text).nodes, dict(found)) for text in (rule.before, rule.after))
+        own = {k: names.pop(k) for k in called.get(nodes[node].name, ())}  # its line is not told by its own name
+        before, after = (instance(tape, names, formula(text).nodes, dict(found)) for text in (rule.before, rule.after))
+        names |= own
         told.append(Use(nodes[node].name, rule.name, before, after, rule.why))
     return tuple(dict.fromkeys(told))
 

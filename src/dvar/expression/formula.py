@@ -73,7 +73,7 @@ class Reader:
                 self.fail(f"{what[k]!r} is not part of the language of formulas", where + k, HINTS.get(what[k], ""))
             self.tokens.append((kind, what, where))
         self.tokens.append(("end", "", len(text)))
-        self.last = max((i for i, t in enumerate(self.tokens[:-1]) if not is_sign(t, *ENDS)), default=-1)
+        self.last = next((i for i in range(len(self.tokens) - 2, -1, -1) if not is_sign(self.tokens[i], *ENDS)), -1)
         self.at = 0
         self.depth = 0
         self.builder = Builder()

@@ -77,10 +77,10 @@ class Builder:
     def unique(self, name: str) -> str:
         """x, then x_2, x_3, …"""
         count = self.taken.get(name, 0) + 1
-        fresh = name if count == 1 else f"{name}_{count}"
+        fresh = numbered(name, count)
         while fresh in self.taken and count > 1:
             count += 1
-            fresh = f"{name}_{count}"
+            fresh = numbered(name, count)
         self.taken[name] = count
         self.taken.setdefault(fresh, 1)
         return fresh
@@ -151,16 +151,33 @@ def name_the_rest(nodes: list[Node]) -> None:
     text printed with made names reads back as the same graph."""
     theirs = {n.name for n in nodes if n.name}
     count: dict[str, int] = {}
+    free: dict[str, int] = {}  # the first number, after those used, that makes a name nobody gave
     for i, node in enumerate(nodes):
         if node.op in (INPUT, CONST):
             continue
         made = automatic(node, nodes)
-        times = count.get(made, 0) + 1
-        while (name := made if times == 1 else f"{made}_{times}") != node.name and name in theirs:
+        times = free.get(made, 1)
+        while (name := numbered(made, times)) in theirs:
             times += 1
-        if not node.name or node.name == name:
+        free[made] = times
+        if node.name:
+            times, name = number_of(node.name, made), node.name
+        if count.get(made, 0) < times <= free[made]:
             nodes[i] = Node(node.op, node.operands, name, False, node.value, node.options)
-            count[made] = times
+            count[made], free[made] = times, max(free[made], times + 1)
+
+
+def numbered(name: str, times: int) -> str:
+    return name if times == 1 else f"{name}_{times}"
+
+
+def number_of(name: str, made: str) -> int:
+    """Which of plus, plus_2, plus_3, … a name is; 0 where it is none."""
+    if name == made:
+        return 1
+    number = name[len(made) + 1 :]
+    times = int(number) if name.startswith(made) and number.isdecimal() and len(number) < SHORT else 0
+    return times if times > 1 and name == numbered(made, times) else 0
 
 
 def automatic(node: Node, nodes: Sequence[Node]) -> str:

@@ -175,16 +175,14 @@ def differs(node: Node, varies: Sequence[bool]) -> bool:
 def rewritten_lines(derivation: Derivation) -> dict[int, str]:
     """The lines of the graph as written, `L = …`, in which a stability rule fired."""
     nodes = derivation.graph.nodes
-    inside: list[set[int]] = [set() for _ in nodes]  # the named nodes whose line an unnamed node is written into
-    for i in range(len(nodes) - 1, -1, -1):
-        for k in nodes[i].operands:
-            if not nodes[k].given:
-                inside[k] |= {i} if nodes[i].given else inside[i]
-    touched = set().union(*({f.node} if nodes[f.node].given else inside[f.node] for f in derivation.fired))
-    if not touched:
+    if not derivation.fired:
         return {}
+    touched = {f.node for f in derivation.fired}
+    for i, node in enumerate(nodes):
+        if any(k in touched and not nodes[k].given for k in node.operands):
+            touched.add(i)  # an unnamed node is written into the lines that use it
     lines = write(nodes, lambda i: nodes[i].given and nodes[i].op != INPUT, lambda i: nodes[i].name, longest=TOLD)
-    return {i: f"{nodes[i].name} = {lines[i]}" for i in touched}
+    return {i: f"{nodes[i].name} = {line}" for i, line in lines.items() if i in touched}
 
 
 @dataclass(frozen=True)
