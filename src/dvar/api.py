@@ -33,7 +33,7 @@ from .vectorize.program import Program, listing
 from .vectorize.targets import written
 
 if TYPE_CHECKING:
-    from .show.steps import Steps
+    from .show.story import Steps
 
 
 class Graph(_Graph):
@@ -182,7 +182,7 @@ class Pass(_passes.Pass):
     """Values left to right, derivatives right to left: `p.value`, `p.u`, `p.du`; `p.values["u"]`, `p.d["u"]`."""
 
     def steps(self) -> Steps:
-        """The chain rule, step by step: `.text`, `.latex`."""
+        """The chain rule, step by step: `.text`, `.latex`; `.unfold("z")` tells a node, or all, in parts, `.fold()` in lines."""
         from .show.steps import steps
 
         return steps(self)

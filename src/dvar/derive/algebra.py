@@ -1,146 +1,257 @@
 """The algebra that is told: expand, cancel, collect. It turns (−y/a + (1 − y)/(1 − a))·a·(1 − a) into a − y.
 
-It works on expressions in nodes taken whole (atoms). A sum is kept as one base while quotients cancel against it, and only
-then multiplied out; like terms are added. The result is told, never run: a − y is 0 in floating point at y = 1, z = 40,
-where the exact slope is −4e-18.
+It works on expressions in nodes taken whole (atoms). Each is a sum of products of powers; a sum inside a product is kept as
+one base while quotients cancel against it, and only then multiplied out; like terms are added. A scalar is written beside
+vectors as it is, without the `spread` that a program needs. Where a quotient cancelled, `divisors.py` says what it divided by.
+The result is told, never run: a − y is 0 in floating point at y = 1,
+z = 40, where the exact slope is −4e-18.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Container, Mapping
 from fractions import Fraction
 
-from ..expression.graph import CONST
+from ..expression.graph import CONST, INPUT, Node
+from ..expression.op import Options, Shape, elementwise
+from ..expression.ops import OPS
+from .linear import LINEAR, linear, picked, summed
 from .tape import Tape
+from .terms import DEEP, Monomial, Terms, TooLong, add, multiplied, only, plus
 
-Monomial = tuple[tuple[int, int], ...]  # (node, exponent), sorted; a node may be a sum kept whole
-Terms = dict[Monomial, Fraction]
-MANY = 40  # terms; a longer expression is not what a person would simplify by hand
-
-
-class TooLong(Exception):
-    """The expression has too many terms to be told."""
+Definition = tuple[str, tuple[int, ...], Options]  # an operation, its operands, its options
+ARITHMETIC = ("plus", "minus", "neg", "times", "over", "power", "same")
+REFLECTED = {"sigmoid": "1 - sigmoid(a)", "softplus": "softplus(a) - a", "tanh": "-tanh(a)", "sin": "-sin(a)", "cos": "cos(a)"}
 
 
-def told(
-    tape: Tape, root: int, is_atom: Callable[[int], bool], first: Callable[[int], bool], multiply_out: bool
-) -> int | None:
-    """The expression of `root` cancelled and collected, written onto the tape; None where it is too long for that.
+class Algebra:
+    """Expressions of one tape in the same atoms. What is found of a node is kept: telling every node costs each once.
 
-    `first` says which factors lead a product: what came from the right.
+    `alias` has nodes stand for others (a derivative for its formula); `lead` are factors that come first in a product (what
+    came from the right). `whole` opens everything down to the atoms, for what it all comes to; without it, what is too long
+    stays as it was written. `named` are operations that are an atom's own definition; `like` is an atom of each shape.
     """
-    try:
-        terms = flatten(tape, root, is_atom)
-        return compose(tape, expand(tape, terms, is_atom) if multiply_out else terms, first)
-    except (TooLong, ZeroDivisionError):
-        return None
 
+    def __init__(
+        self, tape: Tape, atoms: Container[int], alias: Mapping[int, int], lead: Container[int], *, whole: bool = False,
+        named: Mapping[Definition, int] | None = None, like: Mapping[Shape, int] | None = None,
+    ) -> None:
+        self.tape, self.atoms, self.alias, self.lead, self.whole = tape, atoms, alias, lead, whole
+        self.named, self.like = {} if named is None else named, like or {}
+        self.found: dict[int, Terms | None] = {}
+        self.built: dict[int, int] = {}
+        self.opened: dict[int, Terms] = {}
 
-def add(into: Terms, term: Monomial, coefficient: Fraction) -> None:
-    value = into.get(term, Fraction(0)) + coefficient
-    if value:
-        into[term] = value
-    else:
-        into.pop(term, None)
-    if len(into) > MANY:
-        raise TooLong
+    def told(self, root: int, multiply_out: bool = False) -> int | None:
+        """The expression cancelled and collected, as a node of the tape; None where it is too long for that."""
+        try:
+            terms = self.terms(root)
+            return self.shaped(self.compose(self.expand(terms, 0) if multiply_out else terms), root)
+        except (TooLong, ZeroDivisionError, OverflowError):
+            return None
 
+    # a node as a sum of products
 
-def product(a: Terms, b: Terms) -> Terms:
-    out: Terms = {}
-    for left, p in a.items():
-        for right, q in b.items():
-            powers = dict(left)
-            for base, exponent in right:
-                powers[base] = powers.get(base, 0) + exponent
-            add(out, tuple(sorted((k, e) for k, e in powers.items() if e)), p * q)
-    return out
+    def terms(self, root: int) -> Terms:
+        """Raises TooLong."""
+        stack = [root]
+        while stack:
+            k = stack[-1]
+            missing = [j for j in self.parts(k) if j not in self.found] if k not in self.found else []
+            stack += missing
+            if not missing:
+                stack.pop()
+                if k not in self.found:
+                    self.found[k] = self.flatten(k)
+        found = self.found[root]
+        if found is None:
+            raise TooLong
+        return found
 
+    def parts(self, k: int) -> tuple[int, ...]:
+        if k in self.alias:
+            return (self.alias[k],)
+        return () if k in self.atoms else self.tape.nodes[k].operands
 
-def flatten(tape: Tape, i: int, is_atom: Callable[[int], bool], depth: int = 0) -> Terms:
-    """Node i as a sum of products of powers; sums inside products stay whole, unless they hold quotients to cancel."""
-    if depth > 60:
-        raise TooLong
-    node = tape.nodes[i]
-    if node.op == CONST and isinstance(node.value, float):
-        return {(): Fraction(node.value)} if node.value else {}
-    if is_atom(i) or node.op not in ("plus", "minus", "neg", "times", "over", "power", "same"):
-        return {((i, 1),): Fraction(1)}
-    parts = [flatten(tape, k, is_atom, depth + 1) for k in node.operands]
-    if node.op == "same":
-        return parts[0]
-    if node.op in ("plus", "minus", "neg"):
-        out = dict(parts[0]) if node.op != "neg" else {}
-        sign = Fraction(1 if node.op == "plus" else -1)
-        for term, coefficient in parts[-1].items():
-            add(out, term, sign * coefficient)
+    def flatten(self, k: int) -> Terms | None:
+        """Node k, its parts being known; None where it is too long."""
+        if k in self.alias:
+            return self.found[self.alias[k]]
+        node = self.tape.nodes[k]
+        if k not in self.atoms and isinstance(node.value, float) and math.isfinite(node.value):
+            return {(): Fraction(repr(node.value))} if node.value else {}
+        if k in self.atoms or node.op in (INPUT, CONST):
+            return only(k)
+        try:
+            return self.arithmetic(k, node) if node.op in ARITHMETIC else self.operation(k, node)
+        except (TooLong, ZeroDivisionError, OverflowError):
+            return None if self.whole else only(k)
+
+    def arithmetic(self, k: int, node: Node) -> Terms:
+        parts = [self.terms(j) for j in node.operands]
+        if node.op == "same":
+            return parts[0]
+        if node.op in ("plus", "minus", "neg"):
+            return plus({} if node.op == "neg" else parts[0], parts[-1], 1 if node.op == "plus" else -1)
+        left = self.as_factor(node.operands[0])
+        if node.op == "times":
+            return self.product(left, self.as_factor(node.operands[1]))
+        if node.op == "over":
+            return self.product(left, self.power(node.operands[1], -1))
+        exponent = self.tape.nodes[node.operands[1]].value
+        if isinstance(exponent, float) and exponent == int(exponent) and 0 < abs(exponent) <= 8:
+            return self.power(node.operands[0], int(exponent))
+        return self.operation(k, node)
+
+    def as_factor(self, i: int) -> Terms:
+        """A plain sum as one base; a single product, or a sum that holds quotients, as it is."""
+        terms = self.terms(i)
+        if len(terms) <= 1 or any(e < 0 for term in terms for _, e in term):
+            return terms
+        return only(self.bare(i))
+
+    def power(self, i: int, exponent: int) -> Terms:
+        terms = self.terms(i)
+        if len(terms) == 1:
+            [(term, coefficient)] = terms.items()
+            return {tuple((k, e * exponent) for k, e in term): coefficient**exponent}
+        if not terms:
+            raise ZeroDivisionError
+        return only(self.bare(i), exponent)
+
+    def product(self, a: Terms, b: Terms) -> Terms:
+        out: Terms = {}
+        for left, p in a.items():
+            for right, q in b.items():
+                term = multiplied(left, right)
+                add(out, picked(self, term) if self.whole else term, p * q)
         return out
-    left, right = (whole(tape, k, part) for k, part in zip(node.operands, parts))
-    if node.op == "times":
-        return product(left, right)
-    if node.op == "over":
-        return product(left, power(node.operands[1], right, -1))
-    exponent = tape.nodes[node.operands[1]].value
-    if isinstance(exponent, float) and exponent == int(exponent) and 0 < abs(exponent) <= 8:
-        return power(node.operands[0], left, int(exponent))
-    return {((i, 1),): Fraction(1)}
 
+    # what is no arithmetic
 
-def whole(tape: Tape, i: int, terms: Terms) -> Terms:
-    """A plain sum as one base; a single product, or a sum that holds quotients, as it is."""
-    if len(terms) <= 1 or any(e < 0 for term in terms for _, e in term):
-        return terms
-    return {((i, 1),): Fraction(1)}
+    def operation(self, k: int, node: Node) -> Terms:
+        """Any other operation, on its operands as they are told."""
+        if node.op in LINEAR:
+            return linear(self, node)
+        if self.whole and node.op in REFLECTED:
+            inside = self.terms(node.operands[0])
+            if inside and all(c < 0 for c in inside.values()):
+                other = self.compose({term: -c for term, c in inside.items()})
+                return self.terms(self.tape.write(REFLECTED[node.op], a=other))
+        operands = self.operands(node)
+        if OPS[node.op].shape is elementwise:
+            bare = tuple(map(self.bare, node.operands))
+            if self.tape.shape_of(node.op, bare, node.options) == self.tape.shapes[k]:
+                operands = bare
+        return self.base(node.op, operands, node.options)
 
+    # multiplying out
 
-def power(i: int, terms: Terms, exponent: int) -> Terms:
-    if len(terms) == 1:
-        [(term, coefficient)] = terms.items()
-        return {tuple((k, e * exponent) for k, e in term): coefficient**exponent}
-    if not terms:
-        raise ZeroDivisionError
-    return {((i, exponent),): Fraction(1)}
+    def expand(self, terms: Terms, depth: int) -> Terms:
+        """Multiply out the sums that were kept whole and did not cancel, and collect like terms. Raises TooLong."""
+        out: Terms = {}
+        for term, coefficient in terms.items():
+            piece: Terms = {(): coefficient}
+            for base, exponent in term:
+                inner = self.open(base, depth + 1) if 0 < exponent <= 8 else None
+                if inner is None or inner == only(base):
+                    piece = self.product(piece, only(base, exponent))
+                else:
+                    for _ in range(exponent):
+                        piece = self.product(piece, inner)
+            out = plus(out, piece)
+        return out
 
-
-def expand(tape: Tape, terms: Terms, is_atom: Callable[[int], bool]) -> Terms:
-    """Multiply out the sums that were kept whole and did not cancel, and collect like terms."""
-    out: Terms = {}
-    for term, coefficient in terms.items():
-        piece: Terms = {(): coefficient}
-        for base, exponent in term:
-            inner = flatten(tape, base, is_atom)
-            if exponent > 0 and inner != {((base, 1),): Fraction(1)}:
-                for _ in range(exponent):
-                    piece = product(piece, expand(tape, inner, is_atom))
+    def open(self, base: int, depth: int) -> Terms:
+        if base not in self.opened:
+            node = self.tape.nodes[base]
+            if depth > DEEP:
+                raise TooLong
+            if base in self.atoms or node.op not in (*ARITHMETIC, "sum"):
+                self.opened[base] = only(base)
+            elif node.op == "sum" and node.options == (None,):
+                self.opened[base] = summed(self, self.expand(self.terms(node.operands[0]), depth), node.operands[0])
             else:
-                piece = product(piece, {((base, exponent),): Fraction(1)})
-        for monomial, value in piece.items():
-            add(out, monomial, value)
-    return out
+                terms = self.terms(base)
+                self.opened[base] = terms if terms == only(base) else self.expand(terms, depth)
+        return self.opened[base]
 
+    # back to nodes
 
-def compose(tape: Tape, terms: Terms, first: Callable[[int], bool]) -> int:
-    """The terms as nodes: positive ones first, quotients last in each product."""
-    added: int | None = None
-    for term, coefficient in sorted(terms.items(), key=lambda t: (t[1] < 0, len(t[0]))):
-        size = abs(coefficient)
-        above = sorted(((k, e) for k, e in term if e > 0), key=lambda factor: not first(factor[0]))
+    def composed(self, k: int) -> int:
+        """Node k as it is told, in its shape."""
+        if k not in self.built:
+            self.built[k] = self.shaped(self.bare(k), k)
+        return self.built[k]
+
+    def bare(self, k: int) -> int:
+        """Node k as it is told; where all its elements are equal, one of them."""
+        return self.compose(self.terms(k))
+
+    def shaped(self, told: int, k: int) -> int:
+        if self.tape.shapes[told] == self.tape.shapes[k]:
+            return told
+        return self.make("spread", (told, self.like_of(k)), (None,))
+
+    def operands(self, node: Node) -> tuple[int, ...]:
+        """As they are told. One that only lends its shape is an atom of that shape, whichever."""
+        likes = OPS[node.op].likes
+        return tuple(self.like_of(k) if p in likes else self.composed(k) for p, k in enumerate(node.operands))
+
+    def like_of(self, k: int) -> int:
+        """What lends the shape of node k."""
+        return self.like.get(self.tape.shapes[k], k)
+
+    def base(self, op: str, operands: tuple[int, ...], options: Options) -> Terms:
+        made = self.make(op, operands, options)
+        self.found.setdefault(made, only(made))
+        return only(made)
+
+    def make(self, op: str, operands: tuple[int, ...], options: Options) -> int:
+        options = options or OPS[op].unless_said
+        known = self.named.get((op, operands, options))
+        return self.tape.apply(op, *operands, options=options) if known is None else known
+
+    def compose(self, terms: Terms) -> int:
+        """The terms as nodes: positive ones first, quotients last in each product."""
+        added: int | None = None
+        for term, coefficient in sorted(terms.items(), key=lambda t: (t[1] < 0, len(t[0]))):
+            if added is None:
+                added = self.monomial(term, coefficient)
+            else:
+                added = self.tape.apply("minus" if coefficient < 0 else "plus", added, self.monomial(term, abs(coefficient)))
+        return self.tape.const(0.0) if added is None else added
+
+    def monomial(self, term: Monomial, coefficient: Fraction) -> int:
+        above = sorted(((k, e) for k, e in term if e > 0), key=lambda factor: factor[0] not in self.lead)
         below = [(k, -e) for k, e in term if e < 0]
-        node = monomial(tape, above, size if size != 1 or not above else None)
+        divisor = Fraction(1)
+        if len(repr(float(coefficient))) > 8:  # 1/3 as a quotient, 1/2 as 0.5
+            divisor = Fraction(coefficient.denominator)
+        node = self.joined(above, coefficient * divisor)
+        return self.tape.apply("over", node, self.joined(below, divisor)) if below or divisor != 1 else node
+
+    def joined(self, powers: list[tuple[int, int]], coefficient: Fraction) -> int:
+        """coefficient·base^exponent·…; a minus stands before the first factor."""
+        tape = self.tape
+        node = None if powers and abs(coefficient) == 1 else tape.const(float(coefficient))
+        for base, exponent in powers:
+            factor = base if exponent == 1 else tape.apply("power", base, tape.const(float(exponent)))
+            if node is None:
+                node = tape.apply("neg", factor) if coefficient < 0 else factor
+            else:
+                node = tape.apply("times", node, factor)
         assert node is not None
-        divisor = monomial(tape, below, None)
-        if divisor is not None:
-            node = tape.apply("over", node, divisor)
-        if added is None:
-            added = tape.apply("neg", node) if coefficient < 0 else node
-        else:
-            added = tape.apply("minus" if coefficient < 0 else "plus", added, node)
-    return tape.const(0.0) if added is None else added
+        return node
 
+    def beside(self, root: int, factor: int) -> int | None:
+        """What the factor is multiplied with in an expression; None where it is not simply a factor of it."""
+        try:
+            terms = self.terms(root)
+        except TooLong:
+            return None
+        if not terms or not all((factor, 1) in term for term in terms):
+            return None
+        return self.compose({tuple(f for f in term if f != (factor, 1)): c for term, c in terms.items()})
 
-def monomial(tape: Tape, powers: list[tuple[int, int]], coefficient: Fraction | None) -> int | None:
-    node = None if coefficient is None else tape.const(float(coefficient))
-    for base, exponent in powers:
-        factor = base if exponent == 1 else tape.apply("power", base, tape.const(float(exponent)))
-        node = factor if node is None else tape.apply("times", node, factor)
-    return node

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DvarError
-from .op import ATOM, FIRST, MINUS, PRODUCT, SECOND, Form, Layout, Loops, Op, Shape, call, infix, moved, spell_key
+from .op import ATOM, FIRST, MINUS, POWER, PRODUCT, SECOND, Form, Layout, Loops, Op, Shape, call, infix, moved, spell_key
 
 Key = tuple[Any, ...]  # an index: whole numbers and slices as (start, stop, step)
 
@@ -462,13 +462,13 @@ ROWS = [
     infix("dot", "@", np.matmul, ("b", "a"), PRODUCT, "dot", shape=matmul_shape, domain="vectors and matrices", analytic=True,
           pull=dot_pull, numpy=dot_form, element=dot_element, latex=r"{} \, {}"),
     reduction("sum", np.sum, "spread(g, a)", lambda ranks, axis: (f"spread(g, a{over(axis)})",), analytic=True,
-              numpy=along("np.sum"), element=sum_element, latex=r"\sum {}"),
+              numpy=along("np.sum"), element=sum_element, latex=r"\sum\left({}\right)"),
     reduction("mean", np.mean, "spread(g, a)/count(a)",
               lambda ranks, axis: (f"spread(g/count(a{over(axis)}), a{over(axis)})",), analytic=True, numpy=along("np.mean")),
     reduction("max", np.max, "g where a is largest", extreme_pull("max"), extreme_shape, numpy=along("np.max"),
-              kink="those that are equal share alike", latex=r"\max {}"),
+              kink="those that are equal share alike", latex=r"\max\left({}\right)"),
     reduction("min", np.min, "g where a is smallest", extreme_pull("min"), extreme_shape, numpy=along("np.min"),
-              kink="those that are equal share alike", latex=r"\min {}"),
+              kink="those that are equal share alike", latex=r"\min\left({}\right)"),
     reduction("logsumexp", logsumexp, "g*softmax(a)",
               lambda ranks, axis: (f"spread(g, a{over(axis)})*softmax(a{over(axis)})",), numpy=along("our.logsumexp")),
     reduction("softmax", softmax, "softmax(a)*(g - sum(g*softmax(a)))", lambda ranks, axis: (
@@ -479,8 +479,9 @@ ROWS = [
         numpy=along("our.norm"), kink="at a = 0: 0", latex=r"\left\lVert {} \right\rVert"),
     call("outer", np.multiply.outer, "g @ b", "transpose(g) @ a", shape=outer_shape, domain="two vectors", analytic=True,
          pull=lambda ranks: ("g @ b", "transpose(g) @ a"), numpy=outer_form, element=outer_element,
-         latex=r"{} \, {}^{{\mathsf T}}"),
-    call("transpose", np.transpose, "transpose(g)", shape=lambda a: a[::-1], latex=r"{}^{{\mathsf T}}", analytic=True,
+         latex=r"{} \, {}^{{\mathsf T}}", latex_sides=(PRODUCT, ATOM), latex_binds=PRODUCT),
+    call("transpose", np.transpose, "transpose(g)", shape=lambda a: a[::-1], analytic=True, latex=r"{}^{{\mathsf T}}",
+         latex_sides=(ATOM,), latex_binds=POWER,
          domain="scalars, vectors, matrices", pull=lambda ranks: ("transpose(g)",), numpy=transpose_form,
          element=transpose_element),
     call("index", index, "place(g, a)", shape=index_shape, options={"at": ()}, example={"at": (0,)},
@@ -491,7 +492,7 @@ ROWS = [
          analytic=True, domain="what stands at an index, then the shape to fill with 0",
          pull=lambda ranks, at: ("g" + spell_key(at), None), numpy=place_form),
     call("take", take, "g*onehot(b, a)", None, numbers=(1,), shape=take_shape, pull=take_pull, numpy=take_form,
-         latex="{}_{{{}}}", latex_sides=(ATOM, 0), domain="a vector, or a matrix's rows; b: 0, 1, 2, …"),
+         latex="{{{}}}_{{{}}}", latex_sides=(ATOM, 0), domain="a vector, or a matrix's rows; b: 0, 1, 2, …"),
     call("onehot", onehot, None, None, numbers=(0,), shape=onehot_shape, likes=(1,), numpy=onehot_form,
          domain="a number 0, 1, 2, …; then what it numbers", pull=lambda ranks: (None, None)),
     call("stack", stack, "g[0]", numbers=range(1_000_000_000), shape=stack_shape, many=True, numpy=stack_form, analytic=True,

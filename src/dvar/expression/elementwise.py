@@ -82,7 +82,7 @@ ROWS = [
           latex_sides=(ATOM, 0), domain="a > 0, or b a whole number", kink="by b at a = 0: 0", analytic=True,
           floats="pow({}, {})"),
     Op("neg", np.negative, ("-1",), text="-{}", latex="-{}", binds=MINUS, sides=(POWER,), word="neg", analytic=True),
-    call("exp", np.exp, "exp(a)", latex="e^{{{}}}", analytic=True),
+    call("exp", np.exp, "exp(a)", latex="e^{{{}}}", latex_binds=POWER, analytic=True),
     call("expm1", np.expm1, "exp(a)", analytic=True),
     call("log", np.log, "1/a", domain="a > 0", latex=latex_own("log"), analytic=True),
     call("log1p", np.log1p, "1/(1 + a)", domain="a > -1", analytic=True),

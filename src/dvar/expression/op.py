@@ -81,6 +81,7 @@ class Op:
     shape: Callable[..., Shape] = elementwise  # of (*shapes of the operands, **options)
     commutes: bool = False
     latex_sides: tuple[int, ...] | None = None  # where LaTeX's braces make parentheses needless
+    latex_binds: int | None = None  # where that is not as in text: e^z is a power, exp(z) a call
     analytic: bool = False  # takes complex numbers too: the complex step applies
     loop: str = ""  # in plain Python loops, where that is neither the text (an operator) nor the function's call
     floats: str = ""  # in straight-line Python on floats, with functions of `math`, where that is not the text
@@ -154,11 +155,12 @@ class Op:
 
     def written_latex(self, count: int, options: Options) -> Form:
         if self.spell is not None:
-            return Form(rf"{{}}_{{{{{self.spell(**self.named(options))[3:-1]}}}}}", (ATOM,) * count, ATOM)
+            return Form(rf"{{{{{{}}}}}}_{{{{{self.spell(**self.named(options))[3:-1]}}}}}", (ATOM,) * count, ATOM)
         if self.many or (options and self.said(options)):
             listed = ", ".join(["{}"] * count) + self.said(options)
             return Form(rf"\operatorname{{{{{self.name}}}}}\left({listed}\right)", (0,) * count, ATOM)
-        return Form(self.latex, self.sides if self.latex_sides is None else self.latex_sides, self.binds)
+        sides = self.sides if self.latex_sides is None else self.latex_sides
+        return Form(self.latex, sides, self.binds if self.latex_binds is None else self.latex_binds)
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"

@@ -17,11 +17,10 @@ import numpy as np
 from ..derive.derivation import derivative_name
 from ..derive.passes import Pass, show
 from ..errors import UsageError
-from ..expression.graph import CONST, INPUT, Graph, Node, Value
-from ..expression.ops import OPS
+from ..expression.graph import INPUT, Graph, Value
 from ..expression.writing import spell_name
 from .layout import Rect, Wire, layout
-from .steps import reach, write_root
+from .wording import in_lines, reach, write_root
 
 MOST = 60  # boxes; more of them nobody reads as a picture
 LONGEST = 44  # characters of a line in a box
@@ -66,7 +65,7 @@ class Box(NamedTuple):
 def boxes(graph: Graph, p: Pass | None) -> list[Box]:
     """Inputs, named nodes and the output, each with its line. Raises UsageError where they are too many to draw."""
     nodes = list(graph.nodes)
-    shown = in_boxes(nodes)
+    shown = in_lines(nodes, ENDLESS)
     if len(shown) > MOST:
         raise UsageError(f"the graph has {len(shown)} inputs and named lines; a picture shows at most {MOST}",
                          "print(graph) shows it as text")
@@ -77,25 +76,13 @@ def boxes(graph: Graph, p: Pass | None) -> list[Box]:
         line = spell_name(name)
         uses: tuple[int, ...] = ()
         if kind != INPUT:
-            atoms = {k: nodes[k].name for k in shown if k != i}
+            atoms = {k: spell_name(nodes[k].name) for k in shown if k != i}
             uses = tuple(number[k] for k in sorted(reach(nodes, i, atoms)) if k in atoms)
-            line += " = " + write_root(nodes, i, atoms, spell_name, number=show_constant)
+            line += " = " + write_root(nodes, i, atoms, number=show_constant)
         value = f"= {show(p.values[name])}" if p else ""
         slope = f"{shortened(spell_name(derivative_name(name)))} = {show(p.d[name])}" if p else ""
         told.append(Box(kind, line, value, slope, uses))
     return told
-
-
-def in_boxes(nodes: Sequence[Node]) -> list[int]:
-    """Inputs, what the user named, the output; and an unnamed part that would be endless written into its users."""
-    shown, length = [], list[int]()
-    for i, node in enumerate(nodes):
-        written = 8 if node.op in (INPUT, CONST) else len(OPS[node.op].form) + sum(length[k] for k in node.operands)
-        if node.op == INPUT or node.given or i == len(nodes) - 1 or written > ENDLESS:
-            shown.append(i)
-            written = 8
-        length.append(written)
-    return shown
 
 
 def show_constant(value: Value) -> str:

@@ -1,234 +1,291 @@
-"""The chain rule told step by step: formula, numbers put in, result.
+"""Finds what the story of a pass tells: the chain rule, one step back at a time, in the names of the graph as written.
 
-Left to right each named node's value. Right to left each derivative in the reader's own names: what came from the right
-times the local derivative, at a fork each contribution and their sum, and — where algebra makes it shorter — what it comes
-to: dz = da * a * (1 - a) = a - y. Nodes nobody named are written into those that have a name.
+The algebra reads what flows back (`chain.py`) in three ways: folded, where nodes nobody named are written into those that have
+a name; near, where every node stands for itself; and whole, where every derivative is opened down to values: what it all comes
+to. That is also looked for in the derivatives that run, which rewriting has found on a shorter way; the shortest is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..derive.algebra import told
-from ..derive.backprop import backprop
+from ..derive.algebra import Algebra, Definition
+from ..derive.backprop import Contribution
 from ..derive.derivation import derivative_name
-from ..derive.passes import Pass, show
-from ..derive.rewrite import STABILITY, Rewriter
-from ..derive.tape import Tape, ancestors
-from ..expression.graph import CONST, INPUT, Node
+from ..derive.divisors import Divisors
+from ..derive.passes import Pass
+from ..expression.graph import CONST, INPUT, plain
 from ..expression.ops import OPS
-from ..expression.writing import latex_form, write
+from .chain import Chain
+from .story import ALONG, COMES_TO, DERIVATIVE, LOCAL, MAP, PRODUCT, RIGHT, SUM, VALUE, Step, Steps
+from .wording import latex_name, latex_written, reach, told_number, write_root
 
-TOLD = 500  # characters of one formula; a longer one tells nobody anything
-SPELLINGS = tuple(r for r in STABILITY if r.name in ("sigmoid spelt out", "sigmoid with exp above", "minus minus"))
-
-
-@dataclass(frozen=True)
-class Step:
-    """One line of the story: `name` = `formulas[0]` = `formulas[1]` … = `numbers` = `result`."""
-
-    name: str
-    formulas: tuple[str, ...]
-    numbers: str
-    result: Any
-    latex: str
-    along: str = ""  # the node a contribution came along, at a fork
-
-    def __str__(self) -> str:
-        said: list[str] = []
-        for part in (*self.formulas, self.numbers, show(self.result)):
-            if part and part not in said:
-                said.append(part)
-        head = f"  along {self.along}: " if self.along else f"{self.name} = "
-        return head + " = ".join(said)
+SHORT = 24  # characters of an operation nobody named that still say which it is
+KNOWN = (CONST, "onehot")  # what counts for nothing where two formulas are compared: there is nothing to compute
 
 
-@dataclass(frozen=True, repr=False)
-class Steps:
-    forward: tuple[Step, ...]
-    backward: tuple[Step, ...]
-    notes: tuple[str, ...]
+class Words(NamedTuple):
+    """How known nodes of the tape are written: by name, in LaTeX, as numbers."""
 
-    @property
-    def text(self) -> str:
-        lines = ["Left to right: values", *(f"  {s}" for s in self.forward), ""]
-        lines += ["Right to left: derivatives of the final output", *(f"  {s}" for s in self.backward)]
-        return "\n".join([*lines, *(f"  note: {n}" for n in self.notes)])
+    names: Mapping[int, str]
+    latex: Mapping[int, str]
+    numbers: Mapping[int, str]
 
-    @property
-    def latex(self) -> str:
-        """An `align*` environment (amsmath), one line per step."""
-        return "\\begin{align*}\n" + " \\\\\n".join(s.latex for s in (*self.forward, *self.backward)) + "\n\\end{align*}"
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_latex_(self) -> str:
-        return self.latex
-
-
-class Teller:
-    """Writes expressions over a tape in the names of the graph as written."""
-
-    def __init__(self, p: Pass) -> None:
-        self.p, self.graph = p, p.graph
-        self.tape, self.d = p.derivation.told.copy(), p.derivation.told_d
-        self.shown = [i for i, n in enumerate(p.graph.nodes) if n.given or n.op == INPUT or i == len(p.graph.nodes) - 1]
-        self.names = {i: p.graph.nodes[i].name for i in self.shown}
-        inner = [i for i in self.shown if i in self.d and p.graph.nodes[i].op != INPUT]
-        slopes = {self.d[i]: p.graph.nodes[i].name for i in inner if self.tape.nodes[self.d[i]].op != CONST}
-        self.d_names = {k: derivative_name(name) for k, name in slopes.items() if k not in self.names}
-        self.numbers = dict(p.values) | {derivative_name(n): v for n, v in p.d.items()}
-
-    def forward(self, i: int) -> Step:
-        node = self.graph.nodes[i]
-        atoms = {k: n for k, n in self.names.items() if k != i}
-        return self.step(self.tape, node.name, [i], atoms, self.p.values[node.name])
-
-    def backward(self, i: int) -> list[Step]:
-        name = self.graph.nodes[i].name
-        root = self.d[i]
-        label = derivative_name(name)
-        atoms = self.names | {k: n for k, n in self.d_names.items() if k != root and n != label}
-        forms = self.forms(i, root, atoms)
-        sent = self.p.derivation.contributions.get(i, [])
-        result = self.p.d[name]
-        told_steps: list[Step] = []
-        if len(sent) > 1:
-            for c in sent:
-                consumer = self.graph.nodes[c.consumer].name
-                part = told(self.tape, c.product, atoms.__contains__, self.d_names.__contains__, False)
-                value = self.value_of(self.tape, c.product if part is None else part, atoms)
-                told_steps.append(self.step(self.tape, label, [c.product if part is None else part], atoms, value, consumer))
-        if np.isfinite(result).all() and not all(np.isfinite(s.result).all() for s in told_steps):
-            told_steps = []  # as written the contributions cannot be represented; their sum is found without them
-        tape, roots, names = forms
-        return [self.step(tape, label, roots, names, result), *told_steps]
-
-    def forms(self, i: int, root: int, atoms: dict[int, str]) -> tuple[Tape, list[int], dict[int, str]]:
-        """The chain rule one step back and, where it is shorter, what it all comes to."""
-        one = told(self.tape, root, atoms.__contains__, self.d_names.__contains__, False)
-        one = root if one is None else one
-        tape, names, full = self.spelt(i)
-        if full is not None:
-            short = told(tape, full, names.__contains__, lambda k: False, True)
-            if short is not None and size(tape, short, names) - self._spelling < size(self.tape, one, atoms):
-                offset = len(self.tape.nodes)  # both on one tape: the second behind the first, its operands moved
-                both = Tape()
-                both.nodes = self.tape.nodes + [n._replace(operands=tuple(k + offset for k in n.operands)) for n in tape.nodes]
-                both.shapes = self.tape.shapes + tape.shapes
-                return both, [one, short + offset], atoms | {k + offset: n for k, n in names.items()}
-        return self.tape, [one], atoms
-
-    def spelt(self, i: int) -> tuple[Tape, dict[int, str], int | None]:
-        """The graph with a sigmoid recognised where it was spelt out, the names of its nodes, and where node i's d stands."""
-        if not hasattr(self, "_spelt"):
-            rewriter = Rewriter(SPELLINGS, share=False)
-            shapes = self.tape.shapes
-            place = rewriter.copy(self.graph.nodes, shapes, [True] * len(self.graph.nodes))
-            rewriter.tape.share = True
-            d = backprop(rewriter.tape, place[-1]).d
-            names = {place[k]: n for k, n in reversed(self.names.items())}
-            self._spelt = rewriter.tape, place, d, names
-            self._spelling = bool(rewriter.fired)  # past a sigmoid spelt out the chain rule is no help, even where as short
-        tape, place, d, names = self._spelt
-        return tape, names, d.get(place[i])
-
-    def step(self, tape: Tape, name: str, roots: list[int], atoms: dict[int, str], result: Any, along: str = "") -> Step:
-        nodes, last = list(tape.nodes), roots[-1]
-        formulas = tuple(write_root(nodes, r, atoms, str) for r in roots)
-        numbers = "" if np.ndim(result) or last in atoms else write_root(nodes, last, atoms, self.number)
-        if numbers and np.isfinite(result) and not np.isclose(self.value_of(tape, last, atoms), result, rtol=1e-5, atol=0.0):
-            numbers = ""  # in floating point they do not come to the result, which was found without them
-        head = latex_name(name) if not along else rf"\text{{along }} {latex_name(along)}"
-        chain = [latex_written(nodes, r, atoms) for r in roots] + [latex_number(result)]
-        return Step(name, formulas, numbers, result, f"{head} &= " + " = ".join(dict.fromkeys(chain)), along)
-
-    def number(self, name: str) -> str:
-        value = self.numbers[name]
-        told_value = show(value) if np.ndim(value) == 0 else name
-        return f"({told_value})" if told_value.startswith("-") else told_value
-
-    def value_of(self, tape: Tape, root: int, atoms: dict[int, str]) -> Any:
-        """The number of an expression in known nodes."""
-        needed = reach(tape.nodes, root, atoms)
-        values: dict[int, Any] = {}
-        with np.errstate(all="ignore"):
-            for k in sorted(needed):
-                node = tape.nodes[k]
-                if k in atoms:
-                    values[k] = self.numbers[atoms[k]]
-                elif node.op == CONST:
-                    values[k] = np.asarray(node.value)
-                else:
-                    op = OPS[node.op]
-                    values[k] = op.compute(*(values[j] for j in node.operands), **op.named(node.options))
-        value = values[root]
-        return float(value) if np.ndim(value) == 0 else value
-
-
-def reach(nodes: list[Node], root: int, atoms: dict[int, str]) -> set[int]:
-    """The nodes an expression is written with, from its root to the atoms."""
-    found, stack = {root}, [] if root in atoms else list(nodes[root].operands)
-    while stack:
-        k = stack.pop()
-        if k not in found:
-            found.add(k)
-            if k not in atoms:
-                stack += nodes[k].operands
-    return found
-
-
-def size(tape: Tape, root: int, atoms: dict[int, str]) -> int:
-    return sum(1 for k in reach(tape.nodes, root, atoms) if k not in atoms and tape.nodes[k].op != CONST)
-
-
-def write_root(nodes: list[Node], root: int, atoms: dict[int, str], spell: Callable[[str], str], **forms: Any) -> str:
-    needed = sorted(reach(nodes, root, atoms))
-    place = {k: n for n, k in enumerate(needed)}
-    local = []
-    for k in needed:
-        node = nodes[k]
-        if k in atoms:
-            local.append(Node(INPUT, (), atoms[k]))
-        else:
-            local.append(node._replace(operands=tuple(place[j] for j in node.operands)))
-    last = len(local) - 1
-    if local[last].op == INPUT:
-        return spell(local[last].name)
-    return write(local, lambda n: n == last, lambda n: spell(local[n].name) if n != last else "", longest=TOLD, **forms)[last]
-
-
-def latex_name(name: str) -> str:
-    head, _, tail = name.partition("_")
-    if head.startswith("d") and len(head) > 1:
-        head = r"\mathrm{d}" + head[1:]
-    stem = head.rstrip("0123456789")
-    tail = head[len(stem):] + ("," if tail and head != stem else "") + tail
-    stem = stem if len(stem.replace(r"\mathrm{d}", "")) == 1 else rf"\mathit{{{stem}}}"
-    return stem + (rf"_{{{tail}}}".replace("_", r"\_").replace(r"\_{", "_{", 1) if tail else "")
-
-
-def latex_number(value: Any) -> str:
-    return show(value) if np.ndim(value) == 0 else rf"\text{{{show(value)}}}"
-
-
-def latex_written(nodes: list[Node], root: int, atoms: dict[int, str]) -> str:
-    return write_root(nodes, root, atoms, latex_name, form=latex_form)
+    def of(self, nodes: set[int]) -> Words:
+        return Words(*({k: text for k, text in words.items() if k in nodes} for words in self))
 
 
 def steps(p: Pass) -> Steps:
     """The story of one pass."""
     teller = Teller(p)
-    last = len(p.graph.nodes) - 1
-    needed = ancestors(list(p.graph.nodes), [last])
-    forward = [teller.forward(i) for i in teller.shown if p.graph.nodes[i].op != INPUT]
-    backward = [Step(derivative_name(p.graph.output), (), "", 1.0, f"{latex_name(derivative_name(p.graph.output))} &= 1")]
-    for i in reversed(teller.shown):
-        if i != last and needed[i] and i in teller.d:
-            backward += teller.backward(i)
-    return Steps(tuple(forward), tuple(backward), p.notes)
+    forward = tuple(teller.forward(i) for i in teller.shown if p.graph.nodes[i].op != INPUT)
+    backward = tuple(teller.backward(i) for i in reversed(teller.shown) if i in teller.symbol)
+    return Steps(forward, backward, p.notes)
+
+
+class Teller(Chain):
+    """Tells the nodes of one pass."""
+
+    def __init__(self, p: Pass) -> None:
+        super().__init__(p.graph.nodes, p.derivation)
+        self.p = p
+        self.value, self.label = dict[int, Any](), dict[int, str]()
+        self.found: dict[int, tuple[int, int | None]] = {}
+        self.every = self.words()
+        self.few = self.every.of({*self.shown, *self.symbol.values()})
+        self.algebras()
+
+    def words(self) -> Words:
+        """By place on the tape, not by name: the user may have called a value `da` too."""
+        names, latex = dict[int, str](), dict[int, str]()
+        output = self.nodes[self.last].name
+        for i, node in enumerate(self.nodes):
+            if node.name:
+                names[i], latex[i], self.value[i] = node.name, latex_name(node.name), self.p.values[node.name]
+        for i, k in self.symbol.items():
+            if i in names:
+                self.label[i] = names[k] = derivative_name(names[i])
+                latex[k] = rf"\mathrm{{d}}{latex[i]}"
+                self.value[k] = self.p.d[names[i]]
+                if names[k] in self.p.values:
+                    self.label[i], names[k] = f"d{output}/d{names[i]}", f"(d{output}/d{names[i]})"
+                    latex[k] = partial(latex[self.last], latex[i])
+        return Words(names, latex, {k: told_number(v) if np.ndim(v) == 0 else names[k] for k, v in self.value.items()})
+
+    def algebras(self) -> None:
+        tape, nodes, atoms = self.tape, self.nodes, set(self.shown)
+        last = {self.symbol[self.last]: tape.const(1.0)}
+        totals = {k: self.total[i] for i, k in self.symbol.items()}
+        unnamed = {k: self.total[i] for i, k in self.symbol.items() if i not in atoms}
+        like = {tape.shapes[i]: i for i in (*reversed(range(len(nodes))), *reversed(self.shown)) if nodes[i].op != CONST}
+        lead, named = set(totals), dict[Definition, int]()
+        self.near = Algebra(tape, {i for i, n in enumerate(nodes) if n.name}, last, lead, like=like)
+        self.folded = Algebra(tape, atoms, unnamed | last, lead, like=like, named=named)
+        self.whole = Algebra(tape, atoms, totals, lead, like=like, named=named, whole=True)
+        self.runs = self.what_runs(self.p.derivation)
+        run = self.p.derivation.run.nodes
+        for i in self.shown:
+            if nodes[i].operands:
+                named.setdefault((nodes[i].op, self.folded.operands(nodes[i]), nodes[i].options), i)
+        for k, node in enumerate(run):
+            if self.runs[k] in atoms and node.operands:
+                named.setdefault((node.op, tuple(self.runs[j] for j in node.operands), node.options), self.runs[k])
+        self.divisors = Divisors(self.folded), Divisors(self.whole)
+
+    # values
+
+    def forward(self, i: int) -> Step:
+        name, value, parts = self.every.names[i], self.value[i], tuple[Step, ...]()
+        if self.inside[i]:
+            parts = tuple(self.step(VALUE, k, self.every.names[k], (k,), self.value[k], self.every)
+                          for k in (*sorted(self.inside[i]), i))
+        return replace(self.step(VALUE, i, name, (i,), value, self.few), parts=parts)
+
+    # derivatives
+
+    def backward(self, i: int) -> Step:
+        result = self.value[self.symbol[i]]
+        inside = tuple(
+            self.step(DERIVATIVE, k, self.label[k], (self.simple(self.near, k),), self.value[self.symbol[k]], self.every)
+            for k in sorted(self.inside[i], reverse=True) if k in self.symbol
+        )
+        if i == self.last:
+            return replace(self.step(DERIVATIVE, i, self.label[i], (), result, self.few), inside=inside)
+        one, short = self.formulas(i)
+        formulas = (one,) if short is None else (one, short)
+        parts = self.parts(i, one, result)
+        if short is not None:
+            parts += (self.step(COMES_TO, i, "", (short,), result, self.few),)
+        where, latex_where = self.cancelled(i, one, short)
+        return replace(self.step(DERIVATIVE, i, self.label[i], formulas, result, self.few), parts=parts, inside=inside,
+                       where=where, latex_where=latex_where)
+
+    def formulas(self, i: int) -> tuple[int, int | None]:
+        """The derivative of node i one step back, and what it all comes to where that is worth telling."""
+        if i not in self.found:
+            one = self.simple(self.folded, i)
+            self.found[i] = one, self.comes_to(i, one)
+        return self.found[i]
+
+    def simple(self, algebra: Algebra, i: int) -> int:
+        """The derivative of node i, one step back."""
+        found = algebra.told(self.total[i])
+        return self.lent(self.total[i] if found is None else found, i)
+
+    def comes_to(self, i: int, one: int) -> int | None:
+        """The derivative in values alone, where that is shorter than one step back, or as short and past what was rewritten."""
+        roots = [self.total[i], *([self.runs[self.p.derivation.d[i]]] if i in self.p.derivation.d else [])]
+        found = [self.whole.told(root, multiply_out) for root in roots for multiply_out in (False, True)]
+        short = min((self.lent(k, i) for k in found if k is not None), key=self.size, default=one)
+        if short == one or self.size(short) > self.size(one):
+            return None
+        if self.size(short) == self.size(one):
+            return short if self.size(one) == 1 and self.p.derivation.fired else None
+        lengths = [len(self.written(k, self.few.names)) for k in (short, one)]
+        return short if lengths[0] <= lengths[1] else None
+
+    def size(self, root: int) -> int:
+        """How many operations a formula takes."""
+        if root in self.few.names:
+            return 0
+        return sum(1 for k in reach(self.tape.nodes, root, self.few.names)
+                   if k not in self.few.names and self.tape.nodes[k].op not in KNOWN)
+
+    def lent(self, root: int, i: int) -> int:
+        """The formula with node i lending its shape, where one of that shape is lent."""
+        nodes, atoms = self.tape.nodes, self.few.names
+        if root in atoms or not self.tape.shapes[i]:
+            return root
+        place: dict[int, int] = {}
+        for k in sorted(reach(nodes, root, atoms)):
+            node = nodes[k]
+            if k in atoms or not node.operands:
+                place[k] = k
+                continue
+            likes = OPS[node.op].likes
+            operands = [i if p in likes and self.tape.shapes[j] == self.tape.shapes[i] else place[j]
+                        for p, j in enumerate(node.operands)]
+            place[k] = self.tape.apply(node.op, *operands, options=node.options)
+        return place[root]
+
+    def parts(self, i: int, one: int, result: Any) -> tuple[Step, ...]:
+        """What came from the right, the local derivative and their product; at a fork so for each contribution, and the sum."""
+        finite = bool(np.isfinite(result).all())
+        sent = self.sent[i]
+        if len(sent) == 1:
+            return self.contribution(i, sent[0], one, finite, "")
+        along = []
+        owners = [self.owner[c.consumer] for c in sent]
+        for c, owner in zip(sent, owners):
+            name, latex = self.operation(c.consumer)
+            told = self.folded.told(c.product)
+            product = self.lent(c.product if told is None else told, i)
+            line = self.step(ALONG, c.consumer, name, (product,), self.number(product, finite), self.few, latex)
+            path = name if owners.count(owner) > 1 and owner != c.consumer else ""
+            along.append(replace(line, parts=self.contribution(i, c, product, finite, path)))
+        added = self.step(SUM, i, "", (one,), result, self.few)
+        results = [s.result for s in along]
+        if np.ndim(result) == 0 and all(r is not None for r in results) and close(sum(results), result):
+            added = replace(added, numbers=" + ".join(map(signed, results)))
+        return (*along, added)
+
+    def contribution(self, i: int, c: Contribution, product: int, finite: bool, path: str) -> tuple[Step, ...]:
+        owner = self.owner[c.consumer]
+        symbol, came = self.symbol[owner], self.value[self.symbol[owner]]
+        formulas = [] if owner == self.last else [k for k in self.formulas(owner) if k is not None]
+        right = replace(self.step(RIGHT, owner, self.label[owner], formulas[-1:], came, self.few), numbers="")
+        local = self.local(i, owner, symbol, product, finite, path)
+        told = self.step(PRODUCT, i, "", (product,), self.number(product, finite), self.few)
+        if told.result is not None and local.kind == LOCAL and np.ndim(local.result) == np.ndim(came) == 0:
+            numbers = f"{signed(came)} * {signed(local.result)}"
+            told = replace(told, numbers=numbers if close(came * local.result, told.result) else "")
+        return right, local, told
+
+    def local(self, i: int, owner: int, symbol: int, product: int, finite: bool, path: str) -> Step:
+        """The local derivative: what stands beside the symbol in the product; where it is no factor, what is made of it."""
+        name = f"∂{self.every.names[owner]}/∂{self.every.names[i]}" + (f" along {path}" if path else "")
+        latex = partial(self.every.latex[owner], self.every.latex[i])
+        beside = product if owner == self.last else self.folded.beside(product, symbol)
+        if beside is not None:
+            return self.step(LOCAL, owner, name, (beside,), self.number(beside, finite), self.few, latex)
+        g = next(n for n in ("g", "g'", "g''") if n not in self.p.values)
+        words = Words(*(ChainMap({symbol: g}, words) for words in self.few))  # type: ignore[arg-type]
+        return self.step(MAP, owner, g, (product,), None, words, words.latex[symbol])
+
+    def operation(self, k: int) -> tuple[str, str]:
+        """What a contribution comes along: a node's name, or an operation without a name as it is written, if it is short."""
+        if k in self.few.names:
+            return self.few.names[k], self.few.latex[k]
+        written = write_root(self.tape.nodes, k, self.few.names)
+        if len(written) > SHORT:
+            return self.every.names[k], self.every.latex[k]
+        return written, latex_written(self.tape.nodes, k, self.few.latex)
+
+    def cancelled(self, i: int, one: int, short: int | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What must not be 0: what the derivative as written divides by, and what is told does not."""
+        divisors, root = (self.divisors[0], one) if short is None else (self.divisors[1], short)
+        pairs = [divisors.excluded(k) for k in divisors.cancelled(self.total[i], root)]
+        texts = [[self.written(k, self.few.names) for k in pair] for pair in pairs]
+        latex = [[self.written(k, self.few.latex, write=latex_written) for k in pair] for pair in pairs]
+        return tuple(map(" ≠ ".join, texts)), tuple(map(r" \ne ".join, latex))
+
+    # words and numbers
+
+    def step(
+        self, kind: str, i: int, name: str, formulas: Sequence[int], result: Any, words: Words, latex: str | None = None
+    ) -> Step:
+        own = i if kind == VALUE else -1
+        texts = tuple(self.written(k, words.names, own) for k in formulas)
+        numbers, last = "", formulas[-1] if formulas else -1
+        if formulas and result is not None and np.ndim(result) == 0 and (last == own or last not in words.names):
+            numbers = self.written(last, words.numbers, own)
+            if numbers == "-0" or (np.isfinite(result) and not close(self.value_of(last, words), result)):
+                numbers = ""  # in floating point they do not come to the result, which was found without them
+        if latex is None:
+            latex = words.latex[i] if kind == VALUE else self.every.latex[self.symbol[i]]
+        return Step(kind, self.every.names[i], name, texts, numbers, result, latex,
+                    tuple(self.written(k, words.latex, own, latex_written) for k in formulas))
+
+    def written(self, k: int, words: Mapping[int, str], own: int = -1, write: Any = write_root) -> str:
+        text: str = words[k] if k in words and k != own else write(self.tape.nodes, k, words)
+        return text
+
+    def number(self, root: int, finite: bool) -> Any:
+        """The number of a formula; None where floating point cannot hold it, though the derivative itself is finite."""
+        value = self.value_of(root, self.few)
+        return value if np.isfinite(value).all() or not finite else None
+
+    def value_of(self, root: int, words: Words) -> Any:
+        """The number of a formula in known nodes."""
+        if root in self.value and root in words.names and root > self.last:
+            return self.value[root]
+        values: dict[int, Any] = {}
+        with np.errstate(all="ignore"):
+            for k in sorted(reach(self.tape.nodes, root, words.names)):
+                node = self.tape.nodes[k]
+                if k in words.names and (k != root or not node.operands):
+                    values[k] = self.value[k]
+                elif node.op == CONST:
+                    values[k] = np.asarray(node.value)
+                else:
+                    op = OPS[node.op]
+                    values[k] = op.compute(*(values[j] for j in node.operands), **op.named(node.options))
+        return plain(values[root])
+
+
+def partial(above: str, below: str) -> str:
+    return rf"\frac{{\partial {above}}}{{\partial {below}}}"
+
+
+def close(found: Any, result: Any) -> bool:
+    return bool(abs(found - result) <= 1e-5 * abs(result))
+
+
+def signed(number: Any) -> str:
+    """A number as an operand."""
+    return f"({told_number(number)})" if number < 0 else told_number(number)

@@ -1,0 +1,152 @@
+"""The chain rule told step by step: what a story is made of, as data, and how it is printed.
+
+Left to right each named node's value; right to left each derivative: what came from the right times the local derivative, at
+a fork each contribution and their sum, and, where algebra makes it shorter, what it all comes to:
+dz = da * a * (1 - a) = a - y. Folded, every node is one line; unfolded it is told in parts, each with its numbers.
+`steps.py` finds what is told here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..errors import UsageError, nearest
+from .wording import latex_number, told_number
+
+VALUE, DERIVATIVE, ALONG = "value", "derivative", "along"
+RIGHT, LOCAL, MAP, PRODUCT, SUM, COMES_TO = "from the right", "local", "local map", "product", "sum", "comes to"
+LATEX_INDENT, TEXT_INDENT = r"\quad ", "    "
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the story: `name` = `formulas[0]` = `formulas[1]` … = `numbers` = `result`, and what it is made of.
+
+    `kind` says what it is. A "value" or a "derivative" is of `node`; the parts of a derivative are "from the right", "local"
+    (of a linear map of vectors "local map": what it makes of g) and "product", at a fork each contribution "along" a consumer
+    (its `node`) with such parts, then their "sum", and last what it "comes to". The parts of a value, and what is `inside` a
+    derivative, are the operations without a name that `node`'s line is written
+    with. `where` are conditions: what was cancelled must not be 0.
+    """
+
+    kind: str
+    node: str
+    name: str
+    formulas: tuple[str, ...]
+    numbers: str  # the last formula with its numbers put in
+    result: Any  # None where floating point holds no such number, or there is none: a linear map
+    latex_name: str
+    latex_formulas: tuple[str, ...]
+    parts: tuple[Step, ...] = ()
+    inside: tuple[Step, ...] = ()
+    where: tuple[str, ...] = ()
+    latex_where: tuple[str, ...] = ()
+    open: bool = False  # told in parts
+
+    @property
+    def line(self) -> str:
+        chain = [self.name, *self.formulas, self.numbers, "" if self.result is None else told_number(self.result)]
+        if self.kind == MAP:
+            return " → ".join(filter(None, chain))
+        if self.kind == ALONG:
+            return f"along {self.name}: " + " = ".join(dict.fromkeys(filter(None, chain[1:])))
+        return " = ".join(dict.fromkeys(filter(None, chain)))
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines())
+
+    def lines(self) -> list[str]:
+        if not self.open:
+            return [self.line, *("  " + s.line for s in self.parts if s.kind == ALONG and s.result is not None)]
+        told = [self.line, *(TEXT_INDENT + line for s in self.parts for line in s.part())]
+        if self.where:
+            told[-1] += f"   for {' and '.join(self.where)}"
+        inside = [f"inside {self.node}", *(TEXT_INDENT + s.line for s in self.inside)] if self.inside else []
+        return told + [TEXT_INDENT + line for line in inside]
+
+    def part(self) -> list[str]:
+        """Its lines as a part of another step."""
+        if self.kind == ALONG:
+            return [f"along {self.name}", *(TEXT_INDENT + line for s in self.parts for line in s.part())]
+        label = LOCAL if self.kind == MAP else self.kind
+        return [self.line if self.kind == VALUE else f"{label:<{len(RIGHT)}}  {self.line}"]
+
+    @property
+    def latex(self) -> str:
+        r"""Its lines in an `align*` environment, joined by \\ ."""
+        return " \\\\\n".join(self.latex_lines())
+
+    def latex_lines(self, indent: str = "") -> list[str]:
+        chain = [*self.latex_formulas, *([] if self.result is None else [latex_number(self.result)])]
+        sign = r"\mapsto " if self.kind == MAP else "= "
+        head = rf"\text{{along }} {self.latex_name}" if self.kind == ALONG else self.latex_name
+        told = [f"{indent}{head} &{sign}" + " = ".join(dict.fromkeys(chain))]
+        shown = self.parts if self.open else [s for s in self.parts if s.kind == ALONG and s.result is not None]
+        for s in shown:
+            told += replace(s, open=self.open).latex_lines(indent + LATEX_INDENT)
+        if self.open and self.where:
+            told[-1] += r" \qquad \text{for } " + r" \text{ and } ".join(self.latex_where)
+        for s in self.inside if self.open else ():
+            told += s.latex_lines(indent + LATEX_INDENT)
+        return told
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, repr=False)
+class Steps:
+    """The story of a pass: a Step for every named value, in order, and for every derivative, from the right to the left."""
+
+    forward: tuple[Step, ...]
+    backward: tuple[Step, ...]
+    notes: tuple[str, ...]
+
+    def unfold(self, *names: str) -> Steps:
+        """The same story with these nodes told in parts, all of them unless said. Raises UsageError for a name it has not."""
+        return self._set(names, True)
+
+    def fold(self, *names: str) -> Steps:
+        """The same story with these nodes told in one line each, all of them unless said."""
+        return self._set(names, False)
+
+    def _set(self, names: tuple[str, ...], open_: bool) -> Steps:
+        known = dict.fromkeys(s.node for s in self)
+        for name in names:
+            if name not in known:
+                raise UsageError(f"no step tells of {name!r}{nearest(name, known)}")
+        chosen = set(names or known)
+        forward, backward = (
+            tuple(replace(s, open=open_) if s.node in chosen else s for s in told) for told in (self.forward, self.backward)
+        )
+        return replace(self, forward=forward, backward=backward)
+
+    def __iter__(self) -> Iterator[Step]:
+        yield from self.forward
+        yield from self.backward
+
+    def __len__(self) -> int:
+        return len(self.forward) + len(self.backward)
+
+    @property
+    def text(self) -> str:
+        lines = ["Left to right: values", *(f"  {line}" for s in self.forward for line in s.lines()), ""]
+        lines += ["Right to left: derivatives of the final output", *(f"  {line}" for s in self.backward for line in s.lines())]
+        cancelled = [f"{s.name} = {s.formulas[-1]} by cancelling, for {' and '.join(s.where)}"
+                     for s in self.backward if s.where and not s.open]
+        return "\n".join([*lines, *(f"  note: {n}" for n in (*self.notes, *cancelled))])
+
+    @property
+    def latex(self) -> str:
+        """An `align*` environment (amsmath), one line per step or part."""
+        return "\\begin{align*}\n" + " \\\\\n".join(s.latex for s in self) + "\n\\end{align*}"
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_latex_(self) -> str:
+        return self.latex
+

@@ -1,0 +1,141 @@
+"""Expressions of a tape in words: as text and as LaTeX, with known nodes (atoms) under their names or as their numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..derive.passes import show
+from ..expression.graph import CONST, INPUT, Node, Value
+from ..expression.op import SUM, Form
+from ..expression.ops import OPS
+from ..expression.writing import latex_form, spell_number, text_form, write
+
+TOLD = 500  # characters of one formula; a longer one tells nobody anything
+CUT = "…"  # at the end of one that is longer
+FEW = 4  # elements of an array that are shown
+
+GREEK = re.compile(  # what LaTeX has a command for
+    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega|"
+    "Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
+)
+LATEX_TEXT = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {c: "\\" + c for c in "{}$&#%_"}
+
+
+def in_lines(nodes: Sequence[Node], longest: int) -> list[int]:
+    """Which nodes get a line of their own: inputs, what the user named, the output; and an unnamed part that, written into
+    the lines that use it, would make these longer than `longest` characters."""
+    shown, length = [], list[int]()
+    for i, node in enumerate(nodes):
+        written = 8 if node.op in (INPUT, CONST) else len(OPS[node.op].form) + sum(length[k] for k in node.operands)
+        if node.op == INPUT or node.given or i == len(nodes) - 1 or written > longest:
+            shown.append(i)
+            written = 8
+        length.append(written)
+    return shown
+
+
+def reach(nodes: Sequence[Node], root: int, atoms: Container[int]) -> set[int]:
+    """The nodes an expression is written with, from its root, which is always opened, to the atoms."""
+    found, stack = {root}, list(nodes[root].operands)
+    while stack:
+        k = stack.pop()
+        if k not in found:
+            found.add(k)
+            if k not in atoms:
+                stack += nodes[k].operands
+    return found
+
+
+def told_number(value: Any) -> str:
+    """A result as people write it; never -0."""
+    return show(value + 0.0 if np.asarray(value).dtype.kind == "f" else value)
+
+
+def spell_value(value: Value) -> str:
+    """A constant, short."""
+    if isinstance(value, tuple):
+        return show(np.asarray(value))
+    written = "π" if value == math.pi else spell_number(value)
+    return written if len(written) <= 8 else show(value)
+
+
+def write_root(
+    nodes: Sequence[Node],
+    root: int,
+    atoms: Mapping[int, str],
+    form: Callable[[int, Node], Form] = text_form,
+    number: Callable[[Value], str] = spell_value,
+) -> str:
+    """The expression of `root`, atoms as they are written here."""
+    needed = sorted(reach(nodes, root, atoms))
+    place = {k: n for n, k in enumerate(needed)}
+    last = len(needed) - 1
+    local, minus = list[Node](), dict[int, Form]()
+    for n, k in enumerate(needed):
+        if k not in atoms or n == last:
+            local.append(nodes[k]._replace(operands=tuple(place[j] for j in nodes[k].operands)))
+        elif atoms[k].startswith("-"):  # a negative number: in parentheses wherever a sign stands beside it
+            minus[n] = Form(atoms[k], (), SUM)
+            local.append(Node("same"))
+        else:
+            local.append(Node(INPUT, (), atoms[k]))
+    if local[last].op == INPUT:
+        return atoms.get(root, local[last].name)
+    return write(local, lambda n: n == last, lambda n: local[n].name, lambda n, node: minus.get(n) or form(n, node), number,
+                 longest=TOLD)[last]
+
+
+def latex_written(nodes: Sequence[Node], root: int, atoms: Mapping[int, str]) -> str:
+    return write_root(nodes, root, atoms, latex_form, latex_number)
+
+
+def latex_name(name: str) -> str:
+    """A name as a variable: w1 → w_{1}, learning_rate → learning_{rate}, `layer1.z` upright where it is no single letter."""
+    if not re.fullmatch(r"[^\W\d][\w.]*", name):
+        return rf"\text{{{latex_text(name)}}}"
+    head, _, tail = name.partition("_")
+    stem = head.rstrip("0123456789") or head
+    below = [part for part in (head[len(stem):], *tail.split("_")) if part]
+    return latex_word(stem) + (rf"_{{{','.join(map(latex_word, below))}}}" if below else "")
+
+
+def latex_word(word: str) -> str:
+    if GREEK.fullmatch(word):
+        return "\\" + word
+    if len(word) == 1 and greek_letter(word):
+        return greek_letter(word)
+    if not word.isascii():
+        return rf"\text{{{latex_text(word)}}}"
+    return word if len(word) == 1 or word.isdigit() else rf"\mathit{{{latex_text(word)}}}"
+
+
+def latex_text(text: str) -> str:
+    return "".join(LATEX_TEXT.get(c) or (f"${greek_letter(c)}$" if greek_letter(c) else c) for c in text)
+
+
+def greek_letter(character: str) -> str:
+    r"""μ → \mu; nothing for any other."""
+    found = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (\w+)", unicodedata.name(character, ""))
+    name = (found[2].lower() if found[1] == "SMALL" else found[2].title()) if found else ""
+    return "\\" + name if GREEK.fullmatch(name) else ""
+
+
+def latex_number(value: Any) -> str:
+    """1.5, 10^{-8}, and of an array its first elements."""
+    if np.ndim(value):
+        flat = np.ravel(value)
+        first = ",\\ ".join([latex_number(float(v)) for v in flat[:FEW]] + [r"\ldots"] * (flat.size > FEW))
+        size = r" \times ".join(map(str, np.shape(value)))
+        return rf"\left[{first}\right]" + (f"_{{{size}}}" if np.ndim(value) > 1 else "")
+    if isinstance(value, float) and not math.isfinite(value):
+        return r"\text{nan}" if math.isnan(value) else r"\infty" if value > 0 else r"-\infty"
+    if value == math.pi:
+        return r"\pi"
+    digits, _, exponent = told_number(value).partition("e")
+    return digits if not exponent else rf"{digits} \cdot 10^{{{int(exponent)}}}"
