@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,14 @@ from .program import Listing, Program, compiled, listing
 from .run import added, partition, thread_count
 from .targets import written
 from .write_numpy import used_as_numbers, write_numpy
+
+if TYPE_CHECKING:
+    from .fused import FusedProgram
+
+
+# What a pass of the NumPy program takes on this kind of machine, per number, and what compiling costs: measured on two cores by
+# benchmarks/gradient.py, rounded. A fit makes some PASSES.
+DENSE_SECONDS, TYPED_SECONDS, EXAMPLE_SECONDS, COMPILE_SECONDS, PASSES = 1.5e-9, 5e-8, 2.5e-8, 2.0, 10
 
 
 class Cost:
@@ -59,6 +67,7 @@ class Cost:
         # Counting by category holds Python's lock: a second thread would only wait for it (two threads took 1.3 × as long).
         counted = any(isinstance(v, Columns) and v.encoding.groups for v in self.data.values())
         self.threads = thread_count(threads, 1 if counted else None)
+        self.fused_threads = thread_count(threads)  # compiled code holds no lock
         self.sizes: dict[str, Shape] = infer(graph, {n: v.shape[1:] for n, v in self.data.items()}, self.inputs)
         if len(self.sizes) == len(self.inputs):
             self.derivation  # noqa: B018 – shapes that do not match are found here
@@ -96,7 +105,7 @@ class Cost:
     def over_same_data(self, graph: Graph, sizes: dict[str, Shape]) -> Cost:
         """The mean of another graph over the same examples; `sizes` has its parameters."""
         other = copy.copy(self)
-        for cached in ("derivation", "first", "second", "places", "as_numbers", "slope_along"):
+        for cached in ("derivation", "first", "second", "places", "as_numbers", "slope_along", "fused", "runs_fused"):
             other.__dict__.pop(cached, None)
         other.graph, other.sizes, other.inputs = graph, sizes, tuple(sizes)
         return other
@@ -160,6 +169,26 @@ class Cost:
         return compiled(write_numpy(self.listed()), "numpy")
 
     @cached_property
+    def fused(self) -> FusedProgram | str:
+        """The compiled program; or, as a sentence, why there is none."""
+        from .fused import FusedProgram
+        from .write_fused import NotWritable
+
+        self.derivation  # noqa: B018 – shapes that do not match are found here
+        try:
+            return FusedProgram(self.graph, {n: self.sizes[n] for n in self.inputs}, self.data)
+        except NotWritable as why:
+            return str(why)
+
+    @cached_property
+    def runs_fused(self) -> bool:
+        """Whether a gradient runs the fused program: where compiling it is soon earned back."""
+        typed = sum(len(v.data) for v in self.data.values() if isinstance(v, Columns))
+        dense = sum(int(np.prod(v.shape[1:])) for v in self.data.values() if not isinstance(v, Columns))
+        worth = self.m * (dense * DENSE_SECONDS + typed * TYPED_SECONDS + EXAMPLE_SECONDS) > COMPILE_SECONDS / PASSES
+        return worth and not isinstance(self.fused, str)
+
+    @cached_property
     def second(self) -> tuple[Callable[..., tuple[Any, ...]], Callable[..., Any]] | None:
         found = second_order(self.derivation, tuple(self.data))
         if found is None:
@@ -194,6 +223,11 @@ class Cost:
 
     def value_gradient(self, theta: Any) -> tuple[float, Any]:
         """J and its gradient (P,) at a flat vector: one pass over the data."""
+        if self.runs_fused:
+            value, *slopes = self.run_fused(self.named(theta))
+            if np.isfinite(value):
+                return float(value), raveled(slopes)
+            # A number of no class, say, is nan there; the other program says what is wrong.
         parameters = self.operands(theta)
 
         def sums(rows: slice) -> tuple[Any, ...]:
@@ -201,6 +235,15 @@ class Cost:
 
         value, *slopes = added(sums, self.groups, self.threads)
         return float(value), raveled(slopes)
+
+    def run_fused(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """J and its derivatives by the fused program."""
+        from .fused import groups
+
+        assert not isinstance(self.fused, str)
+        program = self.fused
+        sums = added(lambda rows: program.added(parameters, rows), groups(self.m), self.fused_threads)
+        return [s / self.total for s in sums]
 
     def value_gradient_hessian(self, theta: Any) -> tuple[float, Any, Any]:
         """J, its gradient (P,) and its Hessian (P, P): one pass over the data.
@@ -271,8 +314,18 @@ class Cost:
         return dict(zip(self.inputs, args)) | dict(parameters)
 
     def program(self, target: str) -> Program:
-        """The program the graph writes for a target, bound to the data: called with the parameters it runs over all m rows."""
-        source, function = written(target, self.listed())
+        """The program the graph writes for a target, bound to the data: called with the parameters it runs over all m rows.
+
+        Where there is no fused program of a loss or of its data, the NumPy program stands in and its first line says why."""
+        note = ""
+        if target == "fused":
+            if not isinstance(self.fused, str):
+                source = self.fused.program.source
+            else:
+                target, note = "numpy", f"# no fused program: {self.fused}; this is the NumPy program\n"
+        if target != "fused":
+            source, function = written(target, self.listed())
+            source = note + source
 
         def call(*args: Any, **parameters: Any) -> tuple[Any, ...]:
             given = self.bound(args, parameters)
@@ -281,7 +334,9 @@ class Cost:
                 raise UsageError(f"this program was written for parameters of the shapes {self.sizes}, now given {cost.sizes}",
                                  "ask for the program of these shapes: J.sized(parameters).program(…)")
             values = self.operands(self.flat(given))
-            if target == "numpy":
+            if target == "fused":
+                value, *slopes = self.run_fused(self.named(self.flat(given)))
+            elif target == "numpy":
                 value, *slopes = added(lambda rows: function(*values, *self.block(rows).values(), self.total),
                                        self.groups, self.threads)
             else:

@@ -1,0 +1,82 @@
+"""The core of a loss: what is left of one example's graph when its linear maps are taken out.
+
+Where vectors and matrices of parameters meet the data only as w @ x or W @ x, the loss of an example is a function of a few
+numbers: what the linear maps give, the data that are numbers, the parameters that are numbers. That function is a graph like any
+other, with the maps' results as inputs; its derivatives with respect to them are all that the data need be multiplied with:
+dw = Σ dz·x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from ..expression.graph import INPUT, Builder, Graph, shapes
+from ..expression.op import Shape
+
+
+class Map(NamedTuple):
+    """A linear map `parameter @ data`, and the core's input that stands for its result."""
+
+    parameter: str
+    data: str
+    result: str
+    shape: Shape  # of the result: a number, or one number per row of the parameter
+
+
+@dataclass(frozen=True)
+class Core:
+    """The loss as a function of what its linear maps give; `sizes` are the shapes of its inputs."""
+
+    graph: Graph
+    maps: tuple[Map, ...]
+    sizes: dict[str, Shape]
+
+
+def core(graph: Graph, sizes: Mapping[str, Shape], data: frozenset[str]) -> Core:
+    """The core of a loss whose inputs have these shapes, those in `data` per example."""
+    found = shapes(graph, sizes)
+    builder = Builder()
+    place: dict[int, int] = {}
+    maps: list[Map] = []
+    mapped = {i: made for i in range(len(found)) if (made := linear_map(graph, i, data, found[i])) is not None}
+    used = {k for i, node in enumerate(graph.nodes) if i not in mapped for k in node.operands}
+    taken_up = {k for i in mapped for k in graph.nodes[i].operands}
+    for i, node in enumerate(graph.nodes):  # the core's own inputs first, then what stands for the maps
+        if node.op == INPUT and (i in used or i not in taken_up):
+            place[i] = builder.input(node.name)
+    for i, node in enumerate(graph.nodes):
+        first = next((k for k, made in mapped.items() if made == mapped.get(i)), i)
+        if first < i:  # the same map once more
+            place[i] = place[first]
+        elif (made := mapped.get(i)) is not None:
+            name = node.name if node.given else f"{made[0]}_dot_{made[1]}"
+            place[i] = builder.input(name)
+            maps.append(Map(*made, builder.nodes[place[i]].name, found[i]))
+    for i, node in enumerate(graph.nodes):
+        if i in place or node.op == INPUT:
+            continue
+        builder.nodes.append(node._replace(operands=tuple(place[k] for k in node.operands)))
+        builder.taken.setdefault(node.name, 1)
+        place[i] = len(builder.nodes) - 1
+    last = place[len(graph.nodes) - 1]
+    if builder.nodes[last].op == INPUT:
+        last = builder.apply("same", last)
+        builder.give(last, graph.output)
+    made_graph = replace(builder.close(last), off=graph.off)
+    known = {n.name: found[i] for i, n in enumerate(graph.nodes) if n.op == INPUT} | {m.result: m.shape for m in maps}
+    return Core(made_graph, tuple(maps), {n: known[n] for n in made_graph.inputs})
+
+
+def linear_map(graph: Graph, i: int, data: frozenset[str], shape: Shape) -> tuple[str, str] | None:
+    """(parameter, data) where node i is the product w @ x or x @ w of a parameter and an example's features, or W @ x."""
+    node = graph.nodes[i]
+    if node.op != "dot":
+        return None
+    a, b = (graph.nodes[k] for k in node.operands)
+    if a.op != INPUT or b.op != INPUT or (a.name in data) == (b.name in data):
+        return None
+    if b.name in data:
+        return a.name, b.name
+    return (b.name, a.name) if not shape else None  # x @ W is W's columns: no map of rows

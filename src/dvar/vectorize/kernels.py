@@ -1,0 +1,345 @@
+"""What a fused program is made of: elementary functions without branches, so that the compiler turns a loop over rows into vector
+instructions, and the two halves of a linear map, features · weights and its transpose, for each way a column is stored.
+
+The elementary functions are accurate to 2 ulp over their whole range, inf and nan included. They must be compiled without
+reassociation (it would undo their two-part constants); the sums in linear maps with it. Sources: exp by Cody–Waite reduction and
+a Taylor polynomial of degree 13, the exponent put in by its bits; log and log1p by the series of fdlibm (Sun Microsystems, 1993) in
+s = f/(2 + f).
+"""
+
+from __future__ import annotations
+
+from math import copysign
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+
+SUMS = {"contract", "reassoc", "nsz"}  # freedom to add up in any order; nan and inf keep their meaning
+EXACT = {"contract"}
+
+
+@intrinsic
+def as_float(context: Any, bits: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], context.get_value_type(types.float64))
+
+    return types.float64(types.int64), generate
+
+
+@intrinsic
+def as_bits(context: Any, number: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], context.get_value_type(types.int64))
+
+    return types.int64(types.float64), generate
+
+
+def elementary(function: Any) -> Any:
+    return njit(forceinline=True, fastmath=EXACT, error_model="numpy")(function)
+
+
+INF, NAN = float("inf"), float("nan")
+LN2_HIGH, LN2_LOW, LOG2_E = 0.693147180369123816490, 1.90821492927058770002e-10, 1.4426950408889634
+ROUND = 6755399441055744.0  # 1.5·2⁵²: a float plus this has its whole number in the lowest bits
+ROUND_BITS = 4843621399236968448  # the bits of ROUND
+
+
+@elementary
+def exp_less_1(r: float) -> float:
+    """exp(r) − 1 for |r| ≤ ln 2 / 2."""
+    p = 1.6059043836821613e-10 * r + 2.08767569878681e-09
+    p = p * r + 2.505210838544172e-08
+    p = p * r + 2.755731922398589e-07
+    p = p * r + 2.7557319223985893e-06
+    p = p * r + 2.48015873015873e-05
+    p = p * r + 0.0001984126984126984
+    p = p * r + 0.001388888888888889
+    p = p * r + 0.008333333333333333
+    p = p * r + 0.041666666666666664
+    p = p * r + 0.16666666666666666
+    p = p * r + 0.5
+    return p * (r * r) + r
+
+
+@elementary
+def exp(x: float) -> float:
+    c = -746.0 if x < -746.0 else (710.0 if x > 710.0 else x)
+    t = c * LOG2_E + ROUND
+    k = t - ROUND
+    p = exp_less_1((c - k * LN2_HIGH) - k * LN2_LOW) + 1.0
+    n = as_bits(t) - ROUND_BITS
+    half = n >> 1  # 2ⁿ in two factors: the first keeps within range what the second takes out of it
+    return p * as_float((half + 1023) << 52) * as_float((n - half + 1023) << 52)
+
+
+@elementary
+def expm1(x: float) -> float:
+    c = -40.0 if x < -40.0 else (710.0 if x > 710.0 else x)
+    t = c * LOG2_E + ROUND
+    k = t - ROUND
+    p = exp_less_1((c - k * LN2_HIGH) - k * LN2_LOW)
+    n = as_bits(t) - ROUND_BITS
+    half = n >> 1
+    a, b = as_float((half + 1023) << 52), as_float((n - half + 1023) << 52)
+    return p * a * b + (a * b - 1.0)
+
+
+@elementary
+def series(f: float, half: float) -> float:
+    """f²/2 − f + log(1 + f), for half = f²/2."""
+    s = f / (2.0 + f)
+    z = s * s
+    q = 0.1479819860511658591 * z + 0.1531383769920937332
+    q = q * z + 0.1818357216161805012
+    q = q * z + 0.2222219843214978396
+    q = q * z + 0.2857142874366239149
+    q = q * z + 0.3999999999940941908
+    q = q * z + 0.6666666666666735130
+    return s * (half + z * q)
+
+
+@elementary
+def log_of_1_plus(f: float) -> float:
+    """log(1 + f) for f in [√½ − 1, √2 − 1]."""
+    half = 0.5 * f * f
+    return f - (half - series(f, half))
+
+
+@elementary
+def log(x: float) -> float:
+    tiny = x < 2.2250738585072014e-308
+    scaled = x * 18014398509481984.0 if tiny else x  # 2⁵⁴
+    bits = as_bits(scaled) + 0x0009_5F64_0000_0000  # moves √½ to the start of a binade
+    k = (bits >> 52) - 1023
+    f = as_float((bits & 0x000F_FFFF_FFFF_FFFF) + 0x3FE6_A09C_0000_0000) - 1.0
+    e = float(k) - (54.0 if tiny else 0.0)
+    half = 0.5 * f * f
+    y = e * LN2_HIGH - ((half - (series(f, half) + e * LN2_LOW)) - f)
+    y = -INF if x == 0.0 else y
+    y = NAN if x < 0.0 else y
+    return x if x == INF or x != x else y
+
+
+@elementary
+def log1p(x: float) -> float:
+    u = 1.0 + x
+    y = log(u)
+    lost = x - (u - 1.0)  # what the sum rounded away
+    return y if u == INF or u <= 0.0 else y + lost / u
+
+
+@elementary
+def sigmoid(z: float) -> float:
+    e = exp(-abs(z))
+    return (1.0 if z >= 0.0 else e) / (1.0 + e)
+
+
+@elementary
+def softplus(z: float) -> float:
+    e = exp(-abs(z))  # in [0, 1]: log1p without its ends
+    large = e > 0.41421356237309503
+    y = log_of_1_plus(0.5 * (e - 1.0) if large else e) + (0.693147180559945309417 if large else 0.0)
+    return (z if z > 0.0 else 0.0) + y
+
+
+@elementary
+def tanh(z: float) -> float:
+    e, small = exp(-2.0 * abs(z)), expm1(-2.0 * abs(z))
+    return copysign(-small / (2.0 + small) if abs(z) < 0.8 else 1.0 - 2.0 * e / (1.0 + e), z)
+
+
+# linear maps over a block: n rows from row `at` of the data; z and d hold the block alone
+
+
+def summing(function: Any) -> Any:
+    return njit(fastmath=SUMS, nogil=True, error_model="numpy")(function)
+
+
+@summing
+def total(v: Any, n: int) -> float:
+    s = 0.0
+    for i in range(n):
+        s += v[i]
+    return s
+
+
+@summing
+def dot_rows(x: Any, w: Any, z: Any, at: int, n: int) -> None:
+    """z = x @ w for x (m, k) stored row by row."""
+    for i in range(n):
+        s = 0.0
+        for j in range(x.shape[1]):
+            s += x[at + i, j] * w[j]
+        z[i] = s
+
+
+@summing
+def add_rows(x: Any, d: Any, g: Any, at: int, n: int) -> None:
+    """g += d @ x, four rows at a time: each g[j] is loaded and stored once for the four."""
+    whole = n - n % 4
+    for i in range(0, whole, 4):
+        a, b, c, e = d[i], d[i + 1], d[i + 2], d[i + 3]
+        for j in range(x.shape[1]):
+            g[j] += a * x[at + i, j] + b * x[at + i + 1, j] + c * x[at + i + 2, j] + e * x[at + i + 3, j]
+    for i in range(whole, n):
+        for j in range(x.shape[1]):
+            g[j] += d[i] * x[at + i, j]
+
+
+@summing
+def dot_columns(x: Any, w: Any, z: Any, at: int, n: int) -> None:
+    """z = x @ w for x (m, k) stored column by column, four columns at a time."""
+    k = x.shape[1]
+    for i in range(n):
+        z[i] = 0.0
+    whole = k - k % 4
+    for j in range(0, whole, 4):
+        a, b, c, e = w[j], w[j + 1], w[j + 2], w[j + 3]
+        for i in range(n):
+            z[i] += a * x[at + i, j] + b * x[at + i, j + 1] + c * x[at + i, j + 2] + e * x[at + i, j + 3]
+    for j in range(whole, k):
+        for i in range(n):
+            z[i] += w[j] * x[at + i, j]
+
+
+@summing
+def add_columns(x: Any, d: Any, g: Any, at: int, n: int) -> None:
+    k = x.shape[1]
+    whole = k - k % 4
+    for j in range(0, whole, 4):
+        a, b, c, e = 0.0, 0.0, 0.0, 0.0
+        for i in range(n):
+            a += d[i] * x[at + i, j]
+            b += d[i] * x[at + i, j + 1]
+            c += d[i] * x[at + i, j + 2]
+            e += d[i] * x[at + i, j + 3]
+        g[j] += a
+        g[j + 1] += b
+        g[j + 2] += c
+        g[j + 3] += e
+    for j in range(whole, k):
+        s = 0.0
+        for i in range(n):
+            s += d[i] * x[at + i, j]
+        g[j] += s
+
+
+# typed columns, one at a time: a number is (v − shift)/scale, or `fill` where it is missing
+
+
+@summing
+def zero(z: Any, n: int) -> None:
+    for i in range(n):
+        z[i] = 0.0
+
+
+@summing
+def dot_number(v: Any, shift: float, scale: float, w: float, z: Any, at: int, n: int) -> None:
+    w = w / scale
+    for i in range(n):
+        z[i] += (v[at + i] - shift) * w
+
+
+@summing
+def add_number(v: Any, shift: float, scale: float, d: Any, at: int, n: int) -> float:
+    s = 0.0
+    for i in range(n):
+        s += d[i] * (v[at + i] - shift)
+    return s / scale
+
+
+@summing
+def dot_number_or(v: Any, missing: Any, shift: float, scale: float, fill: float, w: float, z: Any, at: int, n: int) -> None:
+    for i in range(n):
+        z[i] += w * (fill if missing[at + i] else (v[at + i] - shift) / scale)
+
+
+@summing
+def add_number_or(v: Any, missing: Any, shift: float, scale: float, fill: float, d: Any, at: int, n: int) -> float:
+    s = 0.0
+    for i in range(n):
+        s += d[i] * (fill if missing[at + i] else (v[at + i] - shift) / scale)
+    return s
+
+
+@summing
+def dot_mask(v: Any, w: float, z: Any, at: int, n: int) -> None:
+    for i in range(n):
+        z[i] += w if v[at + i] else 0.0
+
+
+@summing
+def add_mask(v: Any, d: Any, at: int, n: int) -> float:
+    s = 0.0
+    for i in range(n):
+        s += d[i] if v[at + i] else 0.0
+    return s
+
+
+@summing
+def dot_codes(v: Any, w: Any, z: Any, at: int, n: int) -> None:
+    """z += w[v]: a category's coefficient by its code."""
+    for i in range(n):
+        z[i] += w[v[at + i]]
+
+
+@summing
+def add_codes(v: Any, d: Any, g: Any, at: int, n: int) -> None:
+    for i in range(n):
+        g[v[at + i]] += d[i]
+
+
+# the rest of the table that has no operator and no function in `math`, without branches
+
+
+@elementary
+def maximum(a: float, b: float) -> float:
+    return a if (a >= b) | (a != a) else b
+
+
+@elementary
+def minimum(a: float, b: float) -> float:
+    return a if (a <= b) | (a != a) else b
+
+
+@elementary
+def relu(a: float) -> float:
+    return a if (a > 0.0) | (a != a) else 0.0
+
+
+@elementary
+def clip(a: float, low: float, high: float) -> float:
+    return minimum(maximum(a, low), high)
+
+
+@elementary
+def sign(a: float) -> float:
+    return a if a != a else (1.0 if a > 0.0 else (-1.0 if a < 0.0 else 0.0))
+
+
+@elementary
+def xlogy(a: float, b: float) -> float:
+    return 0.0 if (a == 0.0) & (b == b) else a * log(b)
+
+
+@elementary
+def logaddexp(a: float, b: float) -> float:
+    top, e = maximum(a, b), 0.0 if a == b else -abs(a - b)  # inf − inf is no number, yet they are equal
+    return top + softplus(e)
+
+
+@elementary
+def floor(a: float) -> float:
+    return np.floor(a)
+
+
+@elementary
+def ceil(a: float) -> float:
+    return np.ceil(a)
+
+
+@elementary
+def round(a: float) -> float:
+    return np.rint(a)

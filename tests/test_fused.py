@@ -1,0 +1,305 @@
+"""Fused programs: the compiled program of a graph answers what the NumPy program does, for every way the data are stored, with the
+same bits for any number of threads; its elementary functions beside mpmath; what is kept on disk and what happens when it cannot be."""
+
+import json
+import mmap
+import os
+import subprocess
+import sys
+
+import mpmath as mp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dvar as dv
+from dvar.vectorize import kernels
+from dvar.vectorize.fused import groups
+
+LOGISTIC = "inputs: w, b, x, y\nz = w @ x + b; a = sigmoid(z); L = -(y*log(a) + (1 - y)*log(1 - a))"
+rng = np.random.default_rng(3)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _cache(tmp_path_factory):
+    os.environ["DVAR_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    del os.environ["DVAR_CACHE"]
+
+
+def drawn(shape, m=None):
+    lead = () if m is None else (m,)
+    if shape == "class":
+        return rng.integers(0, 3, lead)
+    return rng.normal(size=lead + shape) if lead + shape else float(rng.normal())
+
+
+def agree(cost, at, rtol=1e-11):
+    numpy, fused = cost.program("numpy")(at), cost.program("fused")
+    assert fused.target == "fused", fused.source
+    answer = fused(at)
+    for found, expected in zip(answer, numpy):
+        np.testing.assert_allclose(found, expected, rtol=rtol, atol=1e-13 * max(1.0, float(np.max(np.abs(expected), initial=0.0))))
+    return answer
+
+
+LOSSES = [
+    (LOGISTIC, {"x": (5,), "y": ()}, {"w": (5,), "b": ()}),
+    ("L = (w*x + b - y)**2", {"x": (), "y": ()}, {"w": (), "b": ()}),
+    ("L = exp(x @ w) - y*(w @ x)", {"x": (3,), "y": ()}, {"w": (3,)}),
+    ("r = w @ x - y; L = where(abs(r) < 1, r**2/2, abs(r) - 0.5)", {"x": (3,), "y": ()}, {"w": (3,)}),
+    ("mu = u @ x; s = v @ x; L = s/2 + (y - mu)**2*exp(-s)/2", {"x": (3,), "y": ()}, {"u": (3,), "v": (3,)}),
+    ("z = W @ x + c; L = -log(softmax(z)[y])", {"x": (4,), "y": "class"}, {"W": (3, 4), "c": (3,)}),
+    ("L = logsumexp(W @ x) - (W @ x)[y] + (c @ c)/2", {"x": (4,), "y": "class"}, {"W": (3, 4), "c": (2,)}),
+    ("L = -sum(t*log(softmax(W @ x)))", {"x": (4,), "t": (3,)}, {"W": (3, 4)}),
+    ("h = tanh(W @ x + c); z = v @ h + b; L = softplus(z) - y*z", {"x": (4,), "y": ()}, {"W": (3, 4), "c": (3,), "v": (3,), "b": ()}),
+    ("L = maximum(w @ x, y) + minimum(w @ x, 0)*2 + relu(b*y) + abs(y - b) + clip(w @ x, -1, 1) + sign(b)*y", {"x": (3,), "y": ()}, {"w": (3,), "b": ()}),
+    ("L = log1p((w @ x)**2) + expm1(-(w @ x)**2) + sqrt(1 + y**2)*sin(b) + cos(y)*b + (1 + y**2)**b", {"x": (3,), "y": ()}, {"w": (3,), "b": ()}),
+    ("L = (w @ x)*(u @ t) + log(1 + b**2)", {"x": (3,), "t": (2,)}, {"w": (3,), "u": (2,), "b": ()}),
+    ("L = mean((W @ x - t)**2) + norm(W @ x - t) + max(W @ x) + min(t)*b", {"x": (3,), "t": (4,)}, {"W": (4, 3), "b": ()}),
+    ("L = e[k]*b + sum(onehot(k, e)*e)", {"k": "class"}, {"e": (3,), "b": ()}),
+    ("L = b*2 + 0*x", {"x": ()}, {"b": (), "unused": ()}),
+    ("L = 3", {"x": ()}, {}),
+    ("L = logaddexp(w @ x, y) + xlogy(b**2, 1 + y**2) + erf(y*b) + arctan2(y, 1 + b**2) + hypot(y, b)", {"x": (2,), "y": ()}, {"w": (2,), "b": ()}),
+    ("lo = w @ x; at = lo + i; n = at*numbers; range = n + sums; L = range**2*float", {"x": (2,), "i": (), "float": ()}, {"w": (2,), "numbers": (), "sums": ()}),
+    ("`lambda` = w @ `a b`; L = `lambda`**2*`for`", {"a b": (2,)}, {"w": (2,), "for": ()}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("m", [1, 511, 513, 1300])
+@pytest.mark.parametrize(("text", "data", "parameters"), LOSSES, ids=[c[0][:40] for c in LOSSES])
+def test_fused_and_numpy_agree(text, data, parameters, m):
+    header = "inputs: " + ", ".join(f"`{n}`" for n in [*parameters, *data]) + "\n"
+    graph = dv.graph(text if text.startswith("inputs") else header + text)
+    at = {k: drawn(s) for k, s in parameters.items()}
+    given = {k: drawn(s, m) for k, s in data.items()}
+    agree(graph.over(given).sized(at), at)
+    agree(graph.over(given, weight=rng.random(m) + 0.1).sized(at), at)
+
+
+FORMS = ["sin({})", "tanh({})", "sigmoid({})", "softplus({})", "{} + {}", "{} - {}", "tanh({})*{}", "{}/(2 + cos({}))", "-{}",
+         "log(1 + exp({}))", "1 - sigmoid({})", "where({} > 0, {}, sin({}))", "maximum({}, {})", "exp(sin({}))", "log(2 + sin({}))"]  # fmt: skip
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(FORMS), st.randoms(use_true_random=False)), min_size=1, max_size=6))
+def test_random_losses(forms):
+    known = ["w @ x", "b", "y"]
+    lines = []
+    for k, (form, random) in enumerate(forms):
+        lines.append(f"u{k} = " + form.format(*(random.choice(known) for _ in range(form.count("{}")))))
+        known.append(f"u{k}")
+    graph = dv.graph("inputs: w, b, x, y\n" + "\n".join(lines) + f"\nL = {known[-1]}*0.5 + (w @ x)*{known[-2]}")
+    at = {"w": rng.normal(size=2), "b": 0.3}
+    agree(graph.over(x=rng.normal(size=(600, 2)), y=rng.normal(size=600)).sized(at), at, rtol=1e-9)
+
+
+# how the data are stored
+
+X, Y = rng.normal(size=(1500, 6)), (rng.random(1500) < 0.5).astype(float)
+AT = {"w": rng.normal(size=6), "b": 0.3}
+
+
+def mapped(array):
+    memory = mmap.mmap(-1, array.nbytes)
+    view = np.frombuffer(memory, array.dtype).reshape(array.shape)
+    view[:] = array
+    return view
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+STORED = {
+    "rows": X, "columns": np.asfortranarray(X), "float32": X.astype(np.float32), "float32 columns": np.asfortranarray(X.astype(np.float32)),
+    "int8": (X * 10).astype(np.int8), "int64": (X * 10).astype(np.int64), "uint16": (X**2 * 10).astype(np.uint16), "bool": X > 0,
+    "read-only": read_only(X), "memory-mapped": mapped(X), "one feature": X[:, :1].copy(), "no feature": X[:, :0].copy(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stored", STORED)
+def test_every_storage_of_dense_features(stored):
+    x = STORED[stored]
+    answer = agree(dv.graph(LOGISTIC).over(x=x, y=Y), {"w": AT["w"][: x.shape[1]], "b": 0.3})
+    z = x.astype(float) @ AT["w"][: x.shape[1]] + 0.3
+    assert answer[0] == pytest.approx(np.mean(np.logaddexp(0, z) - Y * z), rel=1e-12)
+
+
+@pytest.mark.parametrize("y", [Y.astype(bool), Y.astype(np.int8), Y.astype(np.float32), np.c_[Y, Y][:, 0]], ids=str)
+def test_every_storage_of_a_target(y):
+    agree(dv.graph(LOGISTIC).over(x=X, y=y), AT)
+
+
+@pytest.mark.parametrize(
+    ("x", "why"),
+    [(X[::2], "row by row"), (X[:, ::2], "row by row"), (X.astype(">f8"), "type >f8"), (X.astype(np.float16), "float16")],
+)
+def test_what_has_no_fused_program_runs_on_numpy_and_says_so(x, why):
+    cost = dv.graph(LOGISTIC).over(x=x, y=Y[: len(x)])
+    program = cost.program("fused")
+    assert program.source.startswith("# no fused program: ")
+    assert why in program.source.split("\n")[0]
+    assert program(w=AT["w"][: x.shape[1]], b=0.3)[0] == cost.at(w=AT["w"][: x.shape[1]], b=0.3).value
+
+
+@pytest.mark.parametrize(
+    ("text", "data", "at", "why"),
+    [
+        ("inputs: w, x\nL = sum((x @ w)**2)", {"x": (3,)}, {"w": (3, 2)}, None),
+        ("L = digamma(x)*b", {"x": ()}, {"b": ()}, "digamma has no compiled form"),
+        ("h = W @ x; L = sum(V @ h)", {"x": (3,)}, {"W": (400, 3), "V": (400, 400)}, "too long"),
+    ],
+)
+def test_losses_without_a_fused_program(text, data, at, why):
+    graph = dv.graph(text)
+    at = {k: np.abs(drawn(s)) for k, s in at.items()}
+    cost = graph.over({k: np.abs(drawn(s, 20)) for k, s in data.items()}).sized(at)
+    program = cost.program("fused")
+    assert (why or "") in program.source
+    np.testing.assert_allclose(program(at)[0], cost.program("numpy")(at)[0], rtol=1e-12)
+
+
+def test_no_number_of_a_class_is_refused_as_elsewhere():
+    cost = dv.graph("inputs: W, x, y\nL = -log(softmax(W @ x)[y])").over(x=np.ones((700_000, 3)), y=np.full(700_000, 3))
+    cost.__dict__["runs_fused"] = True
+    with pytest.raises(dv.DvarError, match="not one of the numbers 0 … 2"):
+        cost.at(W=np.ones((3, 3)))
+
+
+# the same answer whatever runs it
+
+@pytest.mark.parametrize("m", [1, 512, 70_001])
+def test_the_same_bits_for_any_number_of_threads(m):
+    x, y = rng.normal(size=(m, 6)), (rng.random(m) < 0.5).astype(float)
+    answers = [dv.graph(LOGISTIC).over(x=x, y=y, threads=t).program("fused")(AT) for t in (1, 2, 5)]
+    for answer in answers[1:]:
+        assert answer[0] == answers[0][0]
+        np.testing.assert_array_equal(answer[1], answers[0][1])
+        assert answer[2] == answers[0][2]
+
+
+def test_runs_of_rows_are_whole_blocks_and_few():
+    for m in (1, 511, 512, 513, 16_384, 16_385, 10_000_000):
+        runs = [r for group in groups(m) for r in group]
+        assert len(runs) <= 32
+        assert runs[0].start == 0
+        assert runs[-1].stop == m
+        assert all(a.stop == b.start and a.stop % 512 == 0 for a, b in zip(runs, runs[1:]))
+
+
+def test_the_gradient_is_exact_at_a_million_rows():
+    import math
+
+    m = 1_000_000
+    x, y = rng.normal(size=(m, 2)), (rng.random(m) < 0.5).astype(float)
+    w = np.array([0.7, -1.3])
+    _, dw, db = dv.graph(LOGISTIC).over(x=x, y=y).program("fused")(w=w, b=0.1)
+    residual = 1 / (1 + np.exp(-(x @ w + 0.1))) - y
+    assert abs(db - math.fsum(residual) / m) < 1e-12
+    assert max(abs(dw[j] - math.fsum(residual * x[:, j]) / m) for j in range(2)) < 1e-12
+
+
+@pytest.mark.parametrize("z", [1e5, -1e5, 800.0, -800.0, 40.0, -40.0, 1e-300])
+def test_rows_far_out_are_finite_and_right(z):
+    cost = dv.graph("inputs: w, x, y\nz = w*x; a = sigmoid(z); L = -(y*log(a) + (1 - y)*log(1 - a))").over(x=[z, z], y=[0.0, 1.0])
+    value, dw = cost.program("fused")(w=1.0)
+    with mp.workdps(60):
+        exact = mp.log1p(mp.exp(-abs(mp.mpf(z)))) + abs(mp.mpf(z)) / 2
+        slope = z * (2 / (1 + mp.exp(-mp.mpf(z))) - 1) / 2
+        assert value == pytest.approx(float(exact), rel=1e-14)
+        assert dw == pytest.approx(float(slope), rel=1e-13)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_stays_so(bad):
+    x = X.copy()
+    x[7, 2] = bad
+    cost = dv.graph(LOGISTIC).over(x=x, y=Y)
+    with np.errstate(all="ignore"):
+        fused, numpy = cost.program("fused")(AT), cost.program("numpy")(AT)
+    assert np.isfinite(fused[0]) == np.isfinite(numpy[0])
+    np.testing.assert_array_equal(np.isfinite(fused[1]), np.isfinite(numpy[1]))
+
+
+# the elementary functions, beside mpmath
+
+WIDE = [*rng.uniform(-745, 709.7, 300), *rng.normal(size=300), *(10.0 ** rng.uniform(-300, 2, 200) * rng.choice([-1, 1], 200))]
+POSITIVE = [*10.0 ** rng.uniform(-307, 308, 300), *np.exp(rng.normal(size=300) * 0.1), 5e-324, 1e-310]
+ELEMENTARY = {
+    "exp": (mp.exp, WIDE), "expm1": (mp.expm1, WIDE), "log": (mp.log, POSITIVE), "tanh": (mp.tanh, WIDE),
+    "log1p": (mp.log1p, [*POSITIVE, *(-(10.0 ** rng.uniform(-300, -0.001, 300)))]),
+    "sigmoid": (lambda z: 1 / (1 + mp.exp(-z)), WIDE), "softplus": (lambda z: mp.log1p(mp.exp(z)), WIDE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ELEMENTARY)
+def test_elementary_functions_are_within_two_ulp(name):
+    exact, points = ELEMENTARY[name]
+    function = getattr(kernels, name)
+    with mp.workdps(40):
+        for x in map(float, points):
+            found, right = function(x), exact(mp.mpf(x))
+            if abs(right) > mp.mpf(2) ** 1023:
+                continue
+            assert abs(found - right) <= 2.2 * np.spacing(max(abs(float(right)), 2.3e-308)), x
+
+
+@pytest.mark.parametrize("name", [*ELEMENTARY, "maximum", "minimum", "relu", "clip", "sign", "xlogy", "logaddexp", "floor", "ceil", "round"])
+def test_kernels_at_the_ends_answer_what_the_table_does(name):
+    from dvar.expression.ops import OPS
+
+    op = OPS[name]
+    ends = [0.0, -0.0, 1.0, -1.0, 800.0, -800.0, 1e300, np.inf, -np.inf, np.nan, 2.5]
+    points = [(v,) for v in ends] if op.arity == 1 else [(v, u) for v in ends for u in ends]
+    for point in points:
+        point = point if op.arity < 3 else (*point, point[0])
+        with np.errstate(all="ignore"):
+            expected = float(op.compute(*map(np.float64, point)))
+        np.testing.assert_allclose(getattr(kernels, name)(*point), expected, rtol=1e-15, atol=0, err_msg=str(point))
+
+
+# what is kept on disk
+
+SCRIPT = """
+import json, sys, numpy as np, dvar as dv
+x = np.arange(40.0).reshape(20, 2)/10
+program = dv.graph("inputs: w, x, y\\nL = (w @ x - y)**2").over(x=x, y=np.ones(20)).program("fused")
+print(json.dumps([program.target, program(w=[0.5, -0.25])[0]]))
+"""
+
+
+def answered(folder, **more):
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, env={**os.environ, "DVAR_CACHE": str(folder), **more})
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def test_kept_on_disk_damaged_made_anew_and_read_only(tmp_path):
+    first = answered(tmp_path)
+    assert first[0] == "fused"
+    [entry] = tmp_path.iterdir()
+    kept = {p.name: p.read_bytes() for p in (entry / "__pycache__").iterdir()}
+    assert len(kept) >= 2
+    assert answered(tmp_path) == first
+    assert {p.name: p.read_bytes() for p in (entry / "__pycache__").iterdir()} == kept
+    for damage in (b"", b"garbage", b"\x80\x04."):
+        for path in (entry / "__pycache__").iterdir():
+            path.write_bytes(damage)
+        assert answered(tmp_path) == first
+    (entry / "program.py").write_text("raise SystemExit(3)")
+    assert answered(tmp_path) == first
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert answered(blocked / "inside") == first
+
+
+def test_two_processes_at_once(tmp_path):
+    runs = [subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True, env={**os.environ, "DVAR_CACHE": str(tmp_path)})
+            for _ in range(2)]
+    assert len({run.communicate()[0] for run in runs}) == 1
+    assert all(run.returncode == 0 for run in runs)
