@@ -24,8 +24,9 @@ Compiled = Callable[..., None]
 
 def folder() -> Path:
     """DVAR_CACHE, else the user's cache folder."""
-    home = os.environ.get("DVAR_CACHE") or (os.environ.get("XDG_CACHE_HOME", "") and os.path.join(os.environ["XDG_CACHE_HOME"], "dvar"))
-    return Path(home or Path.home() / ".cache" / "dvar")
+    if "DVAR_CACHE" in os.environ:
+        return Path(os.environ["DVAR_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dvar"
 
 
 @lru_cache(maxsize=1)
@@ -64,7 +65,8 @@ def kept(home: Path, text: str, signature: tuple[Any, ...]) -> Compiled:
         home.mkdir(parents=True, exist_ok=True)
         save(whole, path)
     spec = importlib.util.spec_from_file_location(f"dvar_fused_{home.name}", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where Numba looks for what it has kept
     spec.loader.exec_module(module)
@@ -82,4 +84,4 @@ def types_of(arguments: Sequence[Any]) -> tuple[Any, ...]:
     """The Numba types of arguments; arrays that are only read may be read-only ones."""
     import numba
 
-    return tuple(numba.typeof(a) for a in arguments)
+    return tuple(numba.typeof(a) for a in arguments)  # type: ignore[no-untyped-call]

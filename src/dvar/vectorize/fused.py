@@ -120,10 +120,14 @@ def typed_features(columns: Columns) -> Features:
     parts = columns.encoding.parts
     if len(parts) > FEATURES:
         raise NotWritable(f"there are {len(parts)} columns; a fused program reads up to {FEATURES} typed ones")
-    scales = np.array([[p.shift, p.scale, (p.mean - p.shift) / p.scale] if isinstance(p, Number) else [0.0, 1.0, 0.0] for p in parts])
+    scales = np.zeros((len(parts), 3))  # by part: shift, scale, what stands for a missing number
+    for i, p in enumerate(parts):
+        if isinstance(p, Number):
+            scales[i] = p.shift, p.scale, (p.mean - p.shift) / p.scale
     arguments: list[Any] = [scales]
     names: list[str] = ["_scales"]
-    forward, backward, places, at = ["zero({z}, {n})"], [], [], 0
+    forward, backward = ["zero({z}, {n})"], list[str]()
+    places, at = list[int](), 0
     for i, (part, data, gaps) in enumerate(zip(parts, columns.data, columns.gaps)):
         column, gap, scale = f"[column{i}]", f"[gaps{i}]", f"[_scales][{i}, 0], [_scales][{i}, 1]"
         arguments.append(numeric(data))

@@ -1,10 +1,10 @@
 """What a fused program is made of: elementary functions without branches, so that the compiler turns a loop over rows into vector
 instructions, and the two halves of a linear map, features · weights and its transpose, for each way a column is stored.
 
-The elementary functions are accurate to 2 ulp over their whole range, inf and nan included. They must be compiled without
-reassociation (it would undo their two-part constants); the sums in linear maps with it. Sources: exp by Cody–Waite reduction and
-a Taylor polynomial of degree 13, the exponent put in by its bits; log and log1p by the series of fdlibm (Sun Microsystems, 1993) in
-s = f/(2 + f).
+The elementary functions are accurate to about 2 ulp over their whole range, inf and nan included. They must be compiled without
+reassociation (it would undo their two-part constants); the sums in linear maps with it. Sources: exp by Cody–Waite reduction
+and a Taylor polynomial of degree 13, the exponent put in by its bits; log and log1p by the series of fdlibm (Sun Microsystems,
+1993) in s = f/(2 + f).
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ SUMS = {"contract", "reassoc", "nsz"}  # freedom to add up in any order; nan and
 EXACT = {"contract"}
 
 
-@intrinsic
+def reinterpreted(typing: Any) -> Any:
+    """An @intrinsic, whose first argument a caller does not see."""
+    return intrinsic(typing)
+
+
+@reinterpreted
 def as_float(context: Any, bits: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], context.get_value_type(types.float64))
@@ -28,7 +33,7 @@ def as_float(context: Any, bits: Any) -> Any:
     return types.float64(types.int64), generate
 
 
-@intrinsic
+@reinterpreted
 def as_bits(context: Any, number: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], context.get_value_type(types.int64))
@@ -47,7 +52,7 @@ ROUND_BITS = 4843621399236968448  # the bits of ROUND
 
 
 @elementary
-def exp_less_1(r: float) -> float:
+def exp_less_1(r: float) -> Any:
     """exp(r) − 1 for |r| ≤ ln 2 / 2."""
     p = 1.6059043836821613e-10 * r + 2.08767569878681e-09
     p = p * r + 2.505210838544172e-08
@@ -64,7 +69,7 @@ def exp_less_1(r: float) -> float:
 
 
 @elementary
-def exp(x: float) -> float:
+def exp(x: float) -> Any:
     c = -746.0 if x < -746.0 else (710.0 if x > 710.0 else x)
     t = c * LOG2_E + ROUND
     k = t - ROUND
@@ -75,7 +80,7 @@ def exp(x: float) -> float:
 
 
 @elementary
-def expm1(x: float) -> float:
+def expm1(x: float) -> Any:
     c = -40.0 if x < -40.0 else (710.0 if x > 710.0 else x)
     t = c * LOG2_E + ROUND
     k = t - ROUND
@@ -87,7 +92,7 @@ def expm1(x: float) -> float:
 
 
 @elementary
-def series(f: float, half: float) -> float:
+def series(f: float, half: float) -> Any:
     """f²/2 − f + log(1 + f), for half = f²/2."""
     s = f / (2.0 + f)
     z = s * s
@@ -101,14 +106,14 @@ def series(f: float, half: float) -> float:
 
 
 @elementary
-def log_of_1_plus(f: float) -> float:
+def log_of_1_plus(f: float) -> Any:
     """log(1 + f) for f in [√½ − 1, √2 − 1]."""
     half = 0.5 * f * f
     return f - (half - series(f, half))
 
 
 @elementary
-def log(x: float) -> float:
+def log(x: float) -> Any:
     tiny = x < 2.2250738585072014e-308
     scaled = x * 18014398509481984.0 if tiny else x  # 2⁵⁴
     bits = as_bits(scaled) + 0x0009_5F64_0000_0000  # moves √½ to the start of a binade
@@ -123,7 +128,7 @@ def log(x: float) -> float:
 
 
 @elementary
-def log1p(x: float) -> float:
+def log1p(x: float) -> Any:
     u = 1.0 + x
     y = log(u)
     lost = x - (u - 1.0)  # what the sum rounded away
@@ -131,13 +136,13 @@ def log1p(x: float) -> float:
 
 
 @elementary
-def sigmoid(z: float) -> float:
+def sigmoid(z: float) -> Any:
     e = exp(-abs(z))
     return (1.0 if z >= 0.0 else e) / (1.0 + e)
 
 
 @elementary
-def softplus(z: float) -> float:
+def softplus(z: float) -> Any:
     e = exp(-abs(z))  # in [0, 1]: log1p without its ends
     large = e > 0.41421356237309503
     y = log_of_1_plus(0.5 * (e - 1.0) if large else e) + (0.693147180559945309417 if large else 0.0)
@@ -145,7 +150,7 @@ def softplus(z: float) -> float:
 
 
 @elementary
-def tanh(z: float) -> float:
+def tanh(z: float) -> Any:
     e, small = exp(-2.0 * abs(z)), expm1(-2.0 * abs(z))
     return copysign(-small / (2.0 + small) if abs(z) < 0.8 else 1.0 - 2.0 * e / (1.0 + e), z)
 
@@ -158,7 +163,7 @@ def summing(function: Any) -> Any:
 
 
 @summing
-def total(v: Any, n: int) -> float:
+def total(v: Any, n: int) -> Any:
     s = 0.0
     for i in range(n):
         s += v[i]
@@ -243,7 +248,7 @@ def dot_number(v: Any, shift: float, scale: float, w: float, z: Any, at: int, n:
 
 
 @summing
-def add_number(v: Any, shift: float, scale: float, d: Any, at: int, n: int) -> float:
+def add_number(v: Any, shift: float, scale: float, d: Any, at: int, n: int) -> Any:
     s = 0.0
     for i in range(n):
         s += d[i] * (v[at + i] - shift)
@@ -257,7 +262,7 @@ def dot_number_or(v: Any, missing: Any, shift: float, scale: float, fill: float,
 
 
 @summing
-def add_number_or(v: Any, missing: Any, shift: float, scale: float, fill: float, d: Any, at: int, n: int) -> float:
+def add_number_or(v: Any, missing: Any, shift: float, scale: float, fill: float, d: Any, at: int, n: int) -> Any:
     s = 0.0
     for i in range(n):
         s += d[i] * (fill if missing[at + i] else (v[at + i] - shift) / scale)
@@ -271,7 +276,7 @@ def dot_mask(v: Any, w: float, z: Any, at: int, n: int) -> None:
 
 
 @summing
-def add_mask(v: Any, d: Any, at: int, n: int) -> float:
+def add_mask(v: Any, d: Any, at: int, n: int) -> Any:
     s = 0.0
     for i in range(n):
         s += d[i] if v[at + i] else 0.0
@@ -295,51 +300,51 @@ def add_codes(v: Any, d: Any, g: Any, at: int, n: int) -> None:
 
 
 @elementary
-def maximum(a: float, b: float) -> float:
+def maximum(a: float, b: float) -> Any:
     return a if (a >= b) | (a != a) else b
 
 
 @elementary
-def minimum(a: float, b: float) -> float:
+def minimum(a: float, b: float) -> Any:
     return a if (a <= b) | (a != a) else b
 
 
 @elementary
-def relu(a: float) -> float:
+def relu(a: float) -> Any:
     return a if (a > 0.0) | (a != a) else 0.0
 
 
 @elementary
-def clip(a: float, low: float, high: float) -> float:
+def clip(a: float, low: float, high: float) -> Any:
     return minimum(maximum(a, low), high)
 
 
 @elementary
-def sign(a: float) -> float:
+def sign(a: float) -> Any:
     return a if a != a else (1.0 if a > 0.0 else (-1.0 if a < 0.0 else 0.0))
 
 
 @elementary
-def xlogy(a: float, b: float) -> float:
+def xlogy(a: float, b: float) -> Any:
     return 0.0 if (a == 0.0) & (b == b) else a * log(b)
 
 
 @elementary
-def logaddexp(a: float, b: float) -> float:
+def logaddexp(a: float, b: float) -> Any:
     top, e = maximum(a, b), 0.0 if a == b else -abs(a - b)  # inf − inf is no number, yet they are equal
     return top + softplus(e)
 
 
 @elementary
-def floor(a: float) -> float:
+def floor(a: float) -> Any:
     return np.floor(a)
 
 
 @elementary
-def ceil(a: float) -> float:
+def ceil(a: float) -> Any:
     return np.ceil(a)
 
 
 @elementary
-def round(a: float) -> float:
+def round(a: float) -> Any:
     return np.rint(a)

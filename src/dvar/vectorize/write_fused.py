@@ -1,8 +1,8 @@
 """The fused program: one read of the data per gradient, written for Numba to compile.
 
-A block of rows is small enough to stay in the cache. Over each block: the linear maps' results, the loss and its derivatives row by
-row in one loop without branches, the transposes of the maps; so features are read from memory once. The program adds up; the
-mean is taken of its sums.
+A block of rows is small enough to stay in the cache. Over each block: the linear maps' results, the loss and its derivatives row
+by row in one loop without branches, the transposes of the maps; so features are read from memory once. The program adds up;
+the mean is taken of its sums.
 """
 
 from __future__ import annotations
@@ -69,13 +69,19 @@ def write_fused(core: Core, data: frozenset[str], stores: Mapping[str, Callable[
 
 class Writer:
     def __init__(
-        self, core: Core, data: frozenset[str], derivation: Derivation, numbers: Numbers, place: dict[int, list[int]], kernels: ModuleType
+        self,
+        core: Core,
+        data: frozenset[str],
+        derivation: Derivation,
+        numbers: Numbers,
+        place: dict[int, list[int]],
+        kernels: ModuleType,
     ) -> None:
         self.core, self.data, self.derivation, self.place, self.kernels = core, data, derivation, place, kernels
         self.nodes = self.named(numbers.tape.nodes)
         self.index = {n.name: i for i, n in enumerate(derivation.run.nodes) if n.op == INPUT}
-        self.listing = Listing(self.nodes, [()] * len(self.nodes), [True] * len(self.nodes), place[derivation.value[-1]][0], {}, [],
-                               {}, (), (), core.graph.output)
+        value, count = place[derivation.value[-1]][0], len(self.nodes)
+        self.listing = Listing(self.nodes, [()] * count, [True] * count, value, {}, [], {}, (), (), core.graph.output)
         self.names: Names = self.listing.names
         self.range, self.min = (self.names.function("builtins", name) for name in ("range", "min"))
 
@@ -99,17 +105,19 @@ class Writer:
         loads, before = self.loads(small, numbers, maps, at, i)
         results = sum(len(self.place[self.index[m.result]]) for m in self.core.maps)
         arguments = [lo, hi, numbers, maps, slopes, rows, sums]
-        forward, backward, first = [], [], 0
+        forward: list[str] = []
+        backward: list[str] = []
+        first = 0
         for m in self.core.maps:
             w, g = fresh(m.parameter), fresh("d" + m.parameter)
             store = stores[m.data](fresh(m.data))
             count = len(self.place[self.index[m.result]])
             arguments += [w, g, *store.arguments]
-            for lines, buffer, block in ((store.forward, maps, forward), (store.backward, slopes, backward)):
+            for halves, buffer, block in ((store.forward, maps, forward), (store.backward, slopes, backward)):
                 row = str(first) if count == 1 else (k if first == 0 else f"{first} + {k}")
                 which = "0" if count == 1 else k
                 told = [self.called(line).format(w=f"{w}[{which}]", g=f"{g}[{which}]", z=f"{buffer}[{row}]", at=at, n=n)
-                        for line in lines]
+                        for line in halves]
                 block += told if count == 1 else [f"for {k} in {self.range}({count}):", *(f"    {line}" for line in told)]
             first += count
         data = tuple(name for name in self.core.graph.inputs if name in self.data)
@@ -146,7 +154,9 @@ class Writer:
             self._data[name] = self.names.fresh(f"{name}_column")
         return self._data[name]
 
-    def loads(self, small: tuple[tuple[str, Shape], ...], numbers: str, maps: str, at: str, i: str) -> tuple[list[str], list[str]]:
+    def loads(
+        self, small: tuple[tuple[str, Shape], ...], numbers: str, maps: str, at: str, i: str
+    ) -> tuple[list[str], list[str]]:
         """Lines that read a row's inputs, and, before the loop, those that are the same for all rows."""
         loads, before, used = [], [], {k for node in self.nodes for k in node.operands} | {self.listing.value}
         count = first = 0
@@ -164,7 +174,8 @@ class Writer:
                 for j, k in enumerate(places):
                     element = f", {j}" if self.derivation.run.shapes[self.index[name]] else ""
                     if k in used:
-                        loads.append(f"{self.listing.name(k)} = 1.0 * {self.data_name(name)}[{at} + {i}{element}]")  # a float, whatever it is stored as
+                        # 1.0 · makes it a float, whatever it is stored as
+                        loads.append(f"{self.listing.name(k)} = 1.0 * {self.data_name(name)}[{at} + {i}{element}]")
         return loads, before
 
     def body(self, small: tuple[tuple[str, Shape], ...], slopes: str, rows: str, i: str) -> tuple[list[str], list[int]]:
@@ -248,9 +259,14 @@ def indented(lines: list[str]) -> list[str]:
 
 def rows_store(name: str) -> Store:
     """Features (m, n) stored row by row."""
-    return Store((name,), (f"dot_rows({name}, {{w}}, {{z}}, {{at}}, {{n}})",), (f"add_rows({name}, {{z}}, {{g}}, {{at}}, {{n}})",))
+    return dense_store(name, "rows")
 
 
 def columns_store(name: str) -> Store:
     """Features (m, n) stored column by column."""
-    return Store((name,), (f"dot_columns({name}, {{w}}, {{z}}, {{at}}, {{n}})",), (f"add_columns({name}, {{z}}, {{g}}, {{at}}, {{n}})",))
+    return dense_store(name, "columns")
+
+
+def dense_store(name: str, by: str) -> Store:
+    forward, backward = f"dot_{by}({name}, {{w}}, {{z}}, {{at}}, {{n}})", f"add_{by}({name}, {{z}}, {{g}}, {{at}}, {{n}})"
+    return Store((name,), (forward,), (backward,))
