@@ -2,10 +2,17 @@
 
 
 
+import bdb
+import code
+import copy
+import functools
+import gc
 import math
+import operator
 import subprocess
 import sys
 import threading
+import weakref
 from math import exp as e_to_the
 from math import log
 
@@ -73,20 +80,40 @@ def only_later(a, b):
     return kept + 1
 
 
-def through_a_helper(a, b):
-    u = helper(a, b)
-    return u * 2
-
-
-def helper(p, q):
-    r = p * q
-    return r + p
-
-
 def in_a_comprehension(x):
     terms = [x**k for k in (2, 3)]
     s = terms[0] + terms[1]
     return s
+
+
+def swapped(p, q):
+    a, b = p, q
+    p, q = a + b, a * b
+    p, q = p - q, p / q
+    return q
+
+
+def added_up(a, b, c):
+    total = sum([a, b, c])
+    return total * 2
+
+
+def folded(a, b, c):
+    s = functools.reduce(operator.add, [a, b, c])
+    r = functools.reduce(lambda p, q: p * q, [a, s, c])
+    return r / s
+
+
+def of_a_generator(x):
+    s = 0
+    for v in ((g := x * k) + 1 for k in (2, 3)):
+        s = s + v
+    return s
+
+
+def many_at_once(a, b):
+    p, q, r, s = a + b, a - b, a * b, a / b
+    return p, q, r, s
 
 
 def unused_line(a):
@@ -106,9 +133,13 @@ def unused_line(a):
         (in_a_list, ["total"]),
         (returned, ["returned"]),
         (only_later, ["kept", "only_later"]),
-        (through_a_helper, ["u", "through_a_helper"]),
         (in_a_comprehension, ["s"]),
         (unused_line, ["waste", "unused_line"]),
+        (swapped, ["p_2", "q_2", "p_3", "q_3"]),
+        (added_up, ["total", "added_up"]),
+        (folded, ["s", "r", "folded"]),
+        (of_a_generator, ["g", "v", "g_2", "v_2", "s"]),
+        (many_at_once, ["p", "q", "r", "s", "many_at_once"]),
         (lambda a: (a + 1) * 2, ["f"]),
     ],
 )
@@ -116,6 +147,215 @@ def test_nodes_are_called_what_their_variables_are(function, names):
     graph = dv.graph(function)
     assert named(graph) == names
     assert dv.graph(str(graph)) == graph
+
+
+# calls of other functions
+
+
+def layer(x, w=2.0):
+    z = w * x
+    return dv.sigmoid(z)
+
+
+def named_inside(x):
+    a = x * 2
+    return a
+
+
+def moments(a, b):
+    m = (a + b) / 2
+    return m, dv.sqrt((a - m) ** 2 + (b - m) ** 2)
+
+
+def deeper(x):
+    u = layer(x)
+    return layer(u) * 2
+
+
+def steps(x, n=2):
+    y = x * n
+    return y if n == 0 else y + steps(y, n - 1)
+
+
+def doubled(f):
+    @functools.wraps(f)
+    def wrapper(*args, **kwargs):
+        twice = f(*args, **kwargs) * 2
+        return twice
+
+    return wrapper
+
+
+@doubled
+def inside_a_decorator(x):
+    q = x + 1
+    return q
+
+
+class Dense:
+    def __init__(self, w):
+        self.w = w
+
+    def __call__(self, x):
+        z = self.w * x
+        return dv.tanh(z)
+
+    def forward(self, x):
+        z = self.w * x
+        return dv.tanh(z)
+
+
+def one_call(x):
+    h = layer(x)
+    return h + 1
+
+
+def two_calls(x, w1, w2):
+    h = layer(x, w1)
+    h = layer(h, w2)
+    return h
+
+
+def in_a_loop(x):
+    for k in range(3):
+        x = layer(x, k)
+    return x
+
+
+def of_a_name_inside(x):
+    h = named_inside(x)
+    return h + 1
+
+
+def returned_at_once(x):
+    return named_inside(x)
+
+
+def tuples(a, b):
+    m, s = moments(a, b)
+    m, s = moments(m, s)
+    return m / s
+
+
+def two_deep(x):
+    h = deeper(x)
+    return h
+
+
+def inside_an_expression(x):
+    y = layer(x) + layer(2 * x)
+    return y
+
+
+def of_a_lambda(x):
+    act = lambda v: dv.exp(-v)  # noqa: E731
+    q = act(x * 2)
+    return q
+
+
+def of_local_functions(x):
+    def inner(y):
+        t = y * y
+        return t + 1
+
+    k = inner(x)
+    return inner(k)
+
+
+def of_objects(x):
+    h = Dense(2.0)(x)
+    h = Dense(3.0).forward(h)
+    return h
+
+
+def in_comprehensions(x):
+    hs = [layer(x, k) for k in (1, 2)]
+    s = hs[0] + hs[1]
+    return s
+
+
+@pytest.mark.parametrize(
+    ("function", "names"),
+    [
+        (one_call, ["layer.z", "h", "one_call"]),
+        (two_calls, ["layer.z", "h", "layer.z_2", "h_2"]),
+        (in_a_loop, ["layer.z", "x_2", "layer.z_2", "x_3", "layer.z_3", "x_4"]),
+        (of_a_name_inside, ["h", "of_a_name_inside"]),
+        (returned_at_once, ["returned_at_once"]),
+        (tuples, ["m", "s", "m_2", "s_2", "tuples"]),
+        (two_deep, ["layer.z", "deeper.u", "layer.z_2", "h"]),
+        (inside_an_expression, ["layer.z", "layer.z_2", "y"]),
+        (of_a_lambda, ["q"]),
+        (of_local_functions, ["inner.t", "k", "inner.t_2", "of_local_functions"]),
+        (of_objects, ["Dense.z", "h", "forward.z", "h_2"]),
+        (in_comprehensions, ["layer.z", "layer.z_2", "s"]),
+        (steps, ["y", "y_2", "y_3", "steps"]),
+        (inside_a_decorator, ["q", "twice"]),
+        (functools.partial(two_calls, w2=3.0), ["layer.z", "h", "layer.z_2", "h_2"]),
+        (Dense(2.0), ["z", "f"]),
+        (Dense(2.0).forward, ["z", "forward"]),
+    ],
+)
+def test_names_inside_a_function_that_is_called_are_qualified_by_it(function, names):
+    """What it returns is called what its caller calls it. Lambdas and comprehensions qualify nothing."""
+    graph = dv.graph(function)
+    assert named(graph) == names
+    assert dv.graph(str(graph)) == graph
+
+
+def test_qualified_names_in_a_pass_and_in_programs():
+    graph = dv.graph(one_call)
+    p = graph.at(x=0.0)
+    assert (p.values["layer.z"], p.d["layer.z"], p.dh) == (0.0, 0.25, 1.0)
+    for target in ("loop", "numpy"):
+        program = graph.program(target)
+        assert "layer_z" in str(program)
+        assert program(0.0) == (1.5, 0.5)
+
+
+def test_a_graph_called_by_a_function_that_is_traced_becomes_a_part_of_it():
+    square = dv.graph("u = a*b; S = u + 1")
+
+    def f(x):
+        h = square(x, 2)
+        h = square(a=h, b=x)
+        return h * 2
+
+    graph = dv.graph(f)
+    assert named(graph) == ["S.u", "h", "S.u_2", "h_2", "f"]
+    assert graph(3.0) == 44.0
+    assert dv.graph(str(graph)) == graph
+    with pytest.raises(dv.UsageError, match="no value was given for b"):
+        dv.graph(lambda x: square(x))
+
+
+# a tuple out
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (lambda a, b: (a + b, a * b), "f = stack(a + b, a*b)"),
+        (lambda a, b: [a, b], "f = stack(a, b)"),
+        (lambda a, b: (a, 1, b), "f = stack(a, 1, b)"),
+        (lambda a, b: ((a, b), (b, 2)), "f = stack(stack(a, b), stack(b, 2))"),
+        (lambda a, b: (a,), "inputs: a, b; f = stack(a)"),
+        (lambda a, b: moments(a, b), "`moments.m` = (a + b)/2; f = stack(`moments.m`, sqrt((a - `moments.m`)**2 + (b - `moments.m`)**2))"),
+        (lambda a, b: 3, "inputs: a, b; f = 3"),
+        (lambda a, b: np.array([1.0, 2.0]), "inputs: a, b; f = [1, 2]"),
+    ],
+)
+def test_several_values_are_stacked(function, text):
+    assert dv.graph(function) == dv.graph(text)
+
+
+def test_a_vector_of_outputs_and_its_jacobian():
+    graph = dv.graph(many_at_once)
+    assert graph(3.0, 2.0).tolist() == [5.0, 1.0, 6.0, 1.5]
+    assert graph.jacobian(3.0, 2.0)["a"].tolist() == [1.0, 1.0, 2.0, 0.5]
+
+
+# where it works
 
 
 def test_the_same_names_under_a_debugger():
@@ -148,6 +388,69 @@ def test_the_same_names_under_a_profiler_and_on_another_thread():
     thread.start()
     thread.join()
     assert found == [dv.graph(plain_names)] * 2
+
+
+class Steps(bdb.Bdb):
+    """A debugger that stops at every line and looks at the local variables there."""
+
+    def user_line(self, frame):
+        dict(frame.f_locals)
+        self.set_step()
+
+
+def test_the_same_names_in_bdb():
+    space = {"dv": dv, "f": two_calls}
+    Steps().run("graph = dv.graph(f)", space)
+    assert space["graph"] == dv.graph(two_calls)
+
+
+SOURCE = """
+def layer(x, w):
+    z = w * x
+    return dv.sigmoid(z)
+def f(x):
+    h = layer(x, 2)
+    h = layer(h, 3)
+    return h
+graph = dv.graph(f)
+"""
+
+
+def in_the_prompt(space):
+    console = code.InteractiveInterpreter(space)
+    for statement in SOURCE.strip().replace("\ndef f", "\n\ndef f").replace("\ngraph", "\n\ngraph").split("\n\n"):
+        assert not console.runsource(statement + "\n", symbol="single")
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda space: exec(SOURCE, space),
+        lambda space: exec(compile(SOURCE, "<ipython-input-1-0123456789ab>", "exec"), space),
+        lambda space: exec(SOURCE, space.update(__name__=None) or space),
+        in_the_prompt,
+    ],
+    ids=["exec", "cell", "without a module", "prompt"],
+)
+def test_code_without_a_file(run):
+    space = {"dv": dv}
+    run(space)
+    assert named(space["graph"]) == ["layer.z", "h", "layer.z_2", "h_2"]
+
+
+def test_nothing_of_a_tracing_is_kept():
+    class Big:
+        pass
+
+    def f(x):
+        big = Big()
+        kept.append(weakref.ref(big))
+        return layer(x)
+
+    kept = []
+    dv.graph(f)
+    gc.collect()
+    assert kept[0]() is None
 
 
 # functions of math and numpy
@@ -311,29 +614,79 @@ def test_errors_of_the_function_itself_come_through():
 # refusals: the body of f(x), the line that is named, what is said and a way out
 
 REFUSED = [
-    ("if x > 0:\n        return x\n    return -x", 2, "if", "dv.where"),
-    ("y = x\n    while y > 0:\n        y = y - 1\n    return y", 3, "while", "dv.where"),
-    ("y = x * 2\n\n    return y if y else x", 4, "if", "dv.where"),
-    ("return x and 1", 2, "and", "dv.where"),
+    ("if x > 0:\n        return x\n    return -x", 2, "`if`", "dv.where"),
+    ("y = x\n    while y > 0:\n        y = y - 1\n    return y", 3, "`while`", "dv.where"),
+    ("y = x * 2\n\n    return y if y else x", 4, "`if`", "dv.where"),
+    ("return x and 1", 2, "`and`", "dv.where"),
     ("return not x", 2, "yes or no", "dv.where"),
     ("return 0 < x < 1", 2, "yes or no", "dv.where"),
-    ("return max(x, 0)", 2, "yes or no", "dv.maximum"),
-    ("return float(x)", 2, "float()", "dv.exp"),
-    ("return math.gamma(x)", 2, "float()", "operations of dvar"),
-    ("import math as inside\n    return inside.exp(x)", 3, "float()", "outside the function"),
-    ("return int(x)", 2, "int()", "real numbers"),
-    ("return [1, 2, 3][x]", 2, "int()", "real numbers"),
-    ("return range(x)", 2, "int()", "real numbers"),
-    ("return len(x)", 2, "len()", "dv.sum"),
-    ("return sum(x)", 2, "iterated", "dv.sum"),
-    ("a, b = x\n    return a", 2, "iterated", "separate arguments"),
-    ("s = 0\n    for v in x:\n        s = s + v\n    return s", 3, "iterated", "dv.sum"),
+    ("assert x > 0", 2, "yes or no", "dv.where"),
+    ("return max(x, 0)", 2, "max.* yes or no", "dv.maximum"),
+    ("return min([x, 0])", 2, "min.* yes or no", "dv.minimum"),
+    ("return sorted([x, 0])", 2, "sorted.* yes or no", "dv.where"),
+    ("return any(v > 0 for v in [x])", 2, "any.* yes or no", "dv.where"),
+    ("return x in [0, 1]", 2, "`in`", "dv.where"),
+    ("return 0 in x", 2, "`in`", "dv.where"),
+    ("return float(x)", 2, r"float\(\)", "dv.exp"),
+    ("return complex(x)", 2, r"float\(\)", "dv.exp"),
+    ("return math.gamma(x)", 2, r"float\(\)", "operations of dvar"),
+    ("import math as inside\n    return inside.exp(x)", 3, r"float\(\)", "outside the function"),
+    ("return int(x)", 2, r"int\(\)", "real numbers"),
+    ("return [1, 2, 3][x]", 2, r"int\(\)", "real numbers"),
+    ("return range(x)", 2, r"int\(\)", "real numbers"),
     ("return x['a']", 2, r"\['a'\]", "whole number"),
+    ("return x[0.5]", 2, r"\[0.5\]", "whole number"),
+    ("return x[None]", 2, r"\[None\]", "whole number"),
+    ("return x[[0, 2]]", 2, r"\[\[0, 2\]\]", "dv.stack([x[0], x[2]])"),
+    ("return x[x > 0]", 2, r"x\[x > 0\] picks by a condition", "dv.where"),
     ("x[0] = 1\n    return x", 2, "in place", "new name"),
-    ("return np.cbrt(x)", 2, "numpy.cbrt", "there are: exp"),
-    ("return np.add.reduce(x)", 2, "numpy.add.reduce", "there are: exp"),
-    ("return np.var(x)", 2, "numpy.var", "there are: exp"),
-    ("return np.sum(x, dtype=int)", 2, "numpy.sum", "there are: exp"),
+    ("del x[0]", 2, "in place", "new name"),
+    ("v = np.zeros(2)\n    v[0] = x\n    return v", 3, "put into an array", "dv.stack(values)"),
+    ("v = np.zeros(2)\n    v[0] += x\n    return v", 3, "put into an array", "dv.stack(values)"),
+    ("v = np.zeros(2)\n    v += x\n    return v", 3, "numpy.add .* into an array", "dv.stack(values)"),
+    ("return np.exp(x, out=np.zeros(2))", 2, "numpy.exp .* into an array", "dv.stack(values)"),
+    ("return np.array([x, x])", 2, "make an array of traced values", "dv.stack([a, b])"),
+    ("return np.asarray(x)", 2, "make an array of traced values", "used as it is"),
+    ("return x + [x, 1]", 2, "make an array of traced values", "dv.stack([a, b])"),
+    ("return x % 2", 2, "x % 2 is not in the table", "write x - 2*dv.floor(x/2)"),
+    ("return 2 % (x + 1)", 2, r"2 % \(x \+ 1\) is not", "write 2 - (x + 1)*dv.floor(2/(x + 1))"),
+    ("return x // 2", 2, "x // 2 is not", "write dv.floor(x/2)"),
+    ("return divmod(x, 2)", 2, r"divmod\(x, 2\) is not", "dv.floor(x/2)"),
+    ("return np.mod(x, 2)", 2, "numpy.remainder is not", "dv.floor(a/b)"),
+    ("return pow(x, 2, 5)", 2, r"pow\(x, 2, 5\) is not", "dv.floor(a/b)"),
+    ("return (x > 0) & (x < 1)", 2, r"\(x > 0\) & \(x < 1\) is not", "write (x > 0) * (x < 1)"),
+    ("return (x > 0) | (x < 1)", 2, r"\(x > 0\) \| \(x < 1\) is not", "dv.maximum((x > 0), (x < 1))"),
+    ("return ~(x > 0)", 2, r"~\(x > 0\) is not", "1 - (x > 0)"),
+    ("return x ^ 2", 2, r"x \^ 2 is not", "a power is written x**2"),
+    ("return round(x, 2)", 2, r"round\(x, 2\) is not", "dv.round(x * 100) / 100"),
+    ("return np.round(x, 2)", 2, "numpy.round, called this way, is not", "dv.round(100*a)/100"),
+    ("return math.trunc(x)", 2, "math.trunc is not", "dv.floor"),
+    ("y = x + 1\n    return y + 'a'", 3, "`y \\+ 'a'`: a constant is str", "real numbers"),
+    ("return 2 * x + None", 2, r"`2 \* x \+ None`: a constant is NoneType", "real numbers"),
+    ("return x * 1j", 2, r"`x \* 1j`: a constant is complex", "real numbers"),
+    ("return x * math.nan", 2, r"`x \* nan`: a constant is nan", "input"),
+    ("return x * 10**400", 2, "too large for float64", "1.8e308"),
+    ("return x + np.zeros((2, 2, 2))", 2, r"`x \+ …`: a constant has shape \(2, 2, 2\)", ""),
+    ("return {x: 1}", 2, "key of a dictionary", "list"),
+    ("return len({x, x})", 2, "key of a dictionary", "list"),
+    ("return f'{x:.2f}'", 2, "written as '.2f'", "J.at(…)"),
+    ("return x.astype(float)", 2, r"no \.astype", "float64"),
+    ("return x.exp()", 2, r"no \.exp", "dv.exp(x)"),
+    ("return x.foo", 2, r"no \.foo", "reshape, ravel"),
+    ("return np.cbrt(x)", 2, "numpy.cbrt is not", "a**(1/3)"),
+    ("return np.sign(x) + np.exp2(x)", 2, "numpy.exp2 is not", "2**a"),
+    ("return np.add.reduce(x)", 2, "numpy.add.reduce is not", "there are: exp"),
+    ("return np.exp(x, where=True)", 2, "numpy.exp with where= is not", "there are: exp"),
+    ("return np.var(x)", 2, "numpy.var is not", "dv.mean"),
+    ("return np.linalg.inv(x)", 2, "numpy.linalg.inv is not", "there are: exp"),
+    ("return np.hstack([x, x])", 2, "numpy.hstack is not", "dv.concatenate"),
+    ("return np.sum(x, dtype=int)", 2, "numpy.sum, called this way, is not", "there are: exp"),
+    ("return np.where(x > 0)", 2, "numpy.where, called this way, is not", "there are: exp"),
+    ("return dv.sum(x, axis=x)", 2, "axis=<traced x> was given", "whole number"),
+    ("return dv.sum(x, axis=(0, 1))", 2, r"axis=\(0, 1\) was given", "whole number"),
+    ("return dv.exp(x, x)", 2, "exp takes one operand, 2 given", ""),
+    ("return dv.max(x, x)", 2, "max takes one operand, 2 given", "dv.maximum(a, b)"),
+    ("return dv.sum(x, axes=0)", 2, "'axes' is not an option", "sum takes axis"),
 ]  # fmt: skip
 
 
@@ -347,32 +700,243 @@ def test_refusals_name_the_line_and_a_way_out(body, line, said, help):
     assert help in error.value.help
 
 
+def test_a_refusal_names_the_line_of_the_function_that_was_called():
+    def inner(x):
+        return x if x > 0 else -x
+
+    with pytest.raises(dv.UsageError, match=rf"line {inner.__code__.co_firstlineno + 1} of inner"):
+        dv.graph(lambda x: inner(x))
+
+
+async def coroutine(x):
+    return x
+
+
+def generator(x):
+    yield x
+
+
+def endless(x):
+    return endless(x) * 2
+
+
 @pytest.mark.parametrize(
-    ("function", "said"),
+    ("function", "said", "help"),
     [
-        (lambda *x: x[0], r"\*x"),
-        (lambda **x: 1, r"\*x"),
-        (lambda x: None, "returned NoneType"),
-        (lambda x: (x, x), "returned tuple"),
-        (lambda x: True, "returned bool"),
-        (lambda x: np.array([x, x]), "returned ndarray"),
-        (lambda x: x + "a", "str, not a number"),
-        (lambda x: x * 1j, "complex, not a number"),
-        (lambda x: x * math.nan, "nan"),
-        (lambda x: x + np.zeros((2, 2, 2)), "shape"),
-        (lambda x: dv.exp(x, x), "exp takes one operand, 2 given"),
+        (lambda *x: x[0], r"\*x", "name every argument"),
+        (lambda **x: 1, r"\*x", "name every argument"),
+        (lambda x: None, "returned NoneType", "return p, q"),
+        (lambda x: {"a": x}, "returned dict", "return p, q"),
+        (lambda x: "x", "returned str", "return one number"),
+        (lambda x: True, "returned bool", "return one number"),
+        (lambda x: (), "returned an empty tuple", "return one number"),
+        (lambda x: (x, None), "returned NoneType", "return one number"),
+        (lambda x: (x, (x, 1)), "rows of different lengths", "return one number"),
+        (coroutine, "returned coroutine", "return one number"),
+        (generator, "returned generator", "return one number"),
+        (endless, "endless calls itself", "as a loop"),
+        (min, "arguments of .* are not known", "lambda"),
     ],
 )
-def test_refusals(function, said):
-    with pytest.raises(dv.UsageError, match=said):
+def test_refusals_of_the_function(function, said, help):
+    with pytest.raises(dv.UsageError, match=said) as error:
         dv.graph(function)
+    assert help in error.value.help
 
 
 def test_a_value_kept_from_another_tracing_is_refused():
     kept = []
     dv.graph(lambda x: kept.append(x) or x)
-    with pytest.raises(dv.UsageError, match="another tracing"):
-        dv.graph(lambda y: y + kept[0])
+    for use in (lambda y: y + kept[0], lambda y: kept[0] + y, lambda y: y + len(kept[0])):
+        with pytest.raises(dv.UsageError, match="kept from"):
+            dv.graph(use)
+    with pytest.raises(dv.UsageError, match="kept from"):
+        kept[0] * 2
+
+
+def test_what_a_traced_value_can_be_asked():
+    def f(x):
+        assert repr(x) == f"{x}" == "<traced x>"
+        texts = [repr(2 * x + 1)]
+        assert texts == ["<traced 2 * x + 1>"]
+        assert not hasattr(x, "foo")
+        assert getattr(x, "foo", 3) == 3
+        assert copy.deepcopy(x) is copy.copy(x) is +x is x
+        assert sum([x]) is x
+        return x
+
+    dv.graph(f)
+
+
+# functions that ask for shapes
+
+
+def by_element(w, b, x, y):
+    z = b
+    for wi, xi in zip(w, x):
+        z = z + wi * xi
+    return (z - y) ** 2
+
+
+def by_index(w, b, x, y):
+    z = b
+    for j in range(len(x)):
+        z = z + w[j] * x[j]
+    return (z - y) ** 2
+
+
+DATA = {"w": [1.0, 2.0], "b": 0.5, "x": [3.0, 4.0], "y": 1.0}
+AS_VECTORS = dv.graph("inputs: w, b, x, y; z = w @ x + b; L = (z - y)**2")
+
+
+@pytest.mark.parametrize("function", [by_element, by_index])
+def test_a_function_that_asks_for_shapes_is_traced_when_they_are_known(function):
+    graph = dv.graph(function)
+    assert isinstance(graph, dv.Graph)
+    assert graph.inputs == ("w", "b", "x", "y")
+    p, q = graph.at(DATA), AS_VECTORS.at(DATA)
+    assert graph(**DATA) == p.value == q.value
+    assert p.dw.tolist() == q.dw.tolist()
+    assert p.db == q.db
+    assert p.check().ok
+    assert graph.hessian(**DATA).tolist() == AS_VECTORS.hessian(**DATA).tolist()
+    three = {**DATA, "w": [1.0, 2.0, 3.0], "x": [3.0, 4.0, 5.0]}
+    assert graph.at(three).value == AS_VECTORS.at(three).value
+
+
+def test_it_is_traced_once_for_each_set_of_shapes():
+    traced = []
+
+    @dv.graph
+    def f(x):
+        traced.append(len(x))
+        return x[0] * len(x)
+
+    assert (f([1.0, 2.0]), f([3.0, 4.0]), f([1.0, 2.0, 3.0]), f.at([5.0, 6.0]).value) == (2.0, 6.0, 3.0, 10.0)
+    assert traced == [2, 3]
+
+
+def test_the_graph_for_shapes_is_an_ordinary_one():
+    graph = dv.graph(by_element).shaped(w=2, x=(2,))
+    assert named(graph) == ["wi", "xi", "z", "wi_2", "xi_2", "z_2", "by_element"]
+    assert dv.graph(str(graph)) == graph
+    assert graph.d("w")(**DATA).tolist() == AS_VECTORS.at(DATA).dw.tolist()
+    assert graph.at(DATA).value == graph.program("loop")(**DATA)[0] == AS_VECTORS(**DATA)
+    for asked in (graph, graph.d("w"), graph.without()):
+        with pytest.raises(dv.UsageError, match=r"written for w \(2,\), b \(\), x \(2,\), y \(\); w has shape \(3,\)"):
+            asked({**DATA, "w": [1.0, 2.0, 3.0]})
+
+
+def test_over_examples_the_shapes_of_the_data_are_known():
+    X, Y = np.arange(6.0).reshape(3, 2), np.array([1.0, -1.0, 2.0])
+    at, reference = {"w": [1.0, 2.0], "b": 0.5}, AS_VECTORS.over(x=X, y=Y)
+    for cost in (
+        dv.graph(by_index).over(x=X, y=Y),
+        dv.graph(by_index).over({"x": X.T, "y": Y[None]}, axis=1),
+        dv.graph(by_element).shaped(w=2, x=2).over(x=X, y=Y),
+    ):
+        assert cost.at(at).value == pytest.approx(reference.at(at).value, rel=1e-15)
+        assert cost.at(at).dw == pytest.approx(reference.at(at).dw, rel=1e-15)
+
+
+ASKING = [
+    ("return x[0] * len(x)", "len(x)"),
+    ("return x[0] * x.shape[0]", "x.shape"),
+    ("return x[0] * x.ndim", "x.ndim"),
+    ("return x[0] * x.size", "x.size"),
+    ("return x[0] * np.shape(x)[0]", "x.shape"),
+    ("return x[0] * np.size(x)", "x.size"),
+    ("return x[0] * np.ndim(x)", "x.ndim"),
+    ("return sum(x)", "the elements of x"),
+    ("return sum(v for v in x)", "the elements of x"),
+    ("return sum(k * v for k, v in enumerate(x))", "the elements of x"),
+    ("return sum(a * b for a, b in zip(x, x))", "the elements of x"),
+    ("a, b = x\n    return a * b", "the elements of x"),
+    ("a, *rest = x\n    return a * rest[0]", "the elements of x"),
+    ("return list(x)[0]", "the elements of x"),
+    ("return next(reversed(x))", "len(x)"),
+    ("return len(2 * x) * x[0]", "len(2 * x)"),
+    ("try:\n        return x[0] * len(x)\n    except Exception:\n        return x[0]", "len(x)"),
+]
+
+
+@pytest.mark.parametrize(("body", "asked"), ASKING)
+def test_what_asks_for_a_shape(body, asked):
+    space = {"np": np}
+    exec(f"def f(x):\n    {body}\n", space)
+    graph = dv.graph(space["f"])
+    line = 3 if body.startswith("try") else 2
+    assert str(graph).startswith(f"f(x) asks for {asked} (line {line} of f), so it becomes a graph when shapes are known")
+    plain = space["f"](np.array([2.0, 3.0]))
+    assert graph([2.0, 3.0]) == graph.at(x=[2.0, 3.0]).value == graph.shaped(x=2)(x=[2.0, 3.0]) == plain
+
+
+def test_what_needs_nodes_says_how_to_go_on():
+    graph = dv.graph(by_index)
+    assert repr(graph) == str(graph)
+    assert graph._repr_svg_() is None
+    for need in (lambda: graph.nodes, lambda: graph.d("w"), lambda: graph.program("loop"), lambda: graph.simplified(), graph.svg):
+        with pytest.raises(dv.UsageError, match=r"asks for len\(x\) \(line \d+ of by_index\)") as error:
+            need()
+        assert "by_index.at(w=…, b=…, x=…, y=…)" in error.value.help
+        assert "by_index.shaped(w=(…), b=(…), x=(…), y=(…))" in error.value.help
+
+
+@pytest.mark.parametrize(
+    ("ask", "said", "help"),
+    [
+        (lambda g: g.at(w=[1.0]), "no value was given for b, x, y", "b=1.0"),
+        (lambda g: g.shaped(q=1), "no input 'q'", ""),
+        (lambda g: g.fix(q=1), "no input 'q'", ""),
+        (lambda g: g.over(q=[1.0]), "no input 'q'", ""),
+        (lambda g: g.shaped(w=2), "the elements of x: x is a number", "vector"),
+        (lambda g: g.over(x=np.ones((3, 2)), y=np.ones(3)), "asks for the elements of w .*shape of w is not known", "shaped(w=(…), x=(2,), y=())"),
+    ],
+)
+def test_refusals_while_shapes_are_not_known(ask, said, help):
+    with pytest.raises(dv.UsageError, match=said) as error:
+        ask(dv.graph(by_element))
+    assert help in error.value.help
+
+
+def test_inputs_made_constants_may_be_all_it_waits_for():
+    fixed = dv.graph(by_index).fix(x=[3.0, 4.0])
+    assert named(fixed) == ["z", "z_2", "by_index"]
+    assert fixed(w=[1.0, 2.0], b=0.5, y=1.0) == AS_VECTORS(**DATA)
+    still = dv.graph(by_index).fix(b=0.5)
+    assert still.inputs == ("w", "x", "y")
+    assert still(w=[1.0, 2.0], x=[3.0, 4.0], y=1.0) == AS_VECTORS(**DATA)
+
+
+def test_a_waiting_graph_called_by_a_function_that_is_traced():
+    inner = dv.graph(by_index)
+
+    def f(w, x):
+        h = inner(w, 0.5, x, 1.0)
+        return h * 2
+
+    outer = dv.graph(f)
+    assert named(outer.shaped(w=2, x=2)) == ["by_index.z", "by_index.z_2", "h", "f"]
+    assert outer([1.0, 2.0], [3.0, 4.0]) == 2 * AS_VECTORS(**DATA)
+
+
+MISMATCHED = [
+    ("n = len(x)\n    u = x * 2\n    return dv.sum(u + w) / n", 4, r"`u \+ w`: u \(3,\) and w \(3, 1\)", ".ravel()"),
+    ("n = len(x)\n    u = 2 * x + w\n    return u", 3, r"`u = 2 \* x \+ w`: 2 \* x \(3,\) and w \(3, 1\)", ".ravel()"),
+    ("return x @ dv.exp(x[1:]) + len(w)", 2, r"`x @ exp\(x\[1:\]\)`: x \(3,\) and exp\(x\[1:\]\) \(2,\)", "inner sizes 3 and 2"),
+    ("return w[len(x), 0]", 2, r"`w\[3, 0\]`: w \(3, 1\)", "numbered from 0"),
+    ("return x.reshape(2, len(w))", 2, r"`reshape\(x, shape=\(2, 3\)\)`: x \(3,\)", "3 elements"),
+]
+
+
+@pytest.mark.parametrize(("body", "line", "said", "help"), MISMATCHED)
+def test_shapes_that_do_not_match_are_told_with_the_line(body, line, said, help):
+    space = {"dv": dv}
+    exec(f"def f(x, w):\n    {body}\n", space)
+    with pytest.raises(dv.UsageError, match=f"shapes do not match in {said}") as error:
+        dv.graph(space["f"]).at(x=[1.0, 2.0, 3.0], w=[[1.0], [2.0], [3.0]])
+    assert f"(line {line} of f)" in error.value.what
+    assert help in error.value.help
 
 
 def test_recursion_of_plain_python_is_unrolled():

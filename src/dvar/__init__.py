@@ -27,7 +27,7 @@ def __getattr__(name: str) -> Any:
         found = getattr(import_module(f".{_HOME[name]}", __name__), name)
     else:
         from .expression.ops import CALLS
-        from .expression.trace import function
+        from .expression.traced import function
 
         if name not in CALLS:
             raise AttributeError(f"module 'dvar' has no attribute {name!r}")

@@ -22,11 +22,13 @@ from .derive.uses import Use, left_alone, uses
 from .descend.minimize import Fit, minimize
 from .errors import UsageError, nearest
 from .expression import formula, trace, writing
-from .expression.graph import INPUT, Builder, as_array, bind, plain
+from .expression.graph import INPUT, Builder, as_array, assign, bind, plain
 from .expression.graph import Graph as _Graph
 from .expression.graph import shapes as infer
-from .expression.op import Op
+from .expression.op import Op, Shape
 from .expression.ops import ALIASES, OPS, ROWS
+from .expression.refusals import ShapeAsked
+from .expression.traced import Traced, inline
 from .files import save
 from .vectorize.cost import Cost as _Cost
 from .vectorize.program import Program, listing
@@ -45,11 +47,21 @@ class Graph(_Graph):
 
     def __call__(self, *args: Any, **inputs: Any) -> Any:
         """The output, left to right. Inputs by position or by name, or one mapping of names."""
-        return _passes.run(self, args, inputs)
+        try:
+            return _passes.run(self, args, inputs)
+        except UsageError:
+            given = assign(self, args, inputs)
+            if not any(isinstance(v, Traced) for v in given.values()):
+                raise
+            return inline(self, given)  # a function that is being traced calls this graph
+
+    def bound(self, args: tuple[Any, ...], inputs: Mapping[str, Any]) -> tuple[Graph, dict[str, Any]]:
+        """The graph for these inputs, and their values."""
+        return self, bind(self, args, inputs)
 
     def at(self, *args: Any, **inputs: Any) -> Pass:
         """One forward and backward pass. Raises UsageError where an input is missing or shapes do not match."""
-        return Pass(self, bind(self, args, inputs))
+        return Pass(*self.bound(args, inputs))
 
     def over(
         self,
@@ -74,18 +86,21 @@ class Graph(_Graph):
         index, label = self.index(name), _derivation.derivative_name(name)
         if index not in found.d:
             return Graph(formula.parse(f"inputs: {', '.join(map(writing.spell_name, self.inputs))}\n{label} = 0").nodes)
-        return Graph(_derivation.extract(found, found.d[index], label).nodes, self.off, sizes if any(sizes) else None)
+        return Graph(_derivation.extract(found, found.d[index], label).nodes, self.off, sizes if any(sizes) else None, self.exact)
 
     def shaped(self, **shapes: Any) -> Graph:
         """The same graph for inputs of these shapes, a number or a tuple each; those not named are scalars.
 
         `d`, `simplified` and `program` then need assume nothing."""
+        sizes = self.all_shapes(shapes)
+        infer(self, sizes)
+        return Graph(self.nodes, self.off, tuple(sizes.values()), self.exact)
+
+    def all_shapes(self, shapes: Mapping[str, Any]) -> dict[str, Shape]:
         for name in shapes:
             if name not in self.inputs:
                 bind(self, (), shapes)  # says which inputs there are
-        sizes = tuple(tuple(np.atleast_1d(shapes[n]).tolist()) if n in shapes else () for n in self.inputs)
-        infer(self, dict(zip(self.inputs, sizes)))
-        return Graph(self.nodes, self.off, sizes)
+        return {n: tuple(np.atleast_1d(shapes[n]).tolist()) if n in shapes else () for n in self.inputs}
 
     def without(self, *rules: str) -> Graph:
         """The same graph with rules of rewriting switched off, by their names (`.simplified().rules` lists those that fired)."""
@@ -93,21 +108,21 @@ class Graph(_Graph):
         for name in rules:
             if name not in known:
                 raise UsageError(f"there is no rule {name!r}{nearest(name, known)}")
-        return Graph(self.nodes, self.off | frozenset(rules), self.sizes)
+        return Graph(self.nodes, self.off | frozenset(rules), self.sizes, self.exact)
 
     def hessian(self, *args: Any, **inputs: Any) -> Any:
         """The second derivatives (P, P) at these inputs, all inputs raveled in their order; inputs as in `at`."""
-        return higher.hessian(self, bind(self, args, inputs))
+        return higher.hessian(*self.bound(args, inputs))
 
     def hvp(self, *args: Any, direction: Mapping[str, Any], **inputs: Any) -> dict[str, Any]:
         """The Hessian times a direction, without the Hessian: {input: number or array of its shape}.
 
         `direction` says by name how the inputs move; those it leaves out stay."""
-        return higher.times_direction(self, bind(self, args, inputs), direction)
+        return higher.times_direction(*self.bound(args, inputs), direction)
 
     def jacobian(self, *args: Any, **inputs: Any) -> dict[str, Any]:
         """The derivatives of a vector or matrix output: {input: array (*shape of the output, *shape of the input)}."""
-        return higher.jacobian(self, bind(self, args, inputs))
+        return higher.jacobian(*self.bound(args, inputs))
 
     def fix(self, **values: Any) -> Graph:
         """The same graph with inputs made constants."""
@@ -226,8 +241,14 @@ class Cost(_Cost):
 
 def graph(source: str | Callable[..., Any]) -> Graph:
     """A Python function (also as a decorator) or the text of a formula → its Graph. Raises UsageError where it is neither."""
-    made = formula.parse(source) if isinstance(source, str) or not callable(source) else trace.trace(source)
-    return Graph(made.nodes)
+    if isinstance(source, str) or not callable(source):
+        return Graph(formula.parse(source).nodes)
+    try:
+        return Graph(trace.trace(source).nodes)
+    except ShapeAsked as asked:
+        from .waiting import Waiting
+
+        return Waiting(source, asked.what)
 
 
 def slope(
@@ -238,7 +259,7 @@ def slope(
     Inputs by name, by position or as one mapping; with several, `of` says which is nudged.
     """
     made = source if isinstance(source, Graph) else graph(source)
-    return _slope(made, bind(made, args, inputs), nudge, of)
+    return _slope(*made.bound(args, inputs), nudge, of)
 
 
 def derivatives(name: str | None = None) -> Table:

@@ -214,6 +214,8 @@ def as_array(value: Any, what: str) -> Any:
     """`value` as float64, a scalar, vector or matrix. Raises UsageError naming `what` is not one."""
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
+        if isinstance(value, int):
+            raise UsageError(f"{what} is a whole number too large for float64", "the largest is about 1.8e308")
         kind = type(value).__name__ if array.dtype == object or array.ndim == 0 else f"an array of {array.dtype}"
         raise UsageError(f"{what} is {kind}, not a number", "give real numbers: int, float, or an array of them")
     if array.ndim > 2:
@@ -257,7 +259,8 @@ def check_sizes(graph: Graph, given: Mapping[str, Shape]) -> None:
     written = dict(zip(graph.inputs, graph.sizes or ()))
     for name, size in written.items():
         if len(given[name]) != len(size) or (graph.exact and given[name] != size):
-            kinds = ", ".join(f"{n} {s if graph.exact else ('a scalar', 'a vector', 'a matrix')[len(s)]}" for n, s in written.items())
+            ranks = ("a scalar", "a vector", "a matrix")
+            kinds = ", ".join(f"{n} {s if graph.exact else ranks[len(s)]}" for n, s in written.items())
             raise UsageError(f"this graph was written for {kinds}; {name} has shape {given[name]}",
                              "make it for these shapes from the original, J.shaped(…), or ask that with .at(…)")
 

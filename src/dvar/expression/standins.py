@@ -1,0 +1,132 @@
+"""A copy of a function in which the names of `math` stand for the table's operations.
+
+`math.exp(x)` would ask a traced value for a float. So the function is traced as a copy, in whose globals and closure `math` and
+what was imported from it are ours; so are the copies of the user's functions that it calls. The functions themselves stay.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from functools import partial
+from inspect import getattr_static
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, SimpleNamespace
+from typing import Any
+
+from .names import SKIPPED
+from .ops import MATH
+from .traced import function
+
+OPERATIONS = {name: function(op) for name, op in MATH.items()}
+LIBRARIES = tuple(sysconfig.get_paths()[k] for k in ("purelib", "platlib"))
+
+
+def log(a: Any, *base: Any) -> Any:
+    """math.log, whose second operand is the base."""
+    logarithm = OPERATIONS["log"]
+    return logarithm(a) / logarithm(*base) if base else logarithm(a)
+
+
+STANDINS = {k: v for k, v in vars(math).items() if not k.startswith("_")} | OPERATIONS | {"log": log}
+NAMESPACE = SimpleNamespace(**STANDINS)
+
+
+def without_math(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A copy of the function, method, partial function or callable object; itself where `math` does not occur."""
+    if isinstance(fn, partial):
+        return partial(without_math(fn.func), *fn.args, **fn.keywords)
+    if isinstance(fn, MethodType):
+        return MethodType(without_math(fn.__func__), fn.__self__)
+    if isinstance(fn, staticmethod):
+        return without_math(fn.__func__)
+    if not isinstance(fn, FunctionType):
+        call = getattr_static(type(fn), "__call__", None)
+        standin: Callable[..., Any] = MethodType(without_math(call), fn) if isinstance(call, FunctionType) else ours(fn, {})
+        return standin
+    reached = called_by(fn)
+    if not any(ours(value, {}) is not value for one in reached for _, value in mentioned(one)):
+        return fn
+    return copies(reached)[fn]
+
+
+def ours(value: Any, copied: dict[FunctionType, FunctionType]) -> Any:
+    """What stands for a value in the copies: our `math`, our function, another copy, or itself."""
+    if value is math:
+        return NAMESPACE
+    if isinstance(value, FunctionType):
+        return copied.get(value, value)
+    if isinstance(value, BuiltinFunctionType) and value.__module__ == "math":
+        return STANDINS.get(value.__name__, value)
+    return value
+
+
+def called_by(fn: FunctionType) -> list[FunctionType]:
+    """The function and those of the user's that it mentions, directly or not."""
+    reached = [fn]
+    seen = {fn}
+    for one in reached:
+        for _, value in mentioned(one):
+            if isinstance(value, FunctionType) and value not in seen and is_users(value):
+                seen.add(value)
+                reached.append(value)
+    return reached
+
+
+def is_users(fn: FunctionType) -> bool:
+    module = str(fn.__globals__.get("__name__", ""))
+    library = module.partition(".")[0] in sys.stdlib_module_names and module != "__main__"
+    return not (library or module.startswith(SKIPPED) or fn.__code__.co_filename.startswith(LIBRARIES))
+
+
+def mentioned(fn: FunctionType) -> Iterator[tuple[str, Any]]:
+    """Names and values of the globals and the closure that a function's code uses."""
+    for code in codes(fn.__code__):
+        for name in code.co_names:
+            if name in fn.__globals__:
+                yield name, fn.__globals__[name]
+    for cell in filled(fn):
+        yield "", cell.cell_contents
+
+
+def codes(code: CodeType) -> list[CodeType]:
+    """The code of a function and of those defined in it."""
+    found = [code]
+    for c in found:
+        found.extend(k for k in c.co_consts if isinstance(k, CodeType))
+    return found
+
+
+def filled(fn: FunctionType) -> Iterator[CellType]:
+    for cell in fn.__closure__ or ():
+        try:
+            cell.cell_contents  # noqa: B018
+        except ValueError:
+            continue
+        yield cell
+
+
+def copies(fns: list[FunctionType]) -> dict[FunctionType, FunctionType]:
+    """Copies of functions that call each other's copies; one copy of the globals for each module."""
+    spaces: dict[int, dict[str, Any]] = {}
+    cells: dict[int, CellType] = {}
+    copied: dict[FunctionType, FunctionType] = {}
+    for fn in fns:
+        space = spaces.setdefault(id(fn.__globals__), dict(fn.__globals__))
+        for cell in filled(fn):
+            value = cell.cell_contents
+            if value in fns if isinstance(value, FunctionType) else ours(value, {}) is not value:
+                cells.setdefault(id(cell), CellType())
+        closure = tuple(cells.get(id(c), c) for c in fn.__closure__ or ())
+        copied[fn] = FunctionType(fn.__code__, space, fn.__name__, fn.__defaults__, closure or None)
+        copied[fn].__kwdefaults__ = fn.__kwdefaults__
+        copied[fn].__dict__.update(fn.__dict__)
+    for fn in fns:
+        for name, value in mentioned(fn):
+            if name:
+                spaces[id(fn.__globals__)][name] = ours(value, copied)
+        for cell in filled(fn):
+            if id(cell) in cells:
+                cells[id(cell)].cell_contents = ours(cell.cell_contents, copied)
+    return copied

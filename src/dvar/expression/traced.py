@@ -1,0 +1,435 @@
+"""Traced: what user code handles while its function is traced.
+
+Every operation on one becomes a node. What a graph cannot hold is refused, naming the line of the user's code and a way out.
+Shapes are known where tracing was given them; where they are asked for and not known, `ShapeAsked` says so, and the function is
+traced when they are.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from types import CodeType, FrameType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..errors import UsageError
+from .graph import CONST, INPUT, Builder, Graph, as_array, evaluate_one, result_shape
+from .names import Names
+from .op import COMPARE, Op, Shape
+from .ops import CALLS, NUMPY, OF_TWO, OPS
+from .refusals import (
+    ATTRIBUTES,
+    HINTS,
+    IN_A_LIST,
+    INSTEAD,
+    NUMPY_INSTEAD,
+    YES_OR_NO,
+    NoAttribute,
+    ShapeAsked,
+    instruction,
+    not_in_table,
+    refuse,
+    short,
+    where,
+)
+from .writing import write
+
+# NumPy functions that are written with the table's operations.
+NUMPY_WRITTEN: dict[Any, Callable[..., Any]] = {
+    np.square: lambda a: a**2, np.reciprocal: lambda a: 1 / a, np.shape: lambda a: a.shape, np.ndim: lambda a: a.ndim,
+    np.size: lambda a: a.size, np.ravel: lambda a: a.ravel(),
+}
+
+
+class Trace:
+    """One function being traced: the graph so far, its names, and the shapes of its nodes where shapes were given.
+
+    `shapes` is None where no shape is known; otherwise it has one for each node, None where it does not follow.
+    """
+
+    def __init__(self, base: FrameType, code: CodeType | None, sizes: Mapping[str, Shape] | None) -> None:
+        self.builder = Builder()
+        self.names = Names(self.builder, self.index_of, base, code)
+        self.sizes = sizes
+        self.shapes: list[Shape | None] | None = None if sizes is None else []
+        self.open = True  # the function has not returned yet
+
+    def index_of(self, value: Any) -> int | None:
+        return value.index if type(value) is Traced and value.trace is self else None
+
+    def value(self, index: int) -> Traced:
+        """A node that was just made, in the user's hands: named, and its shape found."""
+        self.names.note(index)
+        self.measure()
+        return Traced(self, index)
+
+    def measure(self) -> None:
+        """The shapes of new nodes. Refuses operands that do not go together."""
+        if self.shapes is None:
+            return
+        nodes = self.builder.nodes
+        for node in nodes[len(self.shapes) :]:
+            known: list[Any] = self.shapes
+            if node.op == INPUT:
+                found = (self.sizes or {}).get(node.name)
+            elif node.op == CONST:
+                found = np.shape(node.value)  # type: ignore[arg-type]
+            elif any(known[k] is None for k in node.operands):
+                found = None
+            else:
+                try:
+                    found = result_shape(node, nodes, known)
+                except UsageError:
+                    told = [n if n.name else n._replace(name=self.written(i)) for i, n in enumerate(nodes)]
+                    try:
+                        result_shape(node, told, known)
+                    except UsageError as why:
+                        refuse(why.what, why.help)
+            self.shapes.append(found)
+
+    def written(self, index: int) -> str:
+        """A node's name, or how it was made."""
+        nodes = self.builder.nodes[: index + 1]
+        if nodes[index].name:
+            return nodes[index].name
+        return write(nodes, lambda i: i == index or bool(nodes[i].name), lambda i: nodes[i].name, longest=40)[index]
+
+    def shape_of(self, index: int, asked: str) -> Shape:
+        """The shape of a node. Raises ShapeAsked where it is not known; `asked` says by what: "len({})"."""
+        if not self.open:
+            refuse("a value kept from a tracing was asked for its shape", "the shapes of a pass are those of its values")
+        found = None if self.shapes is None else self.shapes[index]
+        if found is None:
+            raise ShapeAsked(asked.format(self.written(index)) + where(), self.unknown(index))
+        return found
+
+    def unknown(self, index: int) -> tuple[str, ...]:
+        """The inputs without a known shape that a node depends on."""
+        nodes, wanted = self.builder.nodes, {index}
+        for i in range(index, -1, -1):
+            if i in wanted:
+                wanted.update(nodes[i].operands)
+        return tuple(nodes[i].name for i in sorted(wanted) if nodes[i].op == INPUT and nodes[i].name not in (self.sizes or {}))
+
+
+class Traced:
+    """A node of the graph to be. Gone when the function returns."""
+
+    __slots__ = ("index", "trace")
+
+    def __init__(self, trace: Trace, index: int) -> None:
+        self.trace, self.index = trace, index
+
+    # NumPy
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        name = f"numpy.{ufunc.__name__}{'' if method == '__call__' else '.' + method}"
+        if "out" in options:
+            refuse(f"{name} was to write a traced value into an array (out=, or +=)", IN_A_LIST)
+        if method != "__call__" or options or not (ufunc in NUMPY_WRITTEN or ufunc in NUMPY):
+            with_ = f" with {', '.join(options)}=" if options else ""
+            not_in_table(f"{name}{with_}", NUMPY_INSTEAD.get(ufunc.__name__, ""))
+        return NUMPY_WRITTEN[ufunc](*inputs) if ufunc in NUMPY_WRITTEN else apply(NUMPY[ufunc], *inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        name = f"{function.__module__}.{function.__name__}"
+        if function in NUMPY_WRITTEN and len(args) == 1 and not options:
+            return NUMPY_WRITTEN[function](*args)
+        op = NUMPY.get(function)
+        if op is None:
+            not_in_table(name, NUMPY_INSTEAD.get(function.__name__, ""))
+        listed = op.many and isinstance(args[0], (list, tuple))
+        operands, rest = (tuple(args[0]), args[1:]) if listed else (args[: op.arity], args[op.arity :])
+        try:
+            op.check_count(len(operands))
+            if len(rest) > len(op.options):
+                raise ValueError
+            return apply(op, *operands, **{**dict(zip(op.options, rest)), **options})  # np.sum(x, 0)
+        except UsageError:
+            raise
+        except ValueError:
+            not_in_table(f"{name}, called this way,", NUMPY_INSTEAD.get(function.__name__, ""))
+
+    def __array__(self, *args: Any, **options: Any) -> NoReturn:
+        if instruction() == "STORE_SUBSCR":
+            refuse("a traced value was put into an array", IN_A_LIST)
+        refuse("NumPy was to make an array of traced values", "one is used as it is; of several make dv.stack([a, b])")
+
+    # what has no value yet
+
+    def __bool__(self) -> bool:
+        refuse(*YES_OR_NO.get(instruction(), YES_OR_NO[""]))
+
+    def __contains__(self, other: Any) -> bool:
+        refuse(*YES_OR_NO["CONTAINS_OP"])
+
+    def __float__(self) -> float:
+        if instruction() == "STORE_SUBSCR":
+            refuse("a traced value was put into an array", IN_A_LIST)
+        refuse("float() (or a function that calls it) was asked of a traced value",
+               "use the operations of dvar, such as dv.exp; `import math` belongs outside the function")
+
+    def __int__(self) -> int:
+        refuse("int() was asked of a traced value",
+               "a graph works with real numbers: dv.floor, dv.round; an element is picked by p[k] from a traced p")
+
+    __index__ = __int__
+    __complex__ = __float__
+
+    def __hash__(self) -> int:
+        refuse("a traced value was to be a key of a dictionary, or in a set", "it has no value yet: use a list, or names as keys")
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            refuse(f"a traced value was to be written as {spec!r}", "it has no value yet; J.at(…) has the value of every node")
+        return repr(self)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        refuse("a traced value was changed in place", "give the result a new name; a node never changes")
+
+    def __delitem__(self, key: Any) -> None:
+        self[key] = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        help = f"write dv.{name}({self.told})" if name in CALLS else f"there are {', '.join(ATTRIBUTES)}; the rest is dv.…"
+        raise NoAttribute(f"a traced value has no .{name}{where()}", HINTS.get(name, help))
+
+    # shapes
+
+    @property
+    def shape(self) -> Shape:
+        return self.trace.shape_of(self.index, "{}.shape")
+
+    @property
+    def ndim(self) -> int:
+        return len(self.trace.shape_of(self.index, "{}.ndim"))
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.trace.shape_of(self.index, "{}.size")))
+
+    def __len__(self) -> int:
+        return self.count("len({})")
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self.__getitem__, range(self.count("the elements of {}")))
+
+    def count(self, asked: str) -> int:
+        """How many elements, or rows. Refuses a number."""
+        shape = self.trace.shape_of(self.index, asked)
+        if not shape:
+            refuse(f"{asked.format(self.told)}: {self.told} is a number, which has none", "give it a vector")
+        return shape[0]
+
+    def __getitem__(self, key: Any) -> Any:
+        """x[0], W[:, 1:3]; x[k] with a traced k picks element k."""
+        if isinstance(key, Traced):
+            if OPS.get(key.trace.builder.nodes[key.index].op, OPS["take"]).binds == COMPARE:
+                refuse(f"{self.inner}[{key.told}] picks by a condition", "how many it would pick is not known: write dv.where")
+            return apply(OPS["take"], self, key)
+        return apply(OPS["index"], self, at=tuple(map(index_part, key if isinstance(key, tuple) else (key,))))
+
+    @property
+    def T(self) -> Any:
+        return apply(OPS["transpose"], self)
+
+    def sum(self, axis: int | None = None) -> Any:
+        return apply(OPS["sum"], self, axis=axis)
+
+    def mean(self, axis: int | None = None) -> Any:
+        return apply(OPS["mean"], self, axis=axis)
+
+    def max(self, axis: int | None = None) -> Any:
+        return apply(OPS["max"], self, axis=axis)
+
+    def min(self, axis: int | None = None) -> Any:
+        return apply(OPS["min"], self, axis=axis)
+
+    def reshape(self, *shape: Any) -> Any:
+        return apply(OPS["reshape"], self, shape=shape[0] if len(shape) == 1 else shape)
+
+    def ravel(self) -> Any:
+        return self.reshape(-1)
+
+    def dot(self, other: Any) -> Any:
+        return apply(OPS["dot"], self, other)
+
+    # Python
+
+    def __radd__(self, other: Any) -> Any:
+        if type(other) is int and other == 0:  # sum(values) starts with it
+            return self
+        return apply(OPS["plus"], other, self)
+
+    def __pos__(self) -> Traced:
+        return self
+
+    def __round__(self, digits: int | None = None) -> Any:
+        if digits:
+            not_in_table(f"round({self.told}, {digits})",
+                         f"write dv.round({self.inner} * {10**digits}) / {10**digits}" if digits > 0 else "")
+        return apply(OPS["round"], self)
+
+    def __floor__(self) -> Any:
+        return apply(OPS["floor"], self)
+
+    def __ceil__(self) -> Any:
+        return apply(OPS["ceil"], self)
+
+    def __trunc__(self) -> NoReturn:
+        not_in_table("math.trunc", f"write dv.sign({self.told}) * dv.floor(dv.abs({self.told}))")
+
+    def __invert__(self) -> NoReturn:
+        not_in_table(f"~{self.inner}", f"of a condition write 1 - {self.inner}")
+
+    def __copy__(self) -> Traced:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Traced:
+        return self
+
+    @property
+    def told(self) -> str:
+        """How it is written."""
+        return self.trace.written(self.index)
+
+    @property
+    def inner(self) -> str:
+        """How it is written inside other operations."""
+        return self.told if self.told.isidentifier() else f"({self.told})"
+
+    def __repr__(self) -> str:
+        return f"<traced {self.told}>"
+
+
+def index_part(part: Any) -> Any:
+    """A whole number, or a slice as (start, stop, step)."""
+    if isinstance(part, slice) and all(v is None or isinstance(v, int) for v in (part.start, part.stop, part.step)):
+        return part.start, part.stop, part.step
+    if isinstance(part, bool) or not hasattr(part, "__index__"):
+        refuse(f"a traced value was indexed with [{part!r}]", "an index is a whole number or a part start:stop; "
+               "choose by a condition with dv.where, pick one class with p[k], several with dv.stack([x[0], x[2]])")
+    return operator.index(part)
+
+
+def option(name: str, value: Any) -> Any:
+    """The value of an option as a row has it: an axis, a shape. Refuses what is neither."""
+    if name == "at" or value is None:
+        return value
+    sizes = value if name == "shape" and isinstance(value, (tuple, list)) else (value,)
+    if any(isinstance(n, Traced) or not hasattr(n, "__index__") for n in sizes):
+        refuse(f"{name}={value!r} was given", "an axis is a whole number, a shape is some; they cannot be computed by the graph")
+    found = tuple(map(operator.index, sizes))
+    return found if name == "shape" else found[0]
+
+
+def apply(op: Op, *operands: Any, **given: Any) -> Any:
+    """The operation on values: a node where one of them is traced, else the number itself.
+
+    Raises ValueError for options that the operation does not have.
+    """
+    options = op.options_of({k: option(k, v) if k in op.options else v for k, v in given.items()}) if given or op.options else ()
+    trace = next((v.trace for v in operands if type(v) is Traced), None)
+    if trace is None:
+        return evaluate_one(op, *(as_array(v, f"what {op.name} is given") for v in operands), options=options)
+    indices = [place(trace, v) if type(v) is Traced else number(trace, v, op, operands) for v in operands]
+    return trace.value(trace.builder.join(op.name, indices, options))
+
+
+def place(trace: Trace, value: Traced) -> int:
+    """The index of a traced value's node. Refuses one of another tracing."""
+    if value.trace is not trace or not trace.open:
+        refuse("a value kept from another tracing was used here", "take it as an argument of this function")
+    return value.index
+
+
+def number(trace: Trace, value: Any, op: Op, operands: tuple[Any, ...]) -> int:
+    """The index of a constant. Refuses what is none, saying where it stands."""
+    try:
+        return trace.builder.const(value)
+    except UsageError as why:
+        if where() in why.what:  # a list of traced values
+            raise
+        told = [v.told if type(v) is Traced else short(v) for v in operands]
+        written = op.written(len(operands), op.unless_said).template
+        line = written.format(*told) if isinstance(written, str) else op.name
+        refuse(f"`{line}`: {why.what}", why.help)
+
+
+def inline(graph: Graph, given: Mapping[str, Any]) -> Traced:
+    """A graph called on traced values: its nodes become part of the graph that is being traced, called J.u, J.v."""
+    trace = next(v.trace for v in given.values() if type(v) is Traced)
+    builder, at = trace.builder, {}
+    for i, node in enumerate(graph.nodes):
+        name = f"{graph.output}.{node.name}" if node.given and i + 1 < len(graph.nodes) else ""
+        if node.op == INPUT:
+            value = given[node.name]
+            at[i] = place(trace, value) if type(value) is Traced else builder.const(as_array(value, f"the input {node.name!r}"))
+        elif node.op == CONST:
+            at[i] = builder.const(node.value, name)
+        else:
+            at[i] = builder.apply(node.op, *(at[k] for k in node.operands), options=node.options)
+            if name:
+                builder.give(at[i], name)
+    return trace.value(at[len(graph.nodes) - 1])
+
+
+def function(op: Op) -> Callable[..., Any]:
+    """The operation as people call it, dv.exp: on traced values, numbers and arrays alike."""
+
+    def call(*operands: Any, **options: Any) -> Any:
+        if op.many and len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+            operands = tuple(operands[0])
+        try:
+            if op.name in OF_TWO and len(operands) == 2:
+                raise ValueError(f"{op.name} takes one operand, 2 given; of two values it is dv.{OF_TWO[op.name]}(a, b), "
+                                 f"along an axis dv.{op.name}(a, axis=0)")
+            op.check_count(len(operands))
+            return apply(op, *operands, **options)
+        except UsageError:
+            raise
+        except ValueError as why:
+            what, _, help = str(why).partition("; ")
+            raise UsageError(what + where() * any(type(v) is Traced for v in operands), help) from None
+
+    call.__name__ = call.__qualname__ = op.name
+    slopes = ", ".join(s for s in op.slopes if s) or "none"
+    call.__doc__ = f"{op.form.format(*'abc')}; derivatives: {slopes}; defined for {op.domain}."
+    return call
+
+
+def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
+    op = OPS[name]
+
+    def operator(self: Traced, *other: Any) -> Any:
+        if len(other) > 1:
+            not_in_table(f"pow({self.told}, {short(other[0])}, {short(other[1])})", INSTEAD["mod"][1].format("a", "b"))
+        return apply(op, *other, self) if swapped else apply(op, self, *other)
+
+    return operator
+
+
+def _refused(name: str, swapped: bool = False) -> Callable[..., Any]:
+    def method(self: Traced, other: Any) -> NoReturn:
+        told = [self.inner, other.inner if type(other) is Traced else short(other)]
+        what, help = (text.format(*(told[::-1] if swapped else told)) for text in INSTEAD[name])
+        not_in_table(what, help)
+
+    return method
+
+
+for _method, _name in {"add": "plus", "sub": "minus", "mul": "times", "truediv": "over", "pow": "power",
+                       "matmul": "dot"}.items():
+    setattr(Traced, f"__{_method}__", _operator(_name))
+    if _method != "add":
+        setattr(Traced, f"__r{_method}__", _operator(_name, swapped=True))
+for _method, _name in {"neg": "neg", "abs": "abs", "gt": "greater", "ge": "at_least", "lt": "less", "le": "at_most",
+                       "eq": "equal", "ne": "differs"}.items():
+    setattr(Traced, f"__{_method}__", _operator(_name))
+for _method in INSTEAD:
+    setattr(Traced, f"__{_method}__", _refused(_method))
+    setattr(Traced, f"__r{_method}__", _refused(_method, swapped=True))
