@@ -399,8 +399,9 @@ class Steps(bdb.Bdb):
 
 
 def test_the_same_names_in_bdb():
-    space = {"dv": dv, "f": two_calls}
+    space, before = {"dv": dv, "f": two_calls}, sys.gettrace()
     Steps().run("graph = dv.graph(f)", space)
+    sys.settrace(before)
     assert space["graph"] == dv.graph(two_calls)
 
 
@@ -507,6 +508,84 @@ def test_python_and_text_give_one_graph(function, text):
     assert dv.graph(function) == dv.graph(text)
 
 
+# `math` in functions that are called, and in what is not a plain function
+
+
+def squashed(z):
+    return 1 / (1 + math.exp(-z))
+
+
+def squashed_twice(z):
+    return squashed(squashed(z))
+
+
+def even(x, n):
+    return math.exp(x) if n == 0 else odd(x, n - 1)
+
+
+def odd(x, n):
+    return even(math.sqrt(x), n - 1)
+
+
+class Curve:
+    k = 2.0
+
+    def value(self, x):
+        return math.sin(self.k * x)
+
+    def __call__(self, x):
+        return math.cos(self.k * x)
+
+    @staticmethod
+    def static(x):
+        return math.tan(x)
+
+    @classmethod
+    def of_class(cls, x):
+        return math.log(cls.k * x)
+
+
+def in_a_closure():
+    def helper(x):
+        return e_to_the(x)
+
+    def again(x, n):
+        return helper(x) if n == 0 else again(x * 2, n - 1)
+
+    return lambda x: again(x, 2)
+
+
+@doubled
+def decorated(x):
+    return math.exp(x)
+
+
+def with_a_base(x):
+    return math.log(x, 10) + math.log(x) + math.floor(x) + math.ceil(x)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        squashed_twice,
+        functools.partial(even, n=2),
+        in_a_closure(),
+        decorated,
+        Curve().value,
+        Curve(),
+        Curve.static,
+        Curve.__dict__["static"],
+        Curve.of_class,
+        with_a_base,
+        math.exp,
+        functools.partial(math.pow, 2.0),
+    ],
+)
+def test_math_in_functions_that_are_called_and_in_other_callables(function):
+    x = 0.75
+    assert dv.graph(function)(x) == pytest.approx(function(x), rel=1e-14)
+
+
 # what a function may bring along
 
 
@@ -532,6 +611,41 @@ def test_closures_globals_and_conditions_on_plain_values():
         return inner(x) * SCALE * deep["k"]
 
     assert dv.graph(f)(x=1.0) == 66.0
+
+
+def test_a_default_is_an_ordinary_number():
+    def f(x, n=3, *, rates=(0.5, 2.0)):
+        return x**n * rates[n - 2]
+
+    assert dv.graph(f) == dv.graph("f = x**3 * 2")
+
+
+def test_what_is_given_to_a_partial_function_is_constant():
+    def f(a, b, /, c, *, d):
+        return a * b + c * len(d)
+
+    graph = dv.graph(functools.partial(f, 2.0, d=[1, 2, 3]))
+    assert graph.inputs == ("b", "c")
+    assert graph == dv.graph("f = 2*b + c*3")
+
+
+def test_a_closure_sees_what_its_variable_holds_when_it_is_traced():
+    def make():
+        k = 2.0
+
+        def f(x):
+            return math.exp(x) * k
+
+        k = 3.0
+        return f
+
+    assert dv.graph(make()) == dv.graph("f = exp(x) * 3")
+
+
+def test_the_functions_themselves_are_left_as_they_were():
+    dv.graph(squashed_twice)
+    assert (squashed.__globals__["math"], squashed_twice.__globals__["squashed"]) == (math, squashed)
+    assert squashed_twice(0.75) == squashed(squashed(0.75))
 
 
 def test_a_closure_over_math():

@@ -26,8 +26,8 @@ def __getattr__(name: str) -> Any:
     if name in _HOME:
         found = getattr(import_module(f".{_HOME[name]}", __name__), name)
     else:
+        from .expression.functions import function
         from .expression.ops import CALLS
-        from .expression.traced import function
 
         if name not in CALLS:
             raise AttributeError(f"module 'dvar' has no attribute {name!r}")

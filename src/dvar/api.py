@@ -22,13 +22,14 @@ from .derive.uses import Use, left_alone, uses
 from .descend.minimize import Fit, minimize
 from .errors import UsageError, nearest
 from .expression import formula, trace, writing
+from .expression.functions import inline
 from .expression.graph import INPUT, Builder, as_array, assign, bind, plain
 from .expression.graph import Graph as _Graph
 from .expression.graph import shapes as infer
 from .expression.op import Op, Shape
 from .expression.ops import ALIASES, OPS, ROWS
 from .expression.refusals import ShapeAsked
-from .expression.traced import Traced, inline
+from .expression.traced import Traced
 from .files import save
 from .vectorize.cost import Cost as _Cost
 from .vectorize.program import Program, listing

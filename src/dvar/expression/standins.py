@@ -15,9 +15,9 @@ from inspect import getattr_static
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, SimpleNamespace
 from typing import Any
 
+from .functions import function
 from .names import SKIPPED
 from .ops import MATH
-from .traced import function
 
 OPERATIONS = {name: function(op) for name, op in MATH.items()}
 LIBRARIES = tuple(sysconfig.get_paths()[k] for k in ("purelib", "platlib"))

@@ -20,7 +20,8 @@ from ..errors import UsageError
 from .graph import CONST, INPUT, Graph
 from .op import Shape
 from .standins import without_math
-from .traced import Trace, Traced, place
+from .traced import Traced, place
+from .tracing import Trace
 
 RETURN = "return one number, the expression whose derivatives are asked for, or several: return p, q"
 
@@ -32,7 +33,7 @@ def trace(fn: Callable[..., Any], sizes: Mapping[str, Shape] | None = None) -> G
     ShapeAsked where it asks for a shape that is not known.
     """
     code, name = written(fn)
-    state = Trace(sys._getframe(), code, sizes)
+    state = Trace(Traced, sys._getframe(), code, sizes)
     inputs = {n: Traced(state, state.builder.input(n)) for n in inputs_of(fn)}
     state.measure()
     try:

@@ -1,24 +1,22 @@
 """Traced: what user code handles while its function is traced.
 
 Every operation on one becomes a node. What a graph cannot hold is refused, naming the line of the user's code and a way out.
-Shapes are known where tracing was given them; where they are asked for and not known, `ShapeAsked` says so, and the function is
-traced when they are.
+Shapes are known where tracing was given them; where one is asked for and not known, `ShapeAsked` says so, and the function is
+traced when it is.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
-from types import CodeType, FrameType
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 
 from ..errors import UsageError
-from .graph import CONST, INPUT, Builder, Graph, as_array, evaluate_one, result_shape
-from .names import Names
+from .graph import as_array, evaluate_one
 from .op import COMPARE, Op, Shape
-from .ops import CALLS, NUMPY, OF_TWO, OPS
+from .ops import CALLS, NUMPY, OPS
 from .refusals import (
     ATTRIBUTES,
     HINTS,
@@ -27,91 +25,19 @@ from .refusals import (
     NUMPY_INSTEAD,
     YES_OR_NO,
     NoAttribute,
-    ShapeAsked,
     instruction,
     not_in_table,
     refuse,
     short,
     where,
 )
-from .writing import write
+from .tracing import Trace
 
 # NumPy functions that are written with the table's operations.
 NUMPY_WRITTEN: dict[Any, Callable[..., Any]] = {
     np.square: lambda a: a**2, np.reciprocal: lambda a: 1 / a, np.shape: lambda a: a.shape, np.ndim: lambda a: a.ndim,
     np.size: lambda a: a.size, np.ravel: lambda a: a.ravel(),
 }
-
-
-class Trace:
-    """One function being traced: the graph so far, its names, and the shapes of its nodes where shapes were given.
-
-    `shapes` is None where no shape is known; otherwise it has one for each node, None where it does not follow.
-    """
-
-    def __init__(self, base: FrameType, code: CodeType | None, sizes: Mapping[str, Shape] | None) -> None:
-        self.builder = Builder()
-        self.names = Names(self.builder, self.index_of, base, code)
-        self.sizes = sizes
-        self.shapes: list[Shape | None] | None = None if sizes is None else []
-        self.open = True  # the function has not returned yet
-
-    def index_of(self, value: Any) -> int | None:
-        return value.index if type(value) is Traced and value.trace is self else None
-
-    def value(self, index: int) -> Traced:
-        """A node that was just made, in the user's hands: named, and its shape found."""
-        self.names.note(index)
-        self.measure()
-        return Traced(self, index)
-
-    def measure(self) -> None:
-        """The shapes of new nodes. Refuses operands that do not go together."""
-        if self.shapes is None:
-            return
-        nodes = self.builder.nodes
-        for node in nodes[len(self.shapes) :]:
-            known: list[Any] = self.shapes
-            if node.op == INPUT:
-                found = (self.sizes or {}).get(node.name)
-            elif node.op == CONST:
-                found = np.shape(node.value)  # type: ignore[arg-type]
-            elif any(known[k] is None for k in node.operands):
-                found = None
-            else:
-                try:
-                    found = result_shape(node, nodes, known)
-                except UsageError:
-                    told = [n if n.name else n._replace(name=self.written(i)) for i, n in enumerate(nodes)]
-                    try:
-                        result_shape(node, told, known)
-                    except UsageError as why:
-                        refuse(why.what, why.help)
-            self.shapes.append(found)
-
-    def written(self, index: int) -> str:
-        """A node's name, or how it was made."""
-        nodes = self.builder.nodes[: index + 1]
-        if nodes[index].name:
-            return nodes[index].name
-        return write(nodes, lambda i: i == index or bool(nodes[i].name), lambda i: nodes[i].name, longest=40)[index]
-
-    def shape_of(self, index: int, asked: str) -> Shape:
-        """The shape of a node. Raises ShapeAsked where it is not known; `asked` says by what: "len({})"."""
-        if not self.open:
-            refuse("a value kept from a tracing was asked for its shape", "the shapes of a pass are those of its values")
-        found = None if self.shapes is None else self.shapes[index]
-        if found is None:
-            raise ShapeAsked(asked.format(self.written(index)) + where(), self.unknown(index))
-        return found
-
-    def unknown(self, index: int) -> tuple[str, ...]:
-        """The inputs without a known shape that a node depends on."""
-        nodes, wanted = self.builder.nodes, {index}
-        for i in range(index, -1, -1):
-            if i in wanted:
-                wanted.update(nodes[i].operands)
-        return tuple(nodes[i].name for i in sorted(wanted) if nodes[i].op == INPUT and nodes[i].name not in (self.sizes or {}))
 
 
 class Traced:
@@ -358,48 +284,6 @@ def number(trace: Trace, value: Any, op: Op, operands: tuple[Any, ...]) -> int:
         written = op.written(len(operands), op.unless_said).template
         line = written.format(*told) if isinstance(written, str) else op.name
         refuse(f"`{line}`: {why.what}", why.help)
-
-
-def inline(graph: Graph, given: Mapping[str, Any]) -> Traced:
-    """A graph called on traced values: its nodes become part of the graph that is being traced, called J.u, J.v."""
-    trace = next(v.trace for v in given.values() if type(v) is Traced)
-    builder, at = trace.builder, {}
-    for i, node in enumerate(graph.nodes):
-        name = f"{graph.output}.{node.name}" if node.given and i + 1 < len(graph.nodes) else ""
-        if node.op == INPUT:
-            value = given[node.name]
-            at[i] = place(trace, value) if type(value) is Traced else builder.const(as_array(value, f"the input {node.name!r}"))
-        elif node.op == CONST:
-            at[i] = builder.const(node.value, name)
-        else:
-            at[i] = builder.apply(node.op, *(at[k] for k in node.operands), options=node.options)
-            if name:
-                builder.give(at[i], name)
-    return trace.value(at[len(graph.nodes) - 1])
-
-
-def function(op: Op) -> Callable[..., Any]:
-    """The operation as people call it, dv.exp: on traced values, numbers and arrays alike."""
-
-    def call(*operands: Any, **options: Any) -> Any:
-        if op.many and len(operands) == 1 and isinstance(operands[0], (list, tuple)):
-            operands = tuple(operands[0])
-        try:
-            if op.name in OF_TWO and len(operands) == 2:
-                raise ValueError(f"{op.name} takes one operand, 2 given; of two values it is dv.{OF_TWO[op.name]}(a, b), "
-                                 f"along an axis dv.{op.name}(a, axis=0)")
-            op.check_count(len(operands))
-            return apply(op, *operands, **options)
-        except UsageError:
-            raise
-        except ValueError as why:
-            what, _, help = str(why).partition("; ")
-            raise UsageError(what + where() * any(type(v) is Traced for v in operands), help) from None
-
-    call.__name__ = call.__qualname__ = op.name
-    slopes = ", ".join(s for s in op.slopes if s) or "none"
-    call.__doc__ = f"{op.form.format(*'abc')}; derivatives: {slopes}; defined for {op.domain}."
-    return call
 
 
 def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
