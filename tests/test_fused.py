@@ -303,3 +303,71 @@ def test_two_processes_at_once(tmp_path):
             for _ in range(2)]
     assert len({run.communicate()[0] for run in runs}) == 1
     assert all(run.returncode == 0 for run in runs)
+
+
+# second derivatives
+
+SECOND = [LOSSES[0], LOSSES[1], LOSSES[2], LOSSES[4],
+          ("L = softplus(w @ x)*s + s**2*(u @ x) + t*s", {"x": (3,)}, {"s": (), "t": (), "u": (3,), "w": (3,)})]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(("text", "data", "parameters"), SECOND, ids=[c[0][-30:] for c in SECOND])
+def test_the_fused_hessian_is_that_of_numpy(text, data, parameters, order):
+    graph = dv.graph(text if text.startswith("inputs") else f"inputs: {', '.join([*parameters, *data])}\n{text}")
+    cost = graph.over({k: np.asarray(drawn(s, 1300), order=order) for k, s in data.items()})
+    theta = cost.flat({k: drawn(s) for k, s in parameters.items()})
+    value, gradient, hessian = cost.value_gradient_hessian(theta)
+    fused = cost.written_fused(second=True)
+    found = cost.run_fused(fused, cost.named(theta))
+    assert found[0] == pytest.approx(value, rel=1e-12)
+    np.testing.assert_allclose(np.concatenate([np.ravel(g) for g in found[1:-1]]), gradient, rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(found[-1], hessian, rtol=1e-9, atol=1e-12)
+
+
+def test_the_fused_hessian_of_classes_is_the_slope_of_the_gradient():
+    graph = dv.graph("inputs: W, c, x, y\nz = W @ x + c; L = -log(softmax(z)[y])")
+    cost = graph.over(x=rng.normal(size=(700, 2)), y=rng.integers(0, 3, 700)).sized({"W": np.zeros((3, 2)), "c": np.zeros(3)})
+    theta = rng.normal(size=9)
+    hessian = cost.run_fused(cost.written_fused(second=True), cost.named(theta))[-1]
+    h = 1e-5
+    rows = [(cost.value_gradient(theta + h * e)[1] - cost.value_gradient(theta - h * e)[1]) / (2 * h) for e in np.eye(9)]
+    np.testing.assert_allclose(hessian, rows, rtol=1e-6, atol=1e-9)
+
+
+# typed columns
+
+def typed(m=2000):
+    import pyarrow as pa
+
+    words = np.array(["a", "b", "c", "d", None], dtype=object)
+    return pa.table({
+        "kind": pa.array(words[rng.integers(0, 5, m)].tolist()), "size": pa.array(rng.normal(1e4, 3, m)),
+        "count": pa.array(rng.integers(0, 9, m).astype(np.int8)), "wind": pa.array([None if k % 7 == 0 else float(k % 11) for k in range(m)]),
+        "flag": pa.array(rng.random(m) > 0.3), "place": pa.array([f"p{k}" for k in rng.integers(0, 40, m)]),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("reference", [True, False])
+def test_typed_columns_are_never_expanded(reference):
+    from dvar.data.encoding import Encoding
+
+    table = typed()
+    columns = Encoding.learn(table, table.column_names, reference=reference).encode(table)
+    y = (rng.random(2000) < 0.4).astype(np.int8)
+    cost = dv.graph(LOGISTIC).over(x=columns, y=y)
+    at = {"w": rng.normal(size=columns.shape[1]) * 0.3, "b": 0.2}
+    agree(cost, at)
+    value, _, hessian = cost.value_gradient_hessian(cost.flat(at))
+    found = cost.run_fused(cost.written_fused(second=True), at)
+    assert found[0] == pytest.approx(value, rel=1e-12)
+    np.testing.assert_allclose(found[-1], hessian, rtol=1e-9, atol=1e-12)
+
+
+def test_typed_columns_used_otherwise_have_no_fused_program():
+    from dvar.data.encoding import Encoding
+
+    table = typed(50).select(["size", "count"])
+    columns = Encoding.learn(table, table.column_names, reference=True).encode(table)
+    cost = dv.graph("inputs: w, x\nL = sum((w*x - 1)**2)").over(x=columns).sized({"w": np.ones(2)})
+    assert "otherwise than in w @ x" in cost.program("fused").source

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # What a pass of the NumPy program takes on this kind of machine, per number, and what compiling costs: measured on two cores by
 # benchmarks/gradient.py, rounded. A fit makes some PASSES.
 DENSE_SECONDS, TYPED_SECONDS, EXAMPLE_SECONDS, COMPILE_SECONDS, PASSES = 1.5e-9, 5e-8, 2.5e-8, 2.0, 10
+FUSED_HESSIAN = 1000  # parameters; a matrix of more for each of the partial sums is no longer small
 
 
 class Cost:
@@ -105,8 +106,9 @@ class Cost:
     def over_same_data(self, graph: Graph, sizes: dict[str, Shape]) -> Cost:
         """The mean of another graph over the same examples; `sizes` has its parameters."""
         other = copy.copy(self)
-        for cached in ("derivation", "first", "second", "places", "as_numbers", "slope_along", "fused", "runs_fused"):
-            other.__dict__.pop(cached, None)
+        for name, value in vars(Cost).items():
+            if isinstance(value, cached_property):
+                other.__dict__.pop(name, None)
         other.graph, other.sizes, other.inputs = graph, sizes, tuple(sizes)
         return other
 
@@ -171,22 +173,29 @@ class Cost:
     @cached_property
     def fused(self) -> FusedProgram | str:
         """The compiled program; or, as a sentence, why there is none."""
+        return self.written_fused(second=False)
+
+    @cached_property
+    def fused_second(self) -> FusedProgram | str:
+        """The compiled program that answers the Hessian too; or, as a sentence, why there is none."""
+        return self.written_fused(second=True)
+
+    def written_fused(self, second: bool) -> FusedProgram | str:
         from .fused import FusedProgram
         from .write_fused import NotWritable
 
         self.derivation  # noqa: B018 – shapes that do not match are found here
         try:
-            return FusedProgram(self.graph, {n: self.sizes[n] for n in self.inputs}, self.data)
+            return FusedProgram(self.graph, {n: self.sizes[n] for n in self.inputs}, self.data, second)
         except NotWritable as why:
             return str(why)
 
     @cached_property
     def runs_fused(self) -> bool:
-        """Whether a gradient runs the fused program: where compiling it is soon earned back."""
+        """Whether a pass over the data is long enough that compiling a program for it is soon earned back."""
         typed = sum(len(v.data) for v in self.data.values() if isinstance(v, Columns))
         dense = sum(int(np.prod(v.shape[1:])) for v in self.data.values() if not isinstance(v, Columns))
-        worth = self.m * (dense * DENSE_SECONDS + typed * TYPED_SECONDS + EXAMPLE_SECONDS) > COMPILE_SECONDS / PASSES
-        return worth and not isinstance(self.fused, str)
+        return self.m * (dense * DENSE_SECONDS + typed * TYPED_SECONDS + EXAMPLE_SECONDS) > COMPILE_SECONDS / PASSES
 
     @cached_property
     def second(self) -> tuple[Callable[..., tuple[Any, ...]], Callable[..., Any]] | None:
@@ -223,8 +232,8 @@ class Cost:
 
     def value_gradient(self, theta: Any) -> tuple[float, Any]:
         """J and its gradient (P,) at a flat vector: one pass over the data."""
-        if self.runs_fused:
-            value, *slopes = self.run_fused(self.named(theta))
+        if self.runs_fused and not isinstance(self.fused, str):
+            value, *slopes = self.run_fused(self.fused, self.named(theta))
             if np.isfinite(value):
                 return float(value), raveled(slopes)
             # A number of no class, say, is nan there; the other program says what is wrong.
@@ -236,12 +245,10 @@ class Cost:
         value, *slopes = added(sums, self.groups, self.threads)
         return float(value), raveled(slopes)
 
-    def run_fused(self, parameters: Mapping[str, Any]) -> list[Any]:
-        """J and its derivatives by the fused program."""
+    def run_fused(self, program: FusedProgram, parameters: Mapping[str, Any]) -> list[Any]:
+        """J and its derivatives by a fused program."""
         from .fused import groups
 
-        assert not isinstance(self.fused, str)
-        program = self.fused
         sums = added(lambda rows: program.added(parameters, rows), groups(self.m), self.fused_threads)
         return [s / self.total for s in sums]
 
@@ -250,6 +257,10 @@ class Cost:
 
         Raises DvarError where a vector of parameters enters the loss otherwise than through a linear map w @ x.
         """
+        if self.runs_fused and self.size <= FUSED_HESSIAN and not isinstance(self.fused_second, str):
+            value, *slopes, hessian = self.run_fused(self.fused_second, self.named(theta))
+            if np.isfinite(value):
+                return float(value), raveled(slopes), hessian
         if self.second is None:
             raise DvarError("the Hessian needs a loss whose vectors of parameters meet the data only as w @ x",
                             "take the method gradient-descent")
@@ -335,7 +346,8 @@ class Cost:
                                  "ask for the program of these shapes: J.sized(parameters).program(…)")
             values = self.operands(self.flat(given))
             if target == "fused":
-                value, *slopes = self.run_fused(self.named(self.flat(given)))
+                assert not isinstance(self.fused, str)
+                value, *slopes = self.run_fused(self.fused, self.named(self.flat(given)))
             elif target == "numpy":
                 value, *slopes = added(lambda rows: function(*values, *self.block(rows).values(), self.total),
                                        self.groups, self.threads)

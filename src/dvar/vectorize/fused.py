@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.columns import Category, Columns, Missing, Number
+from ..data.columns import Category, Columns, Number
 from ..expression.graph import Graph
 from ..expression.op import Shape
 from .core import core
+from .example import Curve, Element
 from .write_fused import ROWS, Fused, NotWritable, Store, columns_store, rows_store, write_fused
 
-FEATURES = 200  # typed columns in one program; it has some lines for each
+FEATURES, CATEGORIES = 200, 16  # typed columns in one program; it has some lines for each, and for each pair of categories
 GROUPS = 32  # partial sums kept at once
 
 
@@ -26,6 +28,16 @@ class Features:
     arguments: tuple[Any, ...]
     places: Any  # where each coefficient stands among the weights; the others, of codes without one, are 0
     width: int
+    block: Shape = ()  # of scratch for the numbers of one block
+    categories: int = 0
+
+    def scratch(self) -> tuple[Any, ...]:
+        return (np.empty(self.block),) if self.block else ()
+
+    def symmetric(self, h: Any) -> Any:
+        """Sums (width, width) in which every pair stands in one of its two places → (n, n)."""
+        h = h[np.ix_(self.places, self.places)]
+        return h + h.T - np.diag(np.diag(h))
 
     def padded(self, w: Any) -> Any:
         """Coefficients (h, n) → weights (h, width)."""
@@ -37,57 +49,118 @@ class Features:
         return g[:, self.places]
 
 
+class Buffers(NamedTuple):
+    """What one run of a program reads and adds to, the data apart."""
+
+    numbers: Any  # parameters outside maps
+    weights: list[Any]  # per map (results, width)
+    slopes: list[Any]  # as the weights
+    sums: Any
+    block: tuple[Any, ...]  # results, slopes, rows: (…, ROWS)
+    curves: Any
+    cross: Any
+    gram: Any
+
+
 class FusedProgram:
     """Sums of value and derivatives over runs of rows. Raises NotWritable where the loss, or its data, has no such program."""
 
-    def __init__(self, graph: Graph, sizes: Mapping[str, Shape], data: Mapping[str, Any]) -> None:
+    def __init__(self, graph: Graph, sizes: Mapping[str, Shape], data: Mapping[str, Any], second: bool = False) -> None:
         from . import kernels
         from .compiled import compiled, types_of
 
-        self.sizes = sizes
+        self.sizes, self.second = sizes, second
         names = frozenset(data)
-        shapes = {n: sizes[n] if n in sizes else data[n].shape[1:] for n in graph.inputs}
-        found = core(graph, shapes, names)
-        whole = {n for n in found.graph.inputs if n in names}
-        typed = [n for n in whole if isinstance(data[n], Columns)]
+        found = core(graph, {n: sizes[n] if n in sizes else data[n].shape[1:] for n in graph.inputs}, names)
+        typed = [n for n in found.graph.inputs if isinstance(data.get(n), Columns)]
         if typed:
             raise NotWritable(f"{typed[0]} enters the loss otherwise than in w @ {typed[0]}")
         self.features = {m.data: features(data[m.data]) for m in found.maps}
-        self.program: Fused = write_fused(found, names, {n: f.store for n, f in self.features.items()}, kernels)
+        if second and any(f.categories > CATEGORIES for f in self.features.values()):
+            raise NotWritable(f"there are more than {CATEGORIES} categories, each of which meets each other one")
+        stores = {n: f.store for n, f in self.features.items()}
+        self.program: Fused = write_fused(found, names, stores, kernels, second)
         self.columns = [numeric(data[n]) for n in self.program.data]
-        arguments = self.arguments(0, 0, *self.buffers({n: np.zeros(s) for n, s in sizes.items()}))
+        arguments = self.arguments(0, 0, self.buffers({n: np.zeros(s) for n, s in sizes.items()}))
         self.run = compiled(self.program.source, self.program.name, types_of(arguments))
 
-    def arguments(self, lo: int, hi: int, numbers: Any, scratch: Any, weights: Any, slopes: Any, sums: Any) -> list[Any]:
-        given = [lo, hi, numbers, *scratch, sums]
-        for m, w, g in zip(self.program.maps, weights, slopes):
-            given += [w, g, *self.features[m.data].arguments]
-        return [*given, *self.columns]
+    def arguments(self, lo: int, hi: int, given: Buffers) -> list[Any]:
+        maps: list[Any] = []
+        for m, w, g in zip(self.program.maps, given.weights, given.slopes):
+            one = self.features[m.data]
+            maps += [w, g, *one.arguments, *one.scratch()]
+        curved = [np.empty(ROWS), given.curves, given.cross, given.gram] if self.second else []
+        return [lo, hi, given.numbers, *given.block, given.sums, *maps, *self.columns, *curved]
 
-    def buffers(self, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+    def buffers(self, parameters: Mapping[str, Any]) -> Buffers:
         """The parameters as the program takes them, scratch for one block, and zeros for the sums."""
         one = self.program
-        numbers = np.concatenate([np.zeros(0), *(np.ravel(parameters[n]) for n, _ in one.small)])
+        width = self.features[one.maps[0].data].width if one.maps else 0
         weights = [self.features[m.data].padded(np.atleast_2d(parameters[m.parameter])) for m in one.maps]
-        scratch = np.empty((max(one.results, 1), ROWS)), np.empty((max(one.results, 1), ROWS)), np.empty((one.rows, ROWS))
-        return numbers, scratch, weights, [np.zeros_like(w) for w in weights], np.zeros(one.rows)
+        return Buffers(
+            numbers=np.concatenate([np.zeros(0), *(np.ravel(parameters[n]) for n, _ in one.small)]),
+            weights=weights,
+            slopes=[np.zeros_like(w) for w in weights],
+            sums=np.zeros(one.rows),
+            block=tuple(np.empty((max(count, 1), ROWS)) for count in (one.results, one.results, one.rows)),
+            curves=np.empty((max(len(one.crosses) + len(one.grams), 1), ROWS)),
+            cross=np.zeros((len(one.crosses), width)),
+            gram=np.zeros((len(one.grams), width, width)),
+        )
 
     def added(self, parameters: Mapping[str, Any], rows: slice) -> tuple[Any, ...]:
-        """The value's and each parameter's derivative's sum over these rows."""
-        buffers = self.buffers(parameters)
-        self.run(*self.arguments(rows.start, rows.stop, *buffers))
-        *_, slopes, sums = buffers
+        """Sums over these rows: of the value, of each parameter's derivative and, where second derivatives are written, of the
+        Hessian of all parameters raveled in order."""
+        given = self.buffers(parameters)
+        self.run(*self.arguments(rows.start, rows.stop, given))
         one = self.program
-        small = np.take(sums, one.sums[1:])
+        small = np.take(given.sums, one.sums)
         d: dict[str, Any] = {n: np.zeros(s) for n, s in self.sizes.items()}
-        at = 0
+        at = 1
         for name, shape in one.small:
             size = int(np.prod(shape))
             d[name] = d[name] + small[at : at + size].reshape(shape)
             at += size
-        for m, g in zip(one.maps, slopes):
+        for m, g in zip(one.maps, given.slopes):
             d[m.parameter] = d[m.parameter] + self.features[m.data].compact(g).reshape(self.sizes[m.parameter])
-        return (float(sums[one.sums[0]]), *d.values())
+        curved = (self.hessian(small[at:], given.cross, given.gram),) if self.second else ()
+        return (float(small[0]), *d.values(), *curved)
+
+    def hessian(self, corners: Any, cross: Any, gram: Any) -> Any:
+        """The second derivatives by all parameters, (P, P), from the sums by what the maps give and by the small ones."""
+        one, starts, at = self.program, {}, 0
+        for name, size in self.sizes.items():
+            starts[name] = at
+            at += int(np.prod(size))
+        total = np.zeros((at, at))
+        features = self.features[one.maps[0].data] if one.maps else None
+        by_result = {m.result: m.parameter for m in one.maps}
+
+        def place(element: Element) -> slice:
+            """Where a result's weights, or a small parameter, stand among all parameters."""
+            name = by_result.get(element.name)
+            if name is None:
+                lo = starts[element.name] + element.at
+                return slice(lo, lo + 1)
+            assert features is not None
+            count = len(features.places)
+            return slice(starts[name] + element.at * count, starts[name] + (element.at + 1) * count)
+
+        def put(curve: Curve, block: Any) -> None:
+            a, b = place(curve.a), place(curve.b)
+            total[a, b] += block
+            if curve.a != curve.b:
+                total[b, a] += np.transpose(block)
+
+        for curve, value in zip(one.corners, corners):
+            put(curve, value)
+        for curve, row in zip(one.crosses, cross):
+            assert features is not None
+            put(curve, features.compact(row[None]).T)
+        for curve, h in zip(one.grams, gram):
+            assert features is not None
+            put(curve, features.symmetric(h))
+        return total
 
 
 def groups(m: int) -> list[list[slice]]:
@@ -117,51 +190,61 @@ def features(value: Any) -> Features:
 
 
 def typed_features(columns: Columns) -> Features:
+    """Typed columns: a line of the program for each, and for second derivatives a line for each pair with a category."""
     parts = columns.encoding.parts
     if len(parts) > FEATURES:
         raise NotWritable(f"there are {len(parts)} columns; a fused program reads up to {FEATURES} typed ones")
     scales = np.zeros((len(parts), 3))  # by part: shift, scale, what stands for a missing number
-    for i, p in enumerate(parts):
-        if isinstance(p, Number):
-            scales[i] = p.shift, p.scale, (p.mean - p.shift) / p.scale
-    arguments: list[Any] = [scales]
-    names: list[str] = ["_scales"]
-    forward, backward = ["zero({z}, {n})"], list[str]()
-    places, at = list[int](), 0
+    arguments: dict[str, Any] = {"scales": scales}
+    lines = Lines(["zero({z}, {n})"], [], [], [])
+    places, numbers, categories, at = list[int](), list[int](), list[tuple[str, int]](), 0
     for i, (part, data, gaps) in enumerate(zip(parts, columns.data, columns.gaps)):
-        column, gap, scale = f"[column{i}]", f"[gaps{i}]", f"[_scales][{i}, 0], [_scales][{i}, 1]"
-        arguments.append(numeric(data))
-        names.append(f"column{i}")
+        column = arguments[f"column{i}"] = numeric(data)
+        assert column is not None
         if isinstance(part, Category):
-            count = len(part.names) + 1
-            forward.append(f"dot_codes({column}, {{w}}[{at}:{at + count}], {{z}}, {{at}}, {{n}})")
-            backward.append(f"add_codes({column}, {{z}}, {{g}}[{at}:{at + count}], {{at}}, {{n}})")
+            count = len(part.names) + 1  # code 0 has no coefficient
+            lines.forward.append(f"dot_codes([column{i}], {{w}}[{at}:{at + count}], {{z}}, {{at}}, {{n}})")
+            lines.backward.append(f"add_codes([column{i}], {{z}}, {{g}}[{at}:{at + count}], {{at}}, {{n}})")
+            categories.append((f"[column{i}]", at))
             places += range(at + 1, at + count)
             at += count
             continue
-        if isinstance(part, Missing):
-            forward.append(f"dot_mask({column}, {{w}}[{at}], {{z}}, {{at}}, {{n}})")
-            backward.append(f"{{g}}[{at}] += add_mask({column}, {{z}}, {{at}}, {{n}})")
-        elif gaps is None:
-            forward.append(f"dot_number({column}, {scale}, {{w}}[{at}], {{z}}, {{at}}, {{n}})")
-            backward.append(f"{{g}}[{at}] += add_number({column}, {scale}, {{z}}, {{at}}, {{n}})")
-        else:
-            arguments.append(gaps)
-            names.append(f"gaps{i}")
-            scale += f", [_scales][{i}, 2]"
-            forward.append(f"dot_number_or({column}, {gap}, {scale}, {{w}}[{at}], {{z}}, {{at}}, {{n}})")
-            backward.append(f"{{g}}[{at}] += add_number_or({column}, {gap}, {scale}, {{z}}, {{at}}, {{n}})")
+        if isinstance(part, Number):
+            scales[i] = part.shift, part.scale, (part.mean - part.shift) / part.scale
+        kind, given = "mask", f"[column{i}]"
+        if isinstance(part, Number):
+            kind, given = "number", f"[column{i}], [scales][{i}, 0], [scales][{i}, 1]"
+            if gaps is not None:
+                arguments[f"gaps{i}"] = gaps
+                kind, given = "number_or", f"[column{i}], [gaps{i}], [scales][{i}, 0], [scales][{i}, 1], [scales][{i}, 2]"
+        lines.forward.append(f"dot_{kind}({given}, {{w}}[{at}], {{z}}, {{at}}, {{n}})")
+        lines.backward.append(f"{{g}}[{at}] += add_{kind}({given}, {{z}}, {{at}}, {{n}})")
+        lines.before.append(f"{kind}_of({given}, [block][{len(numbers)}], {{at}}, {{n}})")
+        numbers.append(at)
         places.append(at)
         at += 1
+    arguments["numbers"] = np.array(numbers, dtype=np.int64)
+    lines.gram.append("gram_numbers([block], [numbers], {d}, {t}, {h}, {n})")
+    for k, (column, first) in enumerate(categories):
+        lines.gram.append(f"gram_codes({column}, {first}, {{d}}, {{h}}, {{at}}, {{n}})")
+        lines.gram.append(f"gram_codes_numbers({column}, {first}, [block], [numbers], {{d}}, {{h}}, {{at}}, {{n}})")
+        lines.gram.extend(f"gram_codes_codes({column}, {first}, {other}, {second}, {{d}}, {{h}}, {{at}}, {{n}})"
+                          for other, second in categories[:k])
 
     def store(name: str) -> Store:
-        called = {n: f"{name}_{n.strip('_')}" for n in names}
+        called = {n: f"{name}_{n}" for n in (*arguments, "block")}
 
         def told(line: str) -> str:
-            for short, long in called.items():
-                line = line.replace(f"[{short}]", long)
-            return line
+            return re.sub(r"\[([a-z]+\d*)\]", lambda match: called[match[1]], line)
 
-        return Store(tuple(called.values()), tuple(map(told, forward)), tuple(map(told, backward)))
+        return Store(tuple(called.values()), *(tuple(map(told, half)) for half in lines))
 
-    return Features(store, tuple(arguments), np.array(places), at)
+    return Features(store, tuple(arguments.values()), np.array(places, dtype=np.intp), at, (max(len(numbers), 1), ROWS),
+                    len(categories))
+
+
+class Lines(NamedTuple):
+    forward: list[str]
+    backward: list[str]
+    before: list[str]
+    gram: list[str]

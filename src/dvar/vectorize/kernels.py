@@ -348,3 +348,89 @@ def ceil(a: float) -> Any:
 @elementary
 def round(a: float) -> Any:
     return np.rint(a)
+
+
+# Σ d·x·xᵀ over a block, for Newton's method. Every pair of features is added up in one of its two places, h[a, b] or h[b, a].
+
+
+@summing
+def gram_rows(x: Any, d: Any, h: Any, at: int, n: int) -> None:
+    """Features stored row by row, four rows at a time."""
+    whole = n - n % 4
+    for i in range(0, whole, 4):
+        for j in range(x.shape[1]):
+            a, b = d[i] * x[at + i, j], d[i + 1] * x[at + i + 1, j]
+            c, e = d[i + 2] * x[at + i + 2, j], d[i + 3] * x[at + i + 3, j]
+            for k in range(j + 1):
+                h[j, k] += a * x[at + i, k] + b * x[at + i + 1, k] + c * x[at + i + 2, k] + e * x[at + i + 3, k]
+    for i in range(whole, n):
+        for j in range(x.shape[1]):
+            a = d[i] * x[at + i, j]
+            for k in range(j + 1):
+                h[j, k] += a * x[at + i, k]
+
+
+@summing
+def gram_columns(x: Any, d: Any, t: Any, h: Any, at: int, n: int) -> None:
+    """Features stored column by column; t is scratch for one of them times d."""
+    for j in range(x.shape[1]):
+        for i in range(n):
+            t[i] = d[i] * x[at + i, j]
+        for k in range(j + 1):
+            s = 0.0
+            for i in range(n):
+                s += t[i] * x[at + i, k]
+            h[j, k] += s
+
+
+@summing
+def number_of(v: Any, shift: float, scale: float, out: Any, at: int, n: int) -> None:
+    for i in range(n):
+        out[i] = (v[at + i] - shift) / scale
+
+
+@summing
+def number_or_of(v: Any, missing: Any, shift: float, scale: float, fill: float, out: Any, at: int, n: int) -> None:
+    for i in range(n):
+        out[i] = fill if missing[at + i] else (v[at + i] - shift) / scale
+
+
+@summing
+def mask_of(v: Any, out: Any, at: int, n: int) -> None:
+    for i in range(n):
+        out[i] = 1.0 if v[at + i] else 0.0
+
+
+@summing
+def gram_numbers(block: Any, places: Any, d: Any, t: Any, h: Any, n: int) -> None:
+    """Numbers with numbers: rows of `block`, whose weights stand at `places`."""
+    for j in range(len(places)):
+        for i in range(n):
+            t[i] = d[i] * block[j, i]
+        for k in range(j + 1):
+            s = 0.0
+            for i in range(n):
+                s += t[i] * block[k, i]
+            h[places[j], places[k]] += s
+
+
+@summing
+def gram_codes(v: Any, first: int, d: Any, h: Any, at: int, n: int) -> None:
+    """A category with itself: two of its levels never meet."""
+    for i in range(n):
+        k = first + v[at + i]
+        h[k, k] += d[i]
+
+
+@summing
+def gram_codes_numbers(v: Any, first: int, block: Any, places: Any, d: Any, h: Any, at: int, n: int) -> None:
+    for i in range(n):
+        k = first + v[at + i]
+        for j in range(len(places)):
+            h[k, places[j]] += d[i] * block[j, i]
+
+
+@summing
+def gram_codes_codes(v: Any, first: int, u: Any, second: int, d: Any, h: Any, at: int, n: int) -> None:
+    for i in range(n):
+        h[first + v[at + i], second + u[at + i]] += d[i]

@@ -1,8 +1,8 @@
 """The fused program: one read of the data per gradient, written for Numba to compile.
 
 A block of rows is small enough to stay in the cache. Over each block: the linear maps' results, the loss and its derivatives row
-by row in one loop without branches, the transposes of the maps; so features are read from memory once. The program adds up;
-the mean is taken of its sums.
+by row in one loop without branches, the transposes of the maps and, on request, the curvature of the maps' weights; so features
+are read from memory once. The program adds up; the mean is taken of its sums.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from math import isfinite
 from types import ModuleType
 
-from ..derive.derivation import Derivation, derive, run_names
 from ..expression.graph import CONST, INPUT, Node, Value
-from ..expression.op import ATOM, Form, Shape
+from ..expression.op import ATOM, PRODUCT, Form, Shape
 from ..expression.ops import OPS
 from ..expression.writing import write
 from .core import Core, Map
+from .example import Curve, Example, example
 from .program import Listing, Names
-from .unrolled import Numbers, TooMany, unrolled
+from .unrolled import TooMany
 
 ROWS = 512  # of a block: with them the two halves of a linear map of a thousand features share the second-level cache
 
@@ -29,167 +29,175 @@ class NotWritable(Exception):
 
 
 @dataclass(frozen=True)
+class Store:
+    """How the features of one map are stored: the arguments they are passed as, and lines: the two halves of the map, with its
+    weights {w}, derivatives {g} and a block's row {z} of results or slopes; and the sum Σ d·x·xᵀ in {h} for a row {d} of
+    second derivatives, with scratch {t}, after the lines in `before`."""
+
+    arguments: tuple[str, ...]
+    forward: tuple[str, ...]
+    backward: tuple[str, ...]
+    before: tuple[str, ...]
+    gram: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Fused:
-    """A fused program and how it is called: source of a function of
-    (lo, hi, numbers, maps, slopes, rows, sums, *per map (weights, derivatives, *columns), *data)."""
+    """A fused program and how it is called: source of a function of (lo, hi, numbers, maps, slopes, rows, sums, *per map
+    (weights, derivatives, *columns), *data) and, with second derivatives, (scratch, curves, crosses, gram)."""
 
     source: str
     name: str
     maps: tuple[Map, ...]
     small: tuple[tuple[str, Shape], ...]  # the parameters outside maps, raveled one after the other in `numbers`
     data: tuple[str, ...]  # the data outside maps, in the order of the arguments
-    sums: tuple[int, ...]  # where the value, then each number of `small`, stands in `sums`
+    sums: tuple[int, ...]  # where the value, then each number of `small`, then each of `corners`, stands in `sums`
     rows: int  # sums that differ
     results: int  # numbers that the maps give
+    corners: tuple[Curve, ...] = ()  # second derivatives by two small parameters
+    crosses: tuple[Curve, ...] = ()  # by what a map gives and a small parameter
+    grams: tuple[Curve, ...] = ()  # by what maps give, both
 
 
-@dataclass(frozen=True)
-class Store:
-    """How the features of one map are stored: the arguments they are passed as and the two halves of the map, as lines with the
-    map's weights {w}, derivatives {g}, and a block's row {z} of results or slopes."""
-
-    arguments: tuple[str, ...]
-    forward: tuple[str, ...]
-    backward: tuple[str, ...]
-
-
-def write_fused(core: Core, data: frozenset[str], stores: Mapping[str, Callable[[str], Store]], kernels: ModuleType) -> Fused:
+def write_fused(
+    core: Core, data: frozenset[str], stores: Mapping[str, Callable[[str], Store]], kernels: ModuleType, second: bool = False
+) -> Fused:
     """The program of a core; `stores` says for the data in maps how they are stored. Raises NotWritable."""
-    derivation = derive(core.graph, tuple(core.sizes[n] for n in core.graph.inputs))
-    index = {n.name: i for i, n in enumerate(core.graph.nodes) if n.op == INPUT}
-    small = tuple((n, core.sizes[n]) for n in core.graph.inputs if n not in data and n not in {m.result for m in core.maps})
-    wanted = [*(m.result for m in core.maps), *(n for n, _ in small)]
-    roots = [derivation.value[-1], *(derivation.d[index[n]] for n in wanted if index[n] in derivation.d)]
+    results = {m.result for m in core.maps}
+    small = tuple((n, core.sizes[n]) for n in core.graph.inputs if n not in data and n not in results)
+    if second and len({m.data for m in core.maps}) > 1:
+        raise NotWritable("second derivatives are written for linear maps of the same features")
     try:
-        numbers, place = unrolled(derivation.run, roots)
+        one = example(core, (*(m.result for m in core.maps), *(n for n, _ in small)), second)
     except TooMany:
         raise NotWritable("its vectors are too long to be written out number by number") from None
-    return Writer(core, data, derivation, numbers, place, kernels).fused(small, stores)
+    return Writer(core, data, one, small, kernels).fused(stores, second)
 
 
 class Writer:
     def __init__(
-        self,
-        core: Core,
-        data: frozenset[str],
-        derivation: Derivation,
-        numbers: Numbers,
-        place: dict[int, list[int]],
-        kernels: ModuleType,
+        self, core: Core, data: frozenset[str], one: Example, small: tuple[tuple[str, Shape], ...], kernels: ModuleType
     ) -> None:
-        self.core, self.data, self.derivation, self.place, self.kernels = core, data, derivation, place, kernels
-        self.nodes = self.named(numbers.tape.nodes)
-        self.index = {n.name: i for i, n in enumerate(derivation.run.nodes) if n.op == INPUT}
-        value, count = place[derivation.value[-1]][0], len(self.nodes)
-        self.listing = Listing(self.nodes, [()] * count, [True] * count, value, {}, [], {}, (), (), core.graph.output)
+        self.core, self.one, self.small, self.kernels = core, one, small, kernels
+        self.nodes, count = one.nodes, len(one.nodes)
+        self.listing = Listing(one.nodes, [()] * count, [True] * count, one.value, {}, [], {}, (), (), core.graph.output)
         self.names: Names = self.listing.names
         self.range, self.min = (self.names.function("builtins", name) for name in ("range", "min"))
-
-    def named(self, nodes: list[Node]) -> list[Node]:
-        """The scalars under the names of the graph: z, or z_0, z_1 where it is a vector; the inputs too."""
-        told = {k: name for k, name in run_names(self.derivation).items() if k in self.place}
-        told |= {i: n.name for i, n in enumerate(self.derivation.run.nodes) if n.op == INPUT}
-        names: dict[int, str] = {}
-        for i, name in told.items():
-            for at, k in enumerate(self.place[i]):
-                names.setdefault(k, name if len(self.place[i]) == 1 else f"{name}_{at}")
-        return [n._replace(name=names.get(k, "")) if n.op != CONST else n for k, n in enumerate(nodes)]
+        self.lo, self.hi, self.at, self.n, self.i, self.k = map(self.names.fresh, ("lo", "hi", "at", "n", "i", "k"))
+        self.numbers, self.maps, self.slopes, self.rows, self.sums = map(
+            self.names.fresh, ("numbers", "maps", "slopes", "rows", "sums"))
+        self.columns = {n: self.names.fresh(f"{n}_column") for n in core.graph.inputs if n in data}
+        self.results = [(m.result, at) for m in core.maps for at in range(len(one.inputs[m.result]))]
 
     def function(self, name: str) -> str:
         return self.names.function(self.kernels.__name__, name)
 
-    def fused(self, small: tuple[tuple[str, Shape], ...], stores: Mapping[str, Callable[[str], Store]]) -> Fused:
-        fresh = self.names.fresh
-        lo, hi, at, n, i, k = (fresh(v) for v in ("lo", "hi", "at", "n", "i", "k"))
-        numbers, maps, slopes, rows, sums = (fresh(v) for v in ("numbers", "maps", "slopes", "rows", "sums"))
-        loads, before = self.loads(small, numbers, maps, at, i)
-        results = sum(len(self.place[self.index[m.result]]) for m in self.core.maps)
-        arguments = [lo, hi, numbers, maps, slopes, rows, sums]
-        forward: list[str] = []
-        backward: list[str] = []
-        first = 0
-        for m in self.core.maps:
-            w, g = fresh(m.parameter), fresh("d" + m.parameter)
-            store = stores[m.data](fresh(m.data))
-            count = len(self.place[self.index[m.result]])
-            arguments += [w, g, *store.arguments]
-            for halves, buffer, block in ((store.forward, maps, forward), (store.backward, slopes, backward)):
-                row = str(first) if count == 1 else (k if first == 0 else f"{first} + {k}")
-                which = "0" if count == 1 else k
-                told = [self.called(line).format(w=f"{w}[{which}]", g=f"{g}[{which}]", z=f"{buffer}[{row}]", at=at, n=n)
-                        for line in halves]
-                block += told if count == 1 else [f"for {k} in {self.range}({count}):", *(f"    {line}" for line in told)]
-            first += count
-        data = tuple(name for name in self.core.graph.inputs if name in self.data)
-        arguments += [self.data_name(name) for name in data]
-        body, stored = self.body(small, slopes, rows, i)
+    def fused(self, stores: Mapping[str, Callable[[str], Store]], second: bool) -> Fused:
+        results = {m.result for m in self.core.maps}
+        grams = tuple(c for c in self.one.curves if c.a.name in results and c.b.name in results)
+        crosses = tuple(c for c in self.one.curves if c.a.name in results and c.b.name not in results)
+        corners = tuple(c for c in self.one.curves if c.a.name not in results)
+        arguments = [self.lo, self.hi, self.numbers, self.maps, self.slopes, self.rows, self.sums]
+        forward, backward, told = self.halves(stores, arguments)
+        arguments += self.columns.values()
+        stored, more = list[str](), list[str]()
+        if second:
+            scratch, curves, cross, gram = map(self.names.fresh, ("scratch", "curves", "cross", "gram"))
+            arguments += [scratch, curves, cross, gram]
+            stored = [f"{curves}[{row}, {self.i}] = {{{row}}}" for row in range(len(crosses) + len(grams))]
+            more = self.curvature(told, len(crosses), len(grams), scratch, curves, cross, gram)
+        kept: list[int | None] = [self.one.value, *(k for n, _ in self.small for k in self.one.d[n]), *(c.node for c in corners)]
+        distinct = list(dict.fromkeys(kept))
+        body = self.body(distinct, [c.node for c in (*crosses, *grams)], stored)
         total = self.function("total")
         lines = [
-            *before,
-            f"for {at} in {self.range}({lo}, {hi}, {ROWS}):",
+            *self.constants(),
+            f"for {self.at} in {self.range}({self.lo}, {self.hi}, {ROWS}):",
             *indented([
-                f"{n} = {self.min}({ROWS}, {hi} - {at})",
+                f"{self.n} = {self.min}({ROWS}, {self.hi} - {self.at})",
                 *forward,
-                f"for {i} in {self.range}({n}):",
-                *indented([*loads, *body]),
-                *(f"{sums}[{row}] += {total}({rows}[{row}], {n})" for row in range(len(set(stored)))),
+                f"for {self.i} in {self.range}({self.n}):",
+                *indented([*self.loads(), *body]),
+                *(f"{self.sums}[{row}] += {total}({self.rows}[{row}], {self.n})" for row in range(len(distinct))),
                 *backward,
+                *more,
             ]),
         ]
-        name = fresh(f"{self.core.graph.output}_of_rows")
+        name = self.names.fresh(f"{self.core.graph.output}_of_rows")
         head = f"def {name}({', '.join(arguments)}):"
         source = "\n".join([*self.names.import_lines(), "", "", head, *indented(lines), ""])
-        return Fused(source, name, self.core.maps, small, data, tuple(stored), len(set(stored)), results)
+        where = tuple(distinct.index(k) for k in kept)
+        return Fused(source, name, self.core.maps, self.small, tuple(self.columns), where, len(distinct), len(self.results),
+                     corners, crosses, grams)
 
-    def called(self, line: str) -> str:
+    def halves(
+        self, stores: Mapping[str, Callable[[str], Store]], arguments: list[str]
+    ) -> tuple[list[str], list[str], list[Store]]:
+        """The lines of the linear maps before and after the loop over rows; adds to the program's arguments."""
+        forward: list[str] = []
+        backward: list[str] = []
+        told: list[Store] = []
+        first = 0
+        for m in self.core.maps:
+            w, g = self.names.fresh(m.parameter), self.names.fresh("d" + m.parameter)
+            store = stores[m.data](self.names.fresh(m.data))
+            told.append(store)
+            arguments += [w, g, *store.arguments]
+            count = len(self.one.inputs[m.result])
+            row = str(first) if count == 1 else (self.k if first == 0 else f"{first} + {self.k}")
+            which = "0" if count == 1 else self.k
+            for halves, buffer, block in ((store.forward, self.maps, forward), (store.backward, self.slopes, backward)):
+                block += self.repeated_for(count, [
+                    self.called(line, w=f"{w}[{which}]", g=f"{g}[{which}]", z=f"{buffer}[{row}]") for line in halves])
+            first += count
+        return forward, backward, told
+
+    def repeated_for(self, count: int, lines: list[str]) -> list[str]:
+        return lines if count == 1 else [f"for {self.k} in {self.range}({count}):", *indented(lines)]
+
+    def curvature(
+        self, stores: list[Store], crosses: int, grams: int, scratch: str, curves: str, cross: str, gram: str
+    ) -> list[str]:
+        """The lines that add up Σ d·x for a map's result with a small parameter, and Σ d·x·xᵀ for two results."""
+        if not stores:
+            return []
+        store, k = stores[0], self.k
+        across = [self.called(line, g=f"{cross}[{k}]", z=f"{curves}[{k}]") for line in store.backward]
+        row = k if not crosses else f"{crosses} + {k}"
+        both = [self.called(line, d=f"{curves}[{row}]", h=f"{gram}[{k}]", t=scratch) for line in store.gram]
+        lines = [f"for {k} in {self.range}({crosses}):", *indented(across)] if crosses else []
+        if grams:
+            lines += [self.called(line) for line in store.before]
+            lines += [f"for {k} in {self.range}({grams}):", *indented(both)]
+        return lines
+
+    def called(self, line: str, **names: str) -> str:
         """A line of a store with its kernel imported: dot_rows(…)."""
         kernel, bracket, rest = line.partition("(")
         target, equals, kernel = kernel.rpartition("= ")
-        return f"{target}{equals}{self.function(kernel)}{bracket}{rest}"
+        return f"{target}{equals}{self.function(kernel)}{bracket}{rest}".format(**names, at=self.at, n=self.n)
 
-    def data_name(self, name: str) -> str:
-        if not hasattr(self, "_data"):
-            self._data: dict[str, str] = {}
-        if name not in self._data:
-            self._data[name] = self.names.fresh(f"{name}_column")
-        return self._data[name]
+    def constants(self) -> list[str]:
+        """The parameters outside maps: the same for all rows."""
+        places = [k for name, _ in self.small for k in self.one.inputs[name]]
+        return [f"{self.listing.name(k)} = {self.numbers}[{at}]" for at, k in enumerate(places)]
 
-    def loads(
-        self, small: tuple[tuple[str, Shape], ...], numbers: str, maps: str, at: str, i: str
-    ) -> tuple[list[str], list[str]]:
-        """Lines that read a row's inputs, and, before the loop, those that are the same for all rows."""
-        loads, before, used = [], [], {k for node in self.nodes for k in node.operands} | {self.listing.value}
-        count = first = 0
-        for name, _ in small:
-            for k in self.place[self.index[name]]:
-                before.append(f"{self.listing.name(k)} = {numbers}[{count}]")
-                count += 1
-        for m in self.core.maps:
-            for k in self.place[self.index[m.result]]:
-                loads.append(f"{self.listing.name(k)} = {maps}[{first}, {i}]")
-                first += 1
-        for name in self.core.graph.inputs:
-            if name in self.data:
-                places = self.place[self.index[name]]
-                for j, k in enumerate(places):
-                    element = f", {j}" if self.derivation.run.shapes[self.index[name]] else ""
-                    if k in used:
-                        # 1.0 · makes it a float, whatever it is stored as
-                        loads.append(f"{self.listing.name(k)} = 1.0 * {self.data_name(name)}[{at} + {i}{element}]")
-        return loads, before
+    def loads(self) -> list[str]:
+        """The lines that read a row: what the maps give, and the data that are numbers."""
+        used = {k for node in self.nodes for k in node.operands} | {self.one.value}
+        lines = [f"{self.listing.name(self.one.inputs[name][at])} = {self.maps}[{row}, {self.i}]"
+                 for row, (name, at) in enumerate(self.results)]
+        for name, column in self.columns.items():
+            for j, k in enumerate(self.one.inputs[name]):
+                element = f", {j}" if self.core.sizes[name] else ""
+                if k in used:  # 1.0 · makes it a float, whatever it is stored as
+                    lines.append(f"{self.listing.name(k)} = 1.0 * {column}[{self.at} + {self.i}{element}]")
+        return lines
 
-    def body(self, small: tuple[tuple[str, Shape], ...], slopes: str, rows: str, i: str) -> tuple[list[str], list[int]]:
-        """The lines of one row, and where the value and each small parameter's derivative are kept."""
-        d = self.derivation.d
-
-        def slope(name: str) -> list[int | None]:
-            node = d.get(self.index[name])
-            return [None] * len(self.place[self.index[name]]) if node is None else list(self.place[node])
-
-        kept: list[int | None] = [self.listing.value, *(k for name, _ in small for k in slope(name))]
-        distinct = list(dict.fromkeys(kept))
-        mapped = [k for m in self.core.maps for k in slope(m.result)]
-        wanted = {k for k in (*kept, *mapped) if k is not None}
+    def body(self, kept: list[int | None], curved: list[int], stored: list[str]) -> list[str]:
+        """The lines of one row: named nodes, what is kept of them, the maps' slopes, the second derivatives."""
+        mapped = [self.one.d[name][at] for name, at in self.results]
+        wanted = {k for k in (*kept, *mapped, *curved) if k is not None}
         alone = self.listing.alone(self.repeated)
         stands = {i for i in range(len(self.nodes)) if alone(i)} | {k for k in wanted if self.nodes[k].op not in (INPUT, CONST)}
         needed = self.needed(wanted)
@@ -197,15 +205,15 @@ class Writer:
             self.listing.name(node)
         written = write(self.nodes, lambda k: k in stands, self.listing.name, self.form, spell_float)
         lines = [f"{self.listing.name(k)} = {text}" for k, text in written.items() if k in needed]
+        lines += [f"{self.rows}[{row}, {self.i}] = {self.answer(k)}" for row, k in enumerate(kept)]
+        lines += [f"{self.slopes}[{row}, {self.i}] = {self.answer(k)}" for row, k in enumerate(mapped)]
+        answers = [self.answer(k) for k in curved]
+        return lines + [line.format(*answers) for line in stored]
 
-        def answer(k: int | None) -> str:
-            if k is None:
-                return "0.0"
-            return spell_float(self.nodes[k].value) if self.nodes[k].op == CONST else self.listing.name(k)  # type: ignore[arg-type]
-
-        lines += [f"{rows}[{row}, {i}] = {answer(k)}" for row, k in enumerate(distinct)]
-        lines += [f"{slopes}[{row}, {i}] = {answer(k)}" for row, k in enumerate(mapped)]
-        return lines, [distinct.index(k) for k in kept]
+    def answer(self, k: int | None) -> str:
+        if k is None:
+            return "0.0"
+        return spell_float(self.nodes[k].value) if self.nodes[k].op == CONST else self.listing.name(k)
 
     def needed(self, wanted: set[int]) -> set[int]:
         found, stack = set(wanted), list(wanted)
@@ -241,13 +249,13 @@ class Writer:
     def power(self, node: Node) -> Form:
         exponent = self.nodes[node.operands[1]].value
         if exponent == 2.0:
-            return Form("{0} * {0}", (ATOM, 0), 3)
+            return Form("{0} * {0}", (ATOM, 0), PRODUCT)
         if exponent == 3.0:
-            return Form("{0} * {0} * {0}", (ATOM, 0), 3)
+            return Form("{0} * {0} * {0}", (ATOM, 0), PRODUCT)
         return Form(f"{self.names.function('math', 'pow')}({{}}, {{}})", (0, 0), ATOM)
 
 
-def spell_float(value: Value) -> str:
+def spell_float(value: Value | None) -> str:
     """A constant that is a float for the compiler too."""
     assert isinstance(value, float)
     return repr(value) if isfinite(value) else ("1e999" if value > 0 else "-1e999")
@@ -269,4 +277,5 @@ def columns_store(name: str) -> Store:
 
 def dense_store(name: str, by: str) -> Store:
     forward, backward = f"dot_{by}({name}, {{w}}, {{z}}, {{at}}, {{n}})", f"add_{by}({name}, {{z}}, {{g}}, {{at}}, {{n}})"
-    return Store((name,), (forward,), (backward,))
+    scratch = "" if by == "rows" else "{t}, "
+    return Store((name,), (forward,), (backward,), (), (f"gram_{by}({name}, {{d}}, {scratch}{{h}}, {{at}}, {{n}})",))
