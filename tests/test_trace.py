@@ -18,6 +18,7 @@ from math import log
 
 import numpy as np
 import pytest
+from scipy import special
 
 import dvar as dv
 
@@ -353,6 +354,34 @@ def test_a_vector_of_outputs_and_its_jacobian():
     graph = dv.graph(many_at_once)
     assert graph(3.0, 2.0).tolist() == [5.0, 1.0, 6.0, 1.5]
     assert graph.jacobian(3.0, 2.0)["a"].tolist() == [1.0, 1.0, 2.0, 0.5]
+
+
+# size
+
+
+def long_loop(x):
+    for _ in range(10_000):
+        x = layer(x)
+    return x
+
+
+def long_sum(x):
+    total = sum([x * k for k in range(10_000)])
+    return total
+
+
+@pytest.mark.parametrize(("function", "count", "last"), [(long_loop, 20_000, "x_10001"), (long_sum, 19_999, "total")])
+def test_long_functions(function, count, last):
+    graph = dv.graph(function)
+    assert sum(n.op not in ("input", "const") for n in graph.nodes) == count
+    assert graph.output == last
+
+
+def test_a_function_of_many_lines_is_read_once():
+    lines = "".join(f"    v{k} = layer(x)\n    v{k} = v{k} * {k}\n" for k in range(2_000))
+    space = {"layer": layer}
+    exec(f"def f(x):\n{lines}    return v1999\n", space)
+    assert named(dv.graph(space["f"]))[-3:] == ["layer.z_2000", "v1999", "v1999_2"]
 
 
 # where it works
@@ -704,6 +733,7 @@ def test_a_decorated_graph_is_a_graph_and_tracing_runs_the_function_once():
     f.at(x=2.0)
     assert runs == [1]
     assert type(f) is dv.Graph
+    assert dv.graph(f) is f
 
 
 def test_sum_and_loops_over_plain_sequences():
@@ -790,7 +820,9 @@ REFUSED = [
     ("return np.cbrt(x)", 2, "numpy.cbrt is not", "a**(1/3)"),
     ("return np.sign(x) + np.exp2(x)", 2, "numpy.exp2 is not", "2**a"),
     ("return np.add.reduce(x)", 2, "numpy.add.reduce is not", "there are: exp"),
-    ("return np.exp(x, where=True)", 2, "numpy.exp with where= is not", "there are: exp"),
+    ("return np.exp(x, where=True)", 2, "numpy.exp with where= is not", "write dv.exp"),
+    ("return special.erf(x)", 2, "^erf is not", "write dv.erf"),
+    ("return special.expit(x)", 2, "^expit is not", "write dv.sigmoid(a)"),
     ("return np.var(x)", 2, "numpy.var is not", "dv.mean"),
     ("return np.linalg.inv(x)", 2, "numpy.linalg.inv is not", "there are: exp"),
     ("return np.hstack([x, x])", 2, "numpy.hstack is not", "dv.concatenate"),
@@ -806,7 +838,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("body", "line", "said", "help"), REFUSED)
 def test_refusals_name_the_line_and_a_way_out(body, line, said, help):
-    space = {"dv": dv, "np": np, "math": math}
+    space = {"dv": dv, "np": np, "math": math, "special": special}
     exec(f"def f(x):\n    {body}\n", space)
     with pytest.raises(dv.UsageError, match=said) as error:
         dv.graph(space["f"])

@@ -242,6 +242,8 @@ class Cost(_Cost):
 
 def graph(source: str | Callable[..., Any]) -> Graph:
     """A Python function (also as a decorator) or the text of a formula → its Graph. Raises UsageError where it is neither."""
+    if isinstance(source, Graph):
+        return source
     if isinstance(source, str) or not callable(source):
         return Graph(formula.parse(source).nodes)
     try:

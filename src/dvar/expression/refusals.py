@@ -36,6 +36,8 @@ NUMPY_INSTEAD = {
     "var": "write dv.mean((v - dv.mean(v))**2)", "std": "write dv.sqrt(dv.mean((v - dv.mean(v))**2))",
     "cbrt": "write a**(1/3)",
     "round": "write dv.round(100*a)/100", "exp2": "write 2**a", "einsum": "write it with @, dv.outer and dv.sum",
+    "expit": "write dv.sigmoid(a)", "gammaln": "write dv.lgamma(a)", "psi": "write dv.digamma(a)",
+    "bitwise_and": "of two conditions write (a) * (b)", "bitwise_or": "of two conditions write dv.maximum(a, b)",
 }
 ATTRIBUTES = ("T", "shape", "ndim", "size", "sum", "mean", "max", "min", "dot", "reshape", "ravel")
 HINTS = {

@@ -1,14 +1,14 @@
 """A copy of a function in which the names of `math` stand for the table's operations.
 
 `math.exp(x)` would ask a traced value for a float. So the function is traced as a copy, in whose globals and closure `math` and
-what was imported from it are ours; so are the copies of the user's functions that it calls. The functions themselves stay.
+what was imported from it are ours; so are those of the user's functions that it calls where they need it. The functions
+themselves stay. (What such a copy assigns to a `global` name is assigned in the copy.)
 """
 
 from __future__ import annotations
 
 import math
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator
 from functools import partial
 from inspect import getattr_static
@@ -20,7 +20,7 @@ from .names import SKIPPED
 from .ops import MATH
 
 OPERATIONS = {name: function(op) for name, op in MATH.items()}
-LIBRARIES = tuple(sysconfig.get_paths()[k] for k in ("purelib", "platlib"))
+INSTALLED = ("site-packages", "dist-packages")  # where what others wrote is
 
 
 def log(a: Any, *base: Any) -> Any:
@@ -45,10 +45,8 @@ def without_math(fn: Callable[..., Any]) -> Callable[..., Any]:
         call = getattr_static(type(fn), "__call__", None)
         standin: Callable[..., Any] = MethodType(without_math(call), fn) if isinstance(call, FunctionType) else ours(fn, {})
         return standin
-    reached = called_by(fn)
-    if not any(ours(value, {}) is not value for one in reached for _, value in mentioned(one)):
-        return fn
-    return copies(reached)[fn]
+    using = with_math(fn)
+    return copies(using)[fn] if fn in using else fn
 
 
 def ours(value: Any, copied: dict[FunctionType, FunctionType]) -> Any:
@@ -62,22 +60,25 @@ def ours(value: Any, copied: dict[FunctionType, FunctionType]) -> Any:
     return value
 
 
-def called_by(fn: FunctionType) -> list[FunctionType]:
-    """The function and those of the user's that it mentions, directly or not."""
-    reached = [fn]
-    seen = {fn}
+def with_math(fn: FunctionType) -> list[FunctionType]:
+    """Of the function and those of the user's that it mentions, directly or not: those in which `math` occurs, and those that
+    mention them."""
+    reached, calls = [fn], {}
     for one in reached:
-        for _, value in mentioned(one):
-            if isinstance(value, FunctionType) and value not in seen and is_users(value):
-                seen.add(value)
-                reached.append(value)
-    return reached
+        calls[one] = [v for _, v in mentioned(one) if isinstance(v, FunctionType) and is_users(v, fn)]
+        reached += dict.fromkeys(v for v in calls[one] if v not in reached)
+    using = [one for one in reached if any(ours(value, {}) is not value for _, value in mentioned(one))]
+    for used in using:
+        using += [one for one in reached if used in calls[one] and one not in using]
+    return using
 
 
-def is_users(fn: FunctionType) -> bool:
-    module = str(fn.__globals__.get("__name__", ""))
-    library = module.partition(".")[0] in sys.stdlib_module_names and module != "__main__"
-    return not (library or module.startswith(SKIPPED) or fn.__code__.co_filename.startswith(LIBRARIES))
+def is_users(fn: FunctionType, traced: FunctionType) -> bool:
+    """Whether a function is the user's: of the package of the traced one, or neither Python's, ours nor installed."""
+    module, home = (str(f.__globals__.get("__name__", "")) for f in (fn, traced))
+    package, file = module.partition(".")[0], fn.__code__.co_filename
+    others = package in sys.stdlib_module_names or module.startswith(SKIPPED) or any(name in file for name in INSTALLED)
+    return package in ("__main__", home.partition(".")[0]) or not others
 
 
 def mentioned(fn: FunctionType) -> Iterator[tuple[str, Any]]:

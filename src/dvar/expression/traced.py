@@ -51,12 +51,14 @@ class Traced:
     # NumPy
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        name = f"numpy.{ufunc.__name__}{'' if method == '__call__' else '.' + method}"
+        home = "numpy." if getattr(np, ufunc.__name__, None) is ufunc else ""  # else another package's, such as SciPy's
+        name = f"{home}{ufunc.__name__}{'' if method == '__call__' else '.' + method}"
         if "out" in options:
             refuse(f"{name} was to write a traced value into an array (out=, or +=)", IN_A_LIST)
         if method != "__call__" or options or not (ufunc in NUMPY_WRITTEN or ufunc in NUMPY):
             with_ = f" with {', '.join(options)}=" if options else ""
-            not_in_table(f"{name}{with_}", NUMPY_INSTEAD.get(ufunc.__name__, ""))
+            instead = f"write dv.{ufunc.__name__}(…)" if ufunc.__name__ in CALLS and method == "__call__" else ""
+            not_in_table(f"{name}{with_}", NUMPY_INSTEAD.get(ufunc.__name__, instead))
         return NUMPY_WRITTEN[ufunc](*inputs) if ufunc in NUMPY_WRITTEN else apply(NUMPY[ufunc], *inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
