@@ -371,3 +371,16 @@ def test_typed_columns_used_otherwise_have_no_fused_program():
     columns = Encoding.learn(table, table.column_names, reference=True).encode(table)
     cost = dv.graph("inputs: w, x\nL = sum((w*x - 1)**2)").over(x=columns).sized({"w": np.ones(2)})
     assert "otherwise than in w @ x" in cost.program("fused").source
+
+
+def test_a_fit_says_which_program_ran():
+    small = dv.graph(LOGISTIC).over(x=X, y=Y)
+    assert small.minimize(l2=1e-3).program == "numpy"
+    m = 1_500_000
+    x = rng.normal(size=(m, 3))
+    large = dv.graph(LOGISTIC).over(x=x, y=(rng.random(m) < 1 / (1 + np.exp(-x[:, 0]))).astype(np.int8))
+    assert not large.runs_fused
+    large.__dict__["runs_fused"] = True
+    fits = [large.minimize(), large.minimize(method="gradient-descent", steps=5)]
+    assert [f.program for f in fits] == ["fused", "fused"]
+    np.testing.assert_allclose(fits[0].params["w"], [1, 0, 0], atol=0.01)

@@ -26,6 +26,8 @@ class Sums(Objective, Protocol):
     sizes: dict[str, tuple[int, ...]]
 
     @property
+    def ran(self) -> str: ...
+    @property
     def places(self) -> dict[str, slice]: ...
     @property
     def size(self) -> int: ...
@@ -51,6 +53,7 @@ class Fit:
     seconds: float
     hessian: Any = None  # (P, P) at the end, where the method knows it
     flat: tuple[int, ...] = ()  # positions of parameters without a finite optimum
+    program: str = ""  # that ran over the data: "numpy", or "fused" where compiling it was worth it
 
     def __repr__(self) -> str:
         return f"<Fit: cost {self.cost:.10g} by {self.method} in {self.passes:,} passes, {self.seconds:.3f} s; {self.message}>"
@@ -98,7 +101,7 @@ def minimize(
         why = cost.bad_rows() or "the loss is not defined there; give another start (start=, --start)"
         raise DvarError(f"the cost is {run.history[0].cost} at the start", why)
     return Fit(cost.named(outcome.theta), outcome.cost, outcome.converged, outcome.message, method, len(run.history),
-               tuple(run.history), run.history[-1].seconds, outcome.hessian, outcome.flat)
+               tuple(run.history), run.history[-1].seconds, outcome.hessian, outcome.flat, cost.ran)
 
 
 def solve(objective: Objective, theta: Any, run: Run, method: str, rate: float | str, steps: int) -> Outcome:

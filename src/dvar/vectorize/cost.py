@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # What a pass of the NumPy program takes on this kind of machine, per number, and what compiling costs: measured on two cores by
 # benchmarks/gradient.py, rounded. A fit makes some PASSES.
-DENSE_SECONDS, TYPED_SECONDS, EXAMPLE_SECONDS, COMPILE_SECONDS, PASSES = 1.5e-9, 5e-8, 2.5e-8, 2.0, 10
+DENSE_SECONDS, TYPED_SECONDS, EXAMPLE_SECONDS, COMPILE_SECONDS, PASSES = 1.5e-9, 1.5e-8, 2.5e-8, 2.0, 10
 FUSED_HESSIAN = 1000  # parameters; a matrix of more for each of the partial sums is no longer small
 
 
@@ -179,6 +179,12 @@ class Cost:
     def fused_second(self) -> FusedProgram | str:
         """The compiled program that answers the Hessian too; or, as a sentence, why there is none."""
         return self.written_fused(second=True)
+
+    @property
+    def ran(self) -> str:
+        """The program that has answered what was asked so far: "fused" or "numpy"."""
+        asked = [self.__dict__.get(name, "") for name in ("fused", "fused_second")]
+        return "fused" if self.runs_fused and not all(isinstance(program, str) for program in asked) else "numpy"
 
     def written_fused(self, second: bool) -> FusedProgram | str:
         from .fused import FusedProgram
