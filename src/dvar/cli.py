@@ -173,6 +173,7 @@ def explain(
     *values: str,
     svg: str | None = None,
     html: str | None = None,
+    unfold: Annotated[bool, Parameter(negative="")] = False,
     latex: Annotated[bool, Parameter(negative="")] = False,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -190,6 +191,8 @@ def explain(
         Write the picture to this file.
     html
         Write the picture and the steps to this page.
+    unfold
+        Tell every step in parts: what came from the right, the local derivative, their product.
     latex
         Print the steps as LaTeX.
     json_
@@ -215,10 +218,12 @@ def explain(
             "derivatives": {k: jsonable(v) for k, v in p.d.items()},
             "check": {"ok": check.ok, "worst": None if worst is None else worst.name},
         }))
-    elif latex:
-        print(p.steps().latex)
+        return
+    steps = p.steps().unfold() if unfold else p.steps()
+    if latex:
+        print(steps.latex)
     else:
-        print(f"{p.steps().text}\n\nEvery input nudged\n" + "\n".join("  " + line for line in str(check).splitlines()))
+        print(f"{steps.text}\n\nEvery input nudged\n" + "\n".join("  " + line for line in str(check).splitlines()))
 
 
 @app.command

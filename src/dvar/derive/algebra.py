@@ -47,7 +47,9 @@ class Algebra:
         """The expression cancelled and collected, as a node of the tape; None where it is too long for that."""
         try:
             terms = self.terms(root)
-            return self.shaped(self.compose(self.expand(terms, 0) if multiply_out else terms), root)
+            if multiply_out:
+                terms = self.factored(self.expand(terms, 0))
+            return self.shaped(self.compose(terms), root) if terms else self.tape.const(0.0)
         except (TooLong, ZeroDivisionError, OverflowError):
             return None
 
@@ -116,9 +118,9 @@ class Algebra:
         if len(terms) == 1:
             [(term, coefficient)] = terms.items()
             return {tuple((k, e * exponent) for k, e in term): coefficient**exponent}
-        if not terms:
+        if not terms and exponent < 0:
             raise ZeroDivisionError
-        return only(self.bare(i), exponent)
+        return only(self.bare(i), exponent) if terms else {}
 
     def product(self, a: Terms, b: Terms) -> Terms:
         out: Terms = {}
@@ -176,6 +178,16 @@ class Algebra:
                 terms = self.terms(base)
                 self.opened[base] = terms if terms == only(base) else self.expand(terms, depth)
         return self.opened[base]
+
+    def factored(self, terms: Terms) -> Terms:
+        """What all terms have in common, taken out: q·a − q·y = q·(a − y)."""
+        sizes = {abs(c) for c in terms.values()}
+        size = sizes.pop() if len(sizes) == 1 else Fraction(1)
+        shared = {k: e for k, e in next(iter(terms), ()) if all((k, e) in term for term in terms)}
+        if len(terms) < 2 or (not shared and size == 1):
+            return terms
+        rest = {tuple((k, e) for k, e in term if k not in shared): c / size for term, c in terms.items()}
+        return self.product({tuple(shared.items()): size}, only(self.compose(rest)))
 
     # back to nodes
 
@@ -253,5 +265,7 @@ class Algebra:
             return None
         if not terms or not all((factor, 1) in term for term in terms):
             return None
-        return self.compose({tuple(f for f in term if f != (factor, 1)): c for term, c in terms.items()})
+        local = self.compose({tuple(f for f in term if f != (factor, 1)): c for term, c in terms.items()})
+        shapes = self.tape.shapes
+        return local if elementwise(shapes[local], shapes[factor]) == shapes[root] else None  # g → spread(g, x)
 

@@ -10,7 +10,7 @@ from .algebra import Algebra
 from .terms import DEEP, MANY, TooLong
 
 POSITIVE = ("exp", "sigmoid", "softplus", "softmax", "cosh", "count")
-KEEP_SIGN = ("plus", "times", "over", "power", "sum", "spread")  # positive where all they are made of is
+KEEP_SIGN = {"plus": 2, "times": 2, "over": 2, "power": 1, "sum": 1, "spread": 1, "index": 1, "take": 1}  # where so many are
 
 
 class Divisors:
@@ -23,7 +23,17 @@ class Divisors:
     def cancelled(self, before: int, after: int) -> list[int]:
         """What the one expression divides by and the other does not; nothing where they are too long to say."""
         was, still = self.of(before), self.of(after)
-        return [] if was is None or still is None else sorted(was - still)
+        if was is None or still is None:
+            return []
+        return sorted(k for k in was - still if not self.factors(k) <= still)
+
+    def factors(self, k: int) -> set[int]:
+        """What an atom is the product of, where it is one: u = x·y is 0 only where x or y is."""
+        try:
+            terms = self.algebra.arithmetic(k, self.tape.nodes[k]) if self.tape.nodes[k].op in ("times", "power") else {}
+        except TooLong:
+            return {k}
+        return {base for term in terms for base, e in term if e > 0} or {k}
 
     def of(self, root: int) -> frozenset[int] | None:
         """What an expression divides by and is not positive anyway: 1/a is there for a ≠ 0 only. None where it is too long."""
@@ -73,8 +83,7 @@ class Divisors:
             return False
         if node.op in POSITIVE:
             return True
-        made_of = node.operands[:1] if node.op in ("power", "spread", "sum") else node.operands
-        return node.op in KEEP_SIGN and all(self.positive(j, depth + 1) for j in made_of)
+        return node.op in KEEP_SIGN and all(self.positive(j, depth + 1) for j in node.operands[: KEEP_SIGN[node.op]])
 
     def excluded(self, k: int) -> tuple[int, int]:
         """k ≠ 0 as (x, c): x ≠ c, where k is x − c or c − x; else (k, 0)."""

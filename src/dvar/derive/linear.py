@@ -30,6 +30,8 @@ def linear(told: Algebra, node: Node) -> Terms:
     if node.op == "take" and tape.nodes[node.operands[1]].op == CONST and node.operands[1] not in told.atoms:
         node = Node("index", (first,), options=((whole_number(told, node.operands[1]),),))
     operands, outside = list(told.operands(node)), ONE
+    if node.op == "transpose" and operands[0] not in told.atoms and tape.nodes[operands[0]].op == "transpose":
+        return told.terms(tape.nodes[operands[0]].operands[0])
     for p in LINEAR[node.op]:
         terms = told.terms(node.operands[p])
         if not terms:
@@ -73,7 +75,8 @@ def indicator(told: Algebra, node: Node) -> Terms:
 
 
 def is_indicator(told: Algebra, k: int) -> bool:
-    return k not in told.atoms and told.tape.nodes[k].op in ("onehot", "place")
+    node = told.tape.nodes[k]
+    return k not in told.atoms and (node.op == "onehot" or (node.op == "place" and told.tape.shapes[node.operands[0]] == ()))
 
 
 def picked(told: Algebra, term: Monomial) -> Monomial:

@@ -86,16 +86,23 @@ class Teller(Chain):
         lead, named = set(totals), dict[Definition, int]()
         self.near = Algebra(tape, {i for i, n in enumerate(nodes) if n.name}, last, lead, like=like)
         self.folded = Algebra(tape, atoms, unnamed | last, lead, like=like, named=named)
-        self.whole = Algebra(tape, atoms, totals, lead, like=like, named=named, whole=True)
+        self.wholes = [Algebra(tape, atoms, totals, lead, like=like, named=named, whole=True)]
         self.runs = self.what_runs(self.p.derivation)
-        run = self.p.derivation.run.nodes
         for i in self.shown:
             if nodes[i].operands:
                 named.setdefault((nodes[i].op, self.folded.operands(nodes[i]), nodes[i].options), i)
-        for k, node in enumerate(run):
+        for k, node in enumerate(self.p.derivation.run.nodes):
             if self.runs[k] in atoms and node.operands:
                 named.setdefault((node.op, tuple(self.runs[j] for j in node.operands), node.options), self.runs[k])
-        self.divisors = Divisors(self.folded), Divisors(self.whole)
+        shifted = {i for i in self.shown if self.is_shifted(i)}
+        if shifted:
+            self.wholes.append(Algebra(tape, atoms - shifted, totals, lead, like=like, named=named, whole=True))
+        self.divisors = Divisors(self.folded), Divisors(self.wholes[0])
+
+    def is_shifted(self, i: int) -> bool:
+        """Whether a line only shifts or turns another, as q = 1 - a does: formulas in a and q may be shorter in a alone."""
+        node, numbers = self.nodes[i], [self.nodes[k].op == CONST and not self.nodes[k].name for k in self.nodes[i].operands]
+        return i != self.last and node.op in ("plus", "minus", "neg") and sum(numbers) == len(numbers) - 1
 
     # values
 
@@ -139,11 +146,14 @@ class Teller(Chain):
 
     def comes_to(self, i: int, one: int) -> int | None:
         """The derivative in values alone, where that is shorter than one step back, or as short and past what was rewritten."""
-        roots = [self.total[i], *([self.runs[self.p.derivation.d[i]]] if i in self.p.derivation.d else [])]
-        found = [self.whole.told(root, multiply_out) for root in roots for multiply_out in (False, True)]
+        runs = self.runs[self.p.derivation.d[i]] if i in self.p.derivation.d else one
+        roots = [self.total[i]] + [runs] * (self.tape.nodes[runs].op != CONST)  # what runs knows constants that have a name
+        found = [whole.told(root, out) for whole in self.wholes for root in roots for out in (False, True)]
         short = min((self.lent(k, i) for k in found if k is not None), key=self.size, default=one)
         if short == one or self.size(short) > self.size(one):
             return None
+        if self.tape.nodes[short].op == CONST and not reach(self.tape.nodes, one, self.few.names).intersection(self.shown):
+            return None  # numbers put in say as much
         if self.size(short) == self.size(one):
             return short if self.size(one) == 1 and self.p.derivation.fired else None
         lengths = [len(self.written(k, self.few.names)) for k in (short, one)]
@@ -188,10 +198,10 @@ class Teller(Chain):
             line = self.step(ALONG, c.consumer, name, (product,), self.number(product, finite), self.few, latex)
             path = name if owners.count(owner) > 1 and owner != c.consumer else ""
             along.append(replace(line, parts=self.contribution(i, c, product, finite, path)))
-        added = self.step(SUM, i, "", (one,), result, self.few)
+        added = self.step(SUM, i, "", self.no_number(one), result, self.few)
         results = [s.result for s in along]
         if np.ndim(result) == 0 and all(r is not None for r in results) and close(sum(results), result):
-            added = replace(added, numbers=" + ".join(map(signed, results)))
+            added = replace(added, numbers=" + ".join([told_number(results[0]), *map(signed, results[1:])]))
         return (*along, added)
 
     def contribution(self, i: int, c: Contribution, product: int, finite: bool, path: str) -> tuple[Step, ...]:
@@ -200,7 +210,7 @@ class Teller(Chain):
         formulas = [] if owner == self.last else [k for k in self.formulas(owner) if k is not None]
         right = replace(self.step(RIGHT, owner, self.label[owner], formulas[-1:], came, self.few), numbers="")
         local = self.local(i, owner, symbol, product, finite, path)
-        told = self.step(PRODUCT, i, "", (product,), self.number(product, finite), self.few)
+        told = self.step(PRODUCT, i, "", self.no_number(product), self.number(product, finite), self.few)
         if told.result is not None and local.kind == LOCAL and np.ndim(local.result) == np.ndim(came) == 0:
             numbers = f"{signed(came)} * {signed(local.result)}"
             told = replace(told, numbers=numbers if close(came * local.result, told.result) else "")
@@ -216,6 +226,9 @@ class Teller(Chain):
         g = next(n for n in ("g", "g'", "g''") if n not in self.p.values)
         words = Words(*(ChainMap({symbol: g}, words) for words in self.few))  # type: ignore[arg-type]
         return self.step(MAP, owner, g, (product,), None, words, words.latex[symbol])
+
+    def no_number(self, root: int) -> list[int]:
+        return [] if self.tape.nodes[root].op == CONST and root not in self.few.names else [root]
 
     def operation(self, k: int) -> tuple[str, str]:
         """What a contribution comes along: a node's name, or an operation without a name as it is written, if it is short."""
@@ -241,8 +254,8 @@ class Teller(Chain):
     ) -> Step:
         own = i if kind == VALUE else -1
         texts = tuple(self.written(k, words.names, own) for k in formulas)
-        numbers, last = "", formulas[-1] if formulas else -1
-        if formulas and result is not None and np.ndim(result) == 0 and (last == own or last not in words.names):
+        numbers, last = "", next((k for k in reversed(formulas) if k == own or self.tape.nodes[k].op != CONST), -1)
+        if last >= 0 and result is not None and np.ndim(result) == 0 and (last == own or last not in words.names):
             numbers = self.written(last, words.numbers, own)
             if numbers == "-0" or (np.isfinite(result) and not close(self.value_of(last, words), result)):
                 numbers = ""  # in floating point they do not come to the result, which was found without them

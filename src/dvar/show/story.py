@@ -17,6 +17,7 @@ from .wording import latex_number, told_number
 
 VALUE, DERIVATIVE, ALONG = "value", "derivative", "along"
 RIGHT, LOCAL, MAP, PRODUCT, SUM, COMES_TO = "from the right", "local", "local map", "product", "sum", "comes to"
+LABELS = {RIGHT: RIGHT, LOCAL: LOCAL, MAP: LOCAL, PRODUCT: PRODUCT, SUM: SUM, COMES_TO: COMES_TO}
 LATEX_INDENT, TEXT_INDENT = r"\quad ", "    "
 
 
@@ -47,12 +48,12 @@ class Step:
 
     @property
     def line(self) -> str:
-        chain = [self.name, *self.formulas, self.numbers, "" if self.result is None else told_number(self.result)]
+        chain = once(*self.formulas, self.numbers, "" if self.result is None else told_number(self.result))
         if self.kind == MAP:
-            return " → ".join(filter(None, chain))
+            return " → ".join([self.name, *chain])
         if self.kind == ALONG:
-            return f"along {self.name}: " + " = ".join(dict.fromkeys(filter(None, chain[1:])))
-        return " = ".join(dict.fromkeys(filter(None, chain)))
+            return f"along {self.name}: " + " = ".join(chain)
+        return " = ".join([self.name, *chain] if self.name else chain)
 
     @property
     def text(self) -> str:
@@ -60,19 +61,23 @@ class Step:
 
     def lines(self) -> list[str]:
         if not self.open:
-            return [self.line, *("  " + s.line for s in self.parts if s.kind == ALONG and s.result is not None)]
+            return [self.line, *("  " + s.line for s in self.forks())]
         told = [self.line, *(TEXT_INDENT + line for s in self.parts for line in s.part())]
         if self.where:
             told[-1] += f"   for {' and '.join(self.where)}"
         inside = [f"inside {self.node}", *(TEXT_INDENT + s.line for s in self.inside)] if self.inside else []
         return told + [TEXT_INDENT + line for line in inside]
 
+    def forks(self) -> list[Step]:
+        """The contributions at a fork; none where floating point cannot hold one of them: the others would not add up."""
+        found = [s for s in self.parts if s.kind == ALONG]
+        return found if all(s.result is not None for s in found) else []
+
     def part(self) -> list[str]:
         """Its lines as a part of another step."""
         if self.kind == ALONG:
             return [f"along {self.name}", *(TEXT_INDENT + line for s in self.parts for line in s.part())]
-        label = LOCAL if self.kind == MAP else self.kind
-        return [self.line if self.kind == VALUE else f"{label:<{len(RIGHT)}}  {self.line}"]
+        return [f"{LABELS[self.kind]:<{len(RIGHT)}}  {self.line}" if self.kind in LABELS else self.line]
 
     @property
     def latex(self) -> str:
@@ -80,11 +85,11 @@ class Step:
         return " \\\\\n".join(self.latex_lines())
 
     def latex_lines(self, indent: str = "") -> list[str]:
-        chain = [*self.latex_formulas, *([] if self.result is None else [latex_number(self.result)])]
+        chain = once(*self.latex_formulas, "" if self.result is None else latex_number(self.result))
         sign = r"\mapsto " if self.kind == MAP else "= "
-        head = rf"\text{{along }} {self.latex_name}" if self.kind == ALONG else self.latex_name
-        told = [f"{indent}{head} &{sign}" + " = ".join(dict.fromkeys(chain))]
-        shown = self.parts if self.open else [s for s in self.parts if s.kind == ALONG and s.result is not None]
+        label = rf"\text{{{LABELS.get(self.kind, self.kind)} }} " if self.kind in LABELS or self.kind == ALONG else ""
+        told = [f"{indent}{label}{self.latex_name} &{sign}" + " = ".join(chain)]
+        shown = self.parts if self.open else self.forks()
         for s in shown:
             told += replace(s, open=self.open).latex_lines(indent + LATEX_INDENT)
         if self.open and self.where:
@@ -150,3 +155,7 @@ class Steps:
     def _repr_latex_(self) -> str:
         return self.latex
 
+
+def once(*chain: str) -> list[str]:
+    """What is said twice is said where it comes last."""
+    return list(dict.fromkeys(text for text in reversed(chain) if text))[::-1]

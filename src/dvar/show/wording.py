@@ -24,7 +24,9 @@ GREEK = re.compile(  # what LaTeX has a command for
     "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega|"
     "Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
 )
-LATEX_TEXT = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {c: "\\" + c for c in "{}$&#%_"}
+LATEX_TEXT = {c: "\\" + c for c in "{}$&#%_"} | {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", CUT: r"\ldots{}",
+}
 
 
 def in_lines(nodes: Sequence[Node], longest: int) -> list[int]:
@@ -71,6 +73,7 @@ def write_root(
     atoms: Mapping[int, str],
     form: Callable[[int, Node], Form] = text_form,
     number: Callable[[Value], str] = spell_value,
+    longest: int = TOLD,
 ) -> str:
     """The expression of `root`, atoms as they are written here."""
     needed = sorted(reach(nodes, root, atoms))
@@ -88,11 +91,12 @@ def write_root(
     if local[last].op == INPUT:
         return atoms.get(root, local[last].name)
     return write(local, lambda n: n == last, lambda n: local[n].name, lambda n, node: minus.get(n) or form(n, node), number,
-                 longest=TOLD)[last]
+                 longest)[last]
 
 
 def latex_written(nodes: Sequence[Node], root: int, atoms: Mapping[int, str]) -> str:
-    return write_root(nodes, root, atoms, latex_form, latex_number)
+    written = write_root(nodes, root, atoms, latex_form, latex_number, 4 * TOLD)
+    return r"\ldots" if CUT in written else written  # cut, its braces would not match
 
 
 def latex_name(name: str) -> str:
@@ -102,6 +106,8 @@ def latex_name(name: str) -> str:
     head, _, tail = name.partition("_")
     stem = head.rstrip("0123456789") or head
     below = [part for part in (head[len(stem):], *tail.split("_")) if part]
+    if len(below) > 1 and not "".join(below).isdigit():
+        return rf"\mathit{{{latex_text(name)}}}" if name.isascii() else rf"\text{{{latex_text(name)}}}"
     return latex_word(stem) + (rf"_{{{','.join(map(latex_word, below))}}}" if below else "")
 
 
