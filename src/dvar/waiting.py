@@ -26,12 +26,12 @@ class Waiting(Graph):
     """
 
     def __init__(self, function: Callable[..., Any], asked: str) -> None:
-        self.function, self.asked, self.name = function, asked, written(function)[1]
+        self.function, self.asked, self.name, self.arguments = function, asked, written(function)[1], inputs_of(function)
         self.known = lru_cache(maxsize=64)(self.traced)
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return inputs_of(self.function)
+        return self.arguments
 
     @property
     def nodes(self) -> NoReturn:
