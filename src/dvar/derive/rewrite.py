@@ -15,7 +15,7 @@ import numpy as np
 from ..expression.graph import CONST, INPUT, Node, evaluate_one
 from ..expression.op import Options, Shape
 from ..expression.ops import OPS
-from .tape import Tape, formula
+from .tape import Key, Tape, formula, is_exact
 
 
 class Rule(NamedTuple):
@@ -81,6 +81,7 @@ class Rewriter:
         self.tape = Tape(share)
         self.fired: list[Fired] = []
         self.seen_through: set[int] = set()  # nodes inside a pattern that fired: their derivative is no longer on the path
+        self.unnamed: dict[Key, int] = {}  # by their operation, the nodes copied that have no name
         self.fold = share
         self.rules = [(rule, formula(rule.before).nodes) for rule in rules]
         self.roots = {pattern[-1].op for _, pattern in self.rules}
@@ -101,16 +102,30 @@ class Rewriter:
             elif node.op == "same" and self.fold:
                 place.append(place[node.operands[0]])
             else:
-                place.append(self.make(node.op, tuple([place[k] for k in node.operands]), node.options, i, FUEL))
+                place.append(self.twin(node, tuple([place[k] for k in node.operands]), i))
         return place
+
+    def twin(self, node: Node, operands: tuple[int, ...], at: int) -> int:
+        """The node made; what nobody named and is written twice is made once, so that rules see that it is the same."""
+        key = node.op, operands, node.options
+        known = None if node.given or self.fold else self.unnamed.get(key)
+        if known is not None:
+            self.seen_through.add(known)  # from here on it stands for both
+            return known
+        made = self.make(node.op, operands, node.options, at, FUEL)
+        if not node.given:
+            self.unnamed[key] = made
+        return made
 
     def make(self, op: str, operands: tuple[int, ...], options: Options, at: int, fuel: int) -> int:
         """The node, or what the rules make of it."""
         tape = self.tape
         if self.fold and tape.nodes[operands[0]].op == CONST and all(isinstance(tape.nodes[k].value, float) for k in operands):
-            value = evaluate_one(OPS[op], *(np.float64(tape.nodes[k].value) for k in operands), options=options)  # type: ignore[arg-type]
-            if not isinstance(value, bool) and np.isfinite(value):
-                return tape.const(value)
+            values = [tape.nodes[k].value for k in operands]
+            if op != "minus" or is_exact(op, *values):  # type: ignore[arg-type]  # rules look at the b − 1 of b·x^(b − 1)
+                value = evaluate_one(OPS[op], *map(np.float64, values), options=options)  # type: ignore[arg-type]
+                if np.isfinite(value):
+                    return tape.const(value)
         for rule, pattern in self.candidates(op, operands) if fuel and op in self.roots else ():
             found = self.match(pattern, len(pattern) - 1, Node(op, operands, options=options), {})
             if found is None:
