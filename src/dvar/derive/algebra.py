@@ -10,7 +10,7 @@ z = 40, where the exact slope is −4e-18.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from fractions import Fraction
 
 from ..expression.graph import CONST, INPUT, Node
@@ -31,24 +31,36 @@ class Algebra:
     `alias` has nodes stand for others (a derivative for its formula); `lead` are factors that come first in a product (what
     came from the right). `whole` opens everything down to the atoms, for what it all comes to; without it, what is too long
     stays as it was written. `named` are operations that are an atom's own definition; `like` is an atom of each shape.
+    `quotients` are nodes that are opened too, and written under their own name where all of one is left over: a for e/s.
     """
 
     def __init__(
         self, tape: Tape, atoms: Container[int], alias: Mapping[int, int], lead: Container[int], *, whole: bool = False,
-        named: Mapping[Definition, int] | None = None, like: Mapping[Shape, int] | None = None,
+        named: Mapping[Definition, int] | None = None, like: Mapping[Shape, int] | None = None, quotients: Iterable[int] = (),
     ) -> None:
         self.tape, self.atoms, self.alias, self.lead, self.whole = tape, atoms, alias, lead, whole
         self.named, self.like = {} if named is None else named, like or {}
         self.found: dict[int, Terms | None] = {}
         self.built: dict[int, int] = {}
         self.opened: dict[int, Terms] = {}
+        self.closed: dict[int, tuple[Monomial, int]] = {}  # what a quotient divides by → its factors, its node
+        for i in quotients:
+            terms = self.terms(i) if self.told(i) is not None else {}
+            [(term, coefficient)] = terms.items() if len(terms) == 1 else [((), 0)]
+            below = next((k for k, e in term if e < 0), None)
+            if coefficient == 1 and below is not None:
+                self.closed[below] = term, i
 
     def told(self, root: int, multiply_out: bool = False) -> int | None:
         """The expression cancelled and collected, as a node of the tape; None where it is too long for that."""
         try:
             terms = self.terms(root)
             if multiply_out:
-                terms = self.factored(self.expand(terms, 0))
+                terms = self.expand(terms, 0)
+            if self.closed:
+                terms = self.with_quotients(terms)
+            if multiply_out:
+                terms = self.factored(terms)
             return self.shaped(self.compose(terms), root) if terms else self.tape.const(0.0)
         except (TooLong, ZeroDivisionError, OverflowError):
             return None
@@ -188,6 +200,18 @@ class Algebra:
             return terms
         rest = {tuple((k, e) for k, e in term if k not in shared): c / size for term, c in terms.items()}
         return self.product({tuple(shared.items()): size}, only(self.compose(rest)))
+
+    def with_quotients(self, terms: Terms) -> Terms:
+        """e·x/s as a·x, where a = e/s."""
+        out: Terms = {}
+        for term, coefficient in terms.items():
+            for below, exponent in term:
+                factors, node = self.closed.get(below, ((), 0))
+                powers = dict(term)
+                if exponent < 0 and factors and all(powers.get(k, 0) / e >= 1 for k, e in factors):
+                    term = multiplied(multiplied(term, tuple((k, -e) for k, e in factors)), ((node, 1),))
+            add(out, term, coefficient)
+        return out
 
     # back to nodes
 

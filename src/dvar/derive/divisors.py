@@ -76,10 +76,11 @@ class Divisors:
         return node.operands[1]
 
     def positive(self, k: int, depth: int) -> bool:
+        """Whether it is positive for all inputs, by its operations. An atom alone is not asked: a ≠ 0 is what a reader sees."""
         node = self.tape.nodes[k]
         if node.op == CONST:
             return isinstance(node.value, float) and node.value > 0
-        if k in self.algebra.atoms or depth > DEEP:
+        if (k in self.algebra.atoms and depth == 0) or depth > DEEP:
             return False
         if node.op in POSITIVE:
             return True

@@ -94,9 +94,11 @@ class Teller(Chain):
         for k, node in enumerate(self.p.derivation.run.nodes):
             if self.runs[k] in atoms and node.operands:
                 named.setdefault((node.op, tuple(self.runs[j] for j in node.operands), node.options), self.runs[k])
-        shifted = {i for i in self.shown if self.is_shifted(i)}
-        if shifted:
-            self.wholes.append(Algebra(tape, atoms - shifted, totals, lead, like=like, named=named, whole=True))
+        quotients = {i for i in self.shown if nodes[i].op == "over" and i != self.last}
+        opened = quotients | {i for i in self.shown if self.is_shifted(i)}
+        if opened:
+            known = atoms - opened
+            self.wholes.append(Algebra(tape, known, totals, lead, like=like, named=named, quotients=quotients, whole=True))
         self.divisors = Divisors(self.folded), Divisors(self.wholes[0])
 
     def is_shifted(self, i: int) -> bool:
@@ -145,17 +147,17 @@ class Teller(Chain):
         return self.lent(self.total[i] if found is None else found, i)
 
     def comes_to(self, i: int, one: int) -> int | None:
-        """The derivative in values alone, where that is shorter than one step back, or as short and past what was rewritten."""
+        """The derivative in values alone, where that is shorter than one step back; or as short and a difference of values."""
         runs = self.runs[self.p.derivation.d[i]] if i in self.p.derivation.d else one
         roots = [self.total[i]] + [runs] * (self.tape.nodes[runs].op != CONST)  # what runs knows constants that have a name
         found = [whole.told(root, out) for whole in self.wholes for root in roots for out in (False, True)]
         short = min((self.lent(k, i) for k in found if k is not None), key=self.size, default=one)
         if short == one or self.size(short) > self.size(one):
             return None
-        if self.tape.nodes[short].op == CONST and not reach(self.tape.nodes, one, self.few.names).intersection(self.shown):
-            return None  # numbers put in say as much
+        if self.tape.nodes[short].op == CONST and not any(k in self.inside for k in reach(self.tape.nodes, one, self.few.names)):
+            return None  # there is no value in it: numbers put in say as much
         if self.size(short) == self.size(one):
-            return short if self.size(one) == 1 and self.p.derivation.fired else None
+            return short if self.size(one) == 1 and self.tape.nodes[short].op == "minus" else None
         lengths = [len(self.written(k, self.few.names)) for k in (short, one)]
         return short if lengths[0] <= lengths[1] else None
 

@@ -21,15 +21,15 @@ LABELS = {RIGHT: RIGHT, LOCAL: LOCAL, MAP: LOCAL, PRODUCT: PRODUCT, SUM: SUM, CO
 LATEX_INDENT, TEXT_INDENT = r"\quad ", "    "
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Step:
     """One line of the story: `name` = `formulas[0]` = `formulas[1]` … = `numbers` = `result`, and what it is made of.
 
     `kind` says what it is. A "value" or a "derivative" is of `node`; the parts of a derivative are "from the right", "local"
     (of a linear map of vectors "local map": what it makes of g) and "product", at a fork each contribution "along" a consumer
     (its `node`) with such parts, then their "sum", and last what it "comes to". The parts of a value, and what is `inside` a
-    derivative, are the operations without a name that `node`'s line is written
-    with. `where` are conditions: what was cancelled must not be 0.
+    derivative, are the operations without a name that the line of `node` is written with. `where` are conditions: what was
+    cancelled must not be 0.
     """
 
     kind: str
@@ -98,11 +98,11 @@ class Step:
             told += s.latex_lines(indent + LATEX_INDENT)
         return told
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.text
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Steps:
     """The story of a pass: a Step for every named value, in order, and for every derivative, from the right to the left."""
 
