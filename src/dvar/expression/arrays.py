@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DvarError
+from . import unrolling
 from .op import ATOM, FIRST, MINUS, POWER, PRODUCT, SECOND, Form, Layout, Loops, Op, Shape, call, infix, moved, spell_key
 
 Key = tuple[Any, ...]  # an index: whole numbers and slices as (start, stop, step)
@@ -142,12 +143,29 @@ def spread(a: Any, like: Any, axis: int | None = None) -> Any:
     return np.broadcast_to(a if axis is None else np.expand_dims(a, axis), np.shape(like))
 
 
-def logsumexp(a: Any, axis: Any = None) -> Any:
-    """log(Σ exp(a)) = max + log(Σ exp(a − max)), so that exp neither overflows nor loses all terms."""
+def beside_the_largest(a: Any, axis: Any) -> tuple[Any, Any]:
+    """The largest number, and Σ exp(a − largest) without the 1 of one that is largest; axes kept."""
     top = np.max(a, axis=axis, keepdims=True, initial=-np.inf)
     safe = np.where(np.isfinite(top), top, 0.0)
+    largest = a == safe
+    rest = np.sum(np.where(largest, 0.0, np.exp(a - safe)), axis=axis, keepdims=True)
+    return safe, rest + (np.sum(largest, axis=axis, keepdims=True) - 1.0)
+
+
+def logsumexp(a: Any, axis: Any = None) -> Any:
+    """log(Σ exp(a)) = max + log(Σ exp(a − max)), so that exp neither overflows nor loses all terms; by log1p, for where one
+    number is far above the rest."""
+    top, rest = beside_the_largest(np.asarray(a), axis)
     with np.errstate(divide="ignore"):
-        return np.squeeze(safe, axis=axis) + np.log(np.sum(np.exp(a - safe), axis=axis))
+        return np.squeeze(top + np.log1p(rest), axis=axis)
+
+
+def logsoftmax(a: Any, axis: Any = None) -> Any:
+    """log(softmax(a)) = (a − max) − log(Σ exp(a − max)): the larger of two terms is exact, also where softmax(a) is nearly 1."""
+    a = np.asarray(a)
+    top, rest = beside_the_largest(a, axis)
+    with np.errstate(divide="ignore"):
+        return -(top - a + np.log1p(rest))
 
 
 def softmax(a: Any, axis: Any = None) -> Any:
@@ -436,6 +454,12 @@ def extreme_pull(name: str) -> Callable[..., tuple[str]]:
     return pull
 
 
+def logsoftmax_pull(ranks: tuple[int, ...], axis: int | None) -> tuple[str]:
+    """g·(1 − p) − p·Σ g of the others, for p = softmax(a): 1 − p keeps its digits where p is nearly 1."""
+    at = over(axis)
+    return (f"-g*expm1(logsoftmax(a{at})) - softmax(a{at})*(spread(sum(g{at}), a{at}) - g)",)
+
+
 def take_pull(ranks: tuple[int, ...]) -> tuple[str, None]:
     return ("g*onehot(b, a)" if ranks[0] == 1 else "outer(onehot(b, a), g)"), None
 
@@ -460,54 +484,62 @@ def reduction(
 
 ROWS = [
     infix("dot", "@", np.matmul, ("b", "a"), PRODUCT, "dot", shape=matmul_shape, domain="vectors and matrices", analytic=True,
-          pull=dot_pull, numpy=dot_form, element=dot_element, latex=r"{} \, {}"),
+          pull=dot_pull, unroll=unrolling.dot, numpy=dot_form, element=dot_element, latex=r"{} \, {}"),
     reduction("sum", np.sum, "spread(g, a)", lambda ranks, axis: (f"spread(g, a{over(axis)})",), analytic=True,
-              numpy=along("np.sum"), element=sum_element, latex=r"\sum\left({}\right)"),
+              numpy=along("np.sum"), element=sum_element, unroll=unrolling.reduced(unrolling.total),
+              latex=r"\sum\left({}\right)"),
     reduction("mean", np.mean, "spread(g, a)/count(a)",
-              lambda ranks, axis: (f"spread(g/count(a{over(axis)}), a{over(axis)})",), analytic=True, numpy=along("np.mean")),
+              lambda ranks, axis: (f"spread(g/count(a{over(axis)}), a{over(axis)})",), analytic=True, numpy=along("np.mean"),
+              unroll=unrolling.reduced(unrolling.mean)),
     reduction("max", np.max, "g where a is largest", extreme_pull("max"), extreme_shape, numpy=along("np.max"),
+              unroll=unrolling.reduced(unrolling.largest),
               kink="those that are equal share alike", latex=r"\max\left({}\right)"),
     reduction("min", np.min, "g where a is smallest", extreme_pull("min"), extreme_shape, numpy=along("np.min"),
+              unroll=unrolling.reduced(unrolling.smallest),
               kink="those that are equal share alike", latex=r"\min\left({}\right)"),
     reduction("logsumexp", logsumexp, "g*softmax(a)",
-              lambda ranks, axis: (f"spread(g, a{over(axis)})*softmax(a{over(axis)})",), numpy=along("our.logsumexp")),
+              lambda ranks, axis: (f"spread(g, a{over(axis)})*softmax(a{over(axis)})",), numpy=along("our.logsumexp"),
+              unroll=unrolling.reduced(unrolling.logsumexp)),
     reduction("softmax", softmax, "softmax(a)*(g - sum(g*softmax(a)))", lambda ranks, axis: (
         f"softmax(a{over(axis)})*(g - spread(sum(g*softmax(a{over(axis)}){over(axis)}), a{over(axis)}))",),
-        kept_shape, numpy=along("our.softmax")),
+        kept_shape, numpy=along("our.softmax"), unroll=unrolling.softmax),
+    reduction("logsoftmax", logsoftmax, "g - softmax(a)*sum(g)", logsoftmax_pull, kept_shape, numpy=along("our.logsoftmax"),
+              unroll=unrolling.logsoftmax),
     reduction("norm", norm, "g*a/norm(a)", lambda ranks, axis: (
         f"spread(where(norm(a{over(axis)}) > 0, g/norm(a{over(axis)}), 0), a{over(axis)})*a",),
-        numpy=along("our.norm"), kink="at a = 0: 0", latex=r"\left\lVert {} \right\rVert"),
+        numpy=along("our.norm"), unroll=unrolling.reduced(unrolling.norm), kink="at a = 0: 0", latex=r"\left\lVert {} \right\rVert"),
     call("outer", np.multiply.outer, "g @ b", "transpose(g) @ a", shape=outer_shape, domain="two vectors", analytic=True,
-         pull=lambda ranks: ("g @ b", "transpose(g) @ a"), numpy=outer_form, element=outer_element,
+         pull=lambda ranks: ("g @ b", "transpose(g) @ a"), numpy=outer_form, element=outer_element, unroll=unrolling.outer,
          latex=r"{} \, {}^{{\mathsf T}}", latex_sides=(PRODUCT, ATOM), latex_binds=PRODUCT),
     call("transpose", np.transpose, "transpose(g)", shape=lambda a: a[::-1], analytic=True, latex=r"{}^{{\mathsf T}}",
          latex_sides=(ATOM,), latex_binds=POWER,
-         domain="scalars, vectors, matrices", pull=lambda ranks: ("transpose(g)",), numpy=transpose_form,
+         domain="scalars, vectors, matrices", pull=lambda ranks: ("transpose(g)",), moves=True, numpy=transpose_form,
          element=transpose_element),
     call("index", index, "place(g, a)", shape=index_shape, options={"at": ()}, example={"at": (0,)},
          domain="a[0], a[1:3], a[:, 0]", spell=lambda at: "{}" + spell_key(at),
          pull=lambda ranks, at: (f"place(g, a, at={spell_key(at)})",),
-         analytic=True, numpy=index_form),
+         analytic=True, moves=True, numpy=index_form),
     call("place", place, "g[at]", None, numbers=(0,), shape=place_shape, options={"at": ()}, example={"at": (0,)}, likes=(1,),
          analytic=True, domain="what stands at an index, then the shape to fill with 0",
-         pull=lambda ranks, at: ("g" + spell_key(at), None), numpy=place_form),
-    call("take", take, "g*onehot(b, a)", None, numbers=(1,), shape=take_shape, pull=take_pull, numpy=take_form,
+         pull=lambda ranks, at: ("g" + spell_key(at), None), moves=True, numpy=place_form),
+    call("take", take, "g*onehot(b, a)", None, numbers=(1,), shape=take_shape, pull=take_pull, numpy=take_form, unroll=unrolling.take,
          latex="{{{}}}_{{{}}}", latex_sides=(ATOM, 0), domain="a vector, or a matrix's rows; b: 0, 1, 2, …"),
     call("onehot", onehot, None, None, numbers=(0,), shape=onehot_shape, likes=(1,), numpy=onehot_form,
+         unroll=unrolling.onehot,
          domain="a number 0, 1, 2, …; then what it numbers", pull=lambda ranks: (None, None)),
-    call("stack", stack, "g[0]", numbers=range(1_000_000_000), shape=stack_shape, many=True, numpy=stack_form, analytic=True,
+    call("stack", stack, "g[0]", numbers=range(1_000_000_000), shape=stack_shape, many=True, moves=True, numpy=stack_form, analytic=True,
          domain="numbers, or vectors of one length", pull=lambda ranks: tuple(f"g[{k}]" for k in range(len(ranks)))),
     call("concatenate", concatenate, "cut(g, a, b, part=0)", "cut(g, a, b, part=1)", shape=concatenate_shape, analytic=True,
-         many=True, options={"axis": 0}, domain="two vectors or matrices", pull=concatenate_pull, numpy=concatenate_form),
+         many=True, options={"axis": 0}, domain="two vectors or matrices", pull=concatenate_pull, moves=True, numpy=concatenate_form),
     call("cut", cut, "concatenate(g, spread(0, c))", None, None, shape=cut_shape, options={"part": 0, "axis": 0}, likes=(1, 2),
-         domain="what was joined, then its two parts", pull=cut_pull, numpy=cut_form, analytic=True),
+         domain="what was joined, then its two parts", pull=cut_pull, moves=True, numpy=cut_form, analytic=True),
     call("reshape", reshape, "shaped(g, a)", shape=reshape_shape, options={"shape": ()}, example={"shape": (2, 3)}, analytic=True,
-         domain="scalars, vectors, matrices", pull=lambda ranks, shape: ("shaped(g, a)",), numpy=reshape_form),
+         domain="scalars, vectors, matrices", pull=lambda ranks, shape: ("shaped(g, a)",), moves=True, numpy=reshape_form),
     call("shaped", shaped, "shaped(g, a)", None, shape=shaped_shape, likes=(1,), analytic=True,
-         domain="as many elements as the second", pull=lambda ranks: ("shaped(g, a)", None), numpy=shaped_form),
+         domain="as many elements as the second", pull=lambda ranks: ("shaped(g, a)", None), moves=True, numpy=shaped_form),
     call("spread", spread, "sum(g)", None, numbers=(0,), shape=spread_shape, options={"axis": None}, likes=(1,), analytic=True,
          domain="a scalar, then the shape to fill; with an axis a vector along the other",
-         pull=lambda ranks, axis: (f"sum(g{over(axis)})", None), numpy=spread_form, element=spread_element),
+         pull=lambda ranks, axis: (f"sum(g{over(axis)})", None), moves=True, numpy=spread_form, element=spread_element),
     call("count", count, None, shape=lambda a, axis: reduced_shape(a, axis) and (), options={"axis": None}, likes=(0,),
-         numpy=count_form, domain="scalars, vectors, matrices", pull=lambda ranks, axis: (None,)),
+         numpy=count_form, unroll=unrolling.count, domain="scalars, vectors, matrices", pull=lambda ranks, axis: (None,)),
 ]

@@ -92,6 +92,8 @@ class Op:
     many: bool = False  # takes any number of operands, the same slope for each, or, where it is a row of two, joins them in turn
     likes: tuple[int, ...] = ()  # operands that only lend their shape
     numbers: Container[int] = ()  # operands that are numbers where nothing says otherwise
+    unroll: Callable[..., list[int]] | None = None  # number by number
+    moves: bool = False  # it only moves numbers about, and puts in zeros
     spell: Callable[..., str] | None = None  # options → "{}[0]"
     numpy: Callable[[Layout], Form] | None = None  # in a vectorised program
     element: Callable[[Loops], Form] | None = None  # in a program of loops; without it the function is called on lists

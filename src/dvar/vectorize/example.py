@@ -41,7 +41,7 @@ class Example:
 
 
 def example(core: Core, by: tuple[str, ...], second: bool) -> Example:
-    """The core in scalars, with derivatives by the inputs `by`. Raises TooMany where its vectors are too long for that."""
+    """The core in scalars, with derivatives by the inputs `by`. Raises NotUnrolled where that cannot be."""
     found = derive(core.graph, tuple(core.sizes[n] for n in core.graph.inputs))
     index = {n.name: i for i, n in enumerate(core.graph.nodes) if n.op == INPUT}
     tape, d = found.run, {n: found.d[index[n]] for n in by if index[n] in found.d}

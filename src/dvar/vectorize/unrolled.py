@@ -18,8 +18,11 @@ from ..expression.ops import OPS
 MOST = 4000  # scalar nodes; a program of more is no longer one loop that a compiler does well
 
 
-class TooMany(Exception):
-    """The vectors are too long to be written out number by number."""
+class NotUnrolled(Exception):
+    """Why a graph cannot be written out number by number, as a sentence."""
+
+
+LONG = "its vectors are too long to be written out number by number"
 
 
 class Numbers:
@@ -31,7 +34,7 @@ class Numbers:
 
     def make(self, op: str, *operands: int) -> int:
         if len(self.tape.nodes) > MOST:
-            raise TooMany
+            raise NotUnrolled(LONG)
         return self.rewriter.make(op, operands, (), 0, 50)
 
     def const(self, value: float) -> int:
@@ -53,7 +56,7 @@ class Numbers:
 def unrolled(tape: Tape, roots: Sequence[int]) -> tuple[Numbers, dict[int, list[int]]]:
     """The roots' ancestors, and all inputs, as scalars; by node of the tape the scalar nodes of its elements, in order.
 
-    An input `z` of shape (2,) gives the inputs z[0] and z[1]. Raises TooMany.
+    An input `z` of shape (2,) gives the inputs z[0] and z[1]. Raises NotUnrolled.
     """
     numbers, place = Numbers(), {}
     needed = ancestors(tape.nodes, roots)
@@ -79,12 +82,14 @@ def elements(numbers: Numbers, tape: Tape, node: Node, i: int, operands: list[li
     shapes = [tape.shapes[k] for k in node.operands]
     size = int(np.prod(shape))
     if size > MOST:
-        raise TooMany
+        raise NotUnrolled(LONG)
     if op.unroll is not None:
         return op.unroll(numbers, operands, shapes, **op.named(node.options))
     if op.pull is None:  # elementwise; a scalar joins each element
         return [numbers.make(node.op, *(o[0] if len(s) < len(shape) else o[k] for o, s in zip(operands, shapes)))
                 for k in range(size)]
+    if not op.moves:
+        raise NotUnrolled(f"{op.name} is not written out number by number")
     places = [np.reshape(np.add(o, 1), s) for o, s in zip(operands, shapes)]  # counted from 1: 0 is no element
     moved = np.ravel(op.compute(*places, **op.named(node.options))).astype(int)
     return [numbers.const(0.0) if k == 0 else int(k) - 1 for k in moved]

@@ -19,7 +19,7 @@ from ..expression.writing import write
 from .core import Core, Map
 from .example import Curve, Example, example
 from .program import Listing, Names
-from .unrolled import TooMany
+from .unrolled import NotUnrolled
 
 ROWS = 512  # of a block: with them the two halves of a linear map of a thousand features share the second-level cache
 
@@ -69,8 +69,8 @@ def write_fused(
         raise NotWritable("second derivatives are written for linear maps of the same features")
     try:
         one = example(core, (*(m.result for m in core.maps), *(n for n, _ in small)), second)
-    except TooMany:
-        raise NotWritable("its vectors are too long to be written out number by number") from None
+    except NotUnrolled as why:
+        raise NotWritable(str(why)) from None
     return Writer(core, data, one, small, kernels).fused(stores, second)
 
 
