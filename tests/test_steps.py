@@ -224,6 +224,13 @@ Right to left: derivatives of the final output
   db = dz = -0.354344"""
 
 
+def test_inside_a_line_operations_go_by_their_automatic_names():
+    p = pass_of("z = W @ x + b; a = exp(z)/sum(exp(z)); L = -log(take(a, y))", y=1, **V)
+    da = line(p.steps(), "da")
+    assert [(s.name, s.formulas[-1]) for s in da.inside] == [
+        ("dsum", "-sum(da * exp_z) / sum**2"), ("dexp_z_2", "spread(dsum, exp_z_2)"), ("dexp_z", "da / sum")]
+
+
 def test_a_linear_map_tells_what_it_makes_of_g():
     steps = pass_of("z = W @ x + b; g = sum(z); L = g**2", **V).steps()
     right, local, product = line(steps, "dW").parts

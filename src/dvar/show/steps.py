@@ -119,39 +119,40 @@ class Teller(Chain):
 
     def backward(self, i: int) -> Step:
         result = self.value[self.symbol[i]]
-        inside = tuple(
-            self.step(DERIVATIVE, k, self.label[k], (self.simple(self.near, k),), self.value[self.symbol[k]], self.every)
-            for k in sorted(self.inside[i], reverse=True) if k in self.symbol
-        )
+        inside = []
+        for k in sorted(self.inside[i], reverse=True):
+            if k in self.symbol:
+                near = self.simple(self.near, k, self.every)
+                inside.append(self.step(DERIVATIVE, k, self.label[k], (near,), self.value[self.symbol[k]], self.every))
         if i == self.last:
-            return replace(self.step(DERIVATIVE, i, self.label[i], (), result, self.few), inside=inside)
+            return replace(self.step(DERIVATIVE, i, self.label[i], (), result, self.few), inside=tuple(inside))
         one, short = self.formulas(i)
         formulas = (one,) if short is None else (one, short)
         parts = self.parts(i, one, result)
         if short is not None:
             parts += (self.step(COMES_TO, i, "", (short,), result, self.few),)
         where, latex_where = self.cancelled(i, one, short)
-        return replace(self.step(DERIVATIVE, i, self.label[i], formulas, result, self.few), parts=parts, inside=inside,
-                       where=where, latex_where=latex_where)
+        return replace(self.step(DERIVATIVE, i, self.label[i], formulas, result, self.few), parts=parts,
+                       inside=tuple(inside), where=where, latex_where=latex_where)
 
     def formulas(self, i: int) -> tuple[int, int | None]:
         """The derivative of node i one step back, and what it all comes to where that is worth telling."""
         if i not in self.found:
-            one = self.simple(self.folded, i)
+            one = self.simple(self.folded, i, self.few)
             self.found[i] = one, self.comes_to(i, one)
         return self.found[i]
 
-    def simple(self, algebra: Algebra, i: int) -> int:
+    def simple(self, algebra: Algebra, i: int, words: Words) -> int:
         """The derivative of node i, one step back."""
         found = algebra.told(self.total[i])
-        return self.lent(self.total[i] if found is None else found, i)
+        return self.lent(self.total[i] if found is None else found, i, words)
 
     def comes_to(self, i: int, one: int) -> int | None:
         """The derivative in values alone, where that is shorter than one step back; or as short and a difference of values."""
         runs = self.runs[self.p.derivation.d[i]] if i in self.p.derivation.d else one
         roots = [self.total[i]] + [runs] * (self.tape.nodes[runs].op != CONST)  # what runs knows constants that have a name
         found = [whole.told(root, out) for whole in self.wholes for root in roots for out in (False, True)]
-        short = min((self.lent(k, i) for k in found if k is not None), key=self.size, default=one)
+        short = min((self.lent(k, i, self.few) for k in found if k is not None), key=self.size, default=one)
         if short == one or self.size(short) > self.size(one):
             return None
         if self.tape.nodes[short].op == CONST and not any(k in self.inside for k in reach(self.tape.nodes, one, self.few.names)):
@@ -168,9 +169,9 @@ class Teller(Chain):
         return sum(1 for k in reach(self.tape.nodes, root, self.few.names)
                    if k not in self.few.names and self.tape.nodes[k].op not in KNOWN)
 
-    def lent(self, root: int, i: int) -> int:
+    def lent(self, root: int, i: int, words: Words) -> int:
         """The formula with node i lending its shape, where one of that shape is lent."""
-        nodes, atoms = self.tape.nodes, self.few.names
+        nodes, atoms = self.tape.nodes, words.names
         if root in atoms or not self.tape.shapes[i]:
             return root
         place: dict[int, int] = {}
@@ -196,7 +197,7 @@ class Teller(Chain):
         for c, owner in zip(sent, owners):
             name, latex = self.operation(c.consumer)
             told = self.folded.told(c.product)
-            product = self.lent(c.product if told is None else told, i)
+            product = self.lent(c.product if told is None else told, i, self.few)
             line = self.step(ALONG, c.consumer, name, (product,), self.number(product, finite), self.few, latex)
             path = name if owners.count(owner) > 1 and owner != c.consumer else ""
             along.append(replace(line, parts=self.contribution(i, c, product, finite, path)))
