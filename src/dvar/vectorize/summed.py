@@ -1,0 +1,305 @@
+"""Sums over m examples: what a solver asks of a cost — its value, gradient and Hessian at a flat vector of parameters.
+
+The loss is a graph of one example; the programs it writes run over blocks of rows, and the sums of the blocks are added up.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from ..data.columns import Columns
+from ..derive.derivation import derive
+from ..errors import DvarError, UsageError, nearest
+from ..expression.graph import Graph, as_array
+from ..expression.op import Shape
+from .given import beside_dot, by_row, infer, weighted
+from .hessian import assemble, second_order
+from .program import Listing, compiled, listing
+from .run import added, partition, thread_count
+from .write_numpy import used_as_numbers, write_numpy
+
+if TYPE_CHECKING:
+    from .fused import FusedProgram
+
+# What a pass of the NumPy program takes on this kind of machine, per number, and what compiling costs: measured on two cores by
+# benchmarks/gradient.py, rounded. A fit makes some PASSES.
+DENSE_SECONDS, TYPED_SECONDS, EXAMPLE_SECONDS, COMPILE_SECONDS, PASSES = 1.5e-9, 1.5e-8, 2.5e-8, 2.0, 10
+FUSED_HESSIAN = 1000  # parameters; a matrix of more for each of the partial sums is no longer small
+
+
+class Summed:
+    """J(parameters) over m examples. Parameters are scalars, vectors or matrices; `sizes` gives their shapes by name.
+
+    A flat vector of all parameters (P,) is what solvers see: each raveled, in the order of `inputs`.
+    """
+
+    def __init__(
+        self, graph: Graph, data: Mapping[str, Any], weight: Any = None, axis: int = 0, threads: int | None = None
+    ) -> None:
+        self.loss = graph
+        for name in data:
+            if name not in graph.inputs:
+                raise UsageError(f"the loss has no input {name!r}{nearest(name, graph.inputs)}")
+        vectors = beside_dot(graph)
+        # In the order of the graph's inputs, which is the order in which programs take them.
+        self.data = {n: by_row(n, data[n], axis, n in vectors) for n in graph.inputs if n in data}
+        if not self.data:
+            raise UsageError("no input varies by example", "say which do, e.g. L.over(x=X, y=Y)")
+        self.weight = ""
+        if weight is not None:
+            graph, self.weight = weighted(graph)
+            self.data[self.weight] = by_row("weight", weight, axis, False)
+        self.m = self.count()
+        self.total = float(np.sum(self.data[self.weight], dtype=np.float64)) if self.weight else float(self.m)
+        if self.weight and not (np.min(self.data[self.weight]) >= 0 and 0 < self.total < np.inf):
+            raise DvarError(f"the weights must be finite, at least 0 and not all 0; their smallest is "
+                            f"{np.min(self.data[self.weight])}, their sum {self.total}")
+        self.graph = graph
+        self.inputs = tuple(n for n in graph.inputs if n not in self.data)
+        # Counting by category holds Python's lock: a second thread would only wait for it (two threads took 1.3 × as long).
+        counted = any(isinstance(v, Columns) and v.encoding.groups for v in self.data.values())
+        self.threads = thread_count(threads, 1 if counted else None)
+        self.fused_threads = thread_count(threads)  # compiled code holds no lock
+        self.sizes: dict[str, Shape] = infer(graph, {n: v.shape[1:] for n, v in self.data.items()}, self.inputs)
+        if len(self.sizes) == len(self.inputs):
+            self.derivation  # noqa: B018 – shapes that do not match are found here
+
+    def count(self) -> int:
+        lengths = {name: len(v) for name, v in self.data.items()}
+        if len(set(lengths.values())) > 1:
+            raise UsageError("the number of examples differs: " + ", ".join(f"{k} has {n}" for k, n in lengths.items()),
+                             "examples are rows; pass axis=1 where they are columns")
+        m = next(iter(lengths.values()))
+        if m == 0:
+            raise DvarError("there are no examples: " + ", ".join(f"{k} has shape {v.shape}" for k, v in self.data.items()))
+        return m
+
+    # parameters
+
+    def sized(self, parameters: Mapping[str, Any]) -> Self:
+        """The same cost for parameters of these shapes: itself where they are its own, which stays as it is.
+
+        Raises UsageError for missing and unknown parameters and for shapes that do not go with the data's.
+        """
+        for name in parameters:
+            if name not in self.inputs:
+                raise UsageError(f"there is no parameter {name!r}{nearest(name, self.inputs)}")
+        missing = [n for n in self.inputs if n not in parameters]
+        if missing:
+            raise UsageError(f"no value was given for {', '.join(missing)}", f"the parameters are {', '.join(self.inputs)}")
+        sizes = {n: np.shape(as_array(parameters[n], f"the parameter {n!r}")) for n in self.inputs}
+        if sizes == self.sizes:
+            return self
+        other = self.over_same_data(self.graph, sizes)
+        other.derivation  # noqa: B018 – shapes that do not match are found here
+        return other
+
+    def over_same_data(self, graph: Graph, sizes: dict[str, Shape]) -> Self:
+        """The mean of another graph over the same examples; `sizes` has its parameters."""
+        other = copy.copy(self)
+        for kind in type(self).__mro__:
+            for name, value in vars(kind).items():
+                if isinstance(value, cached_property):
+                    other.__dict__.pop(name, None)
+        other.graph, other.sizes, other.inputs = graph, sizes, tuple(sizes)
+        return other
+
+    @cached_property
+    def places(self) -> dict[str, slice]:
+        """Where each parameter stands in the flat vector."""
+        found, at = {}, 0
+        for name in self.inputs:
+            size = int(np.prod(self.sizes[name]))
+            found[name] = slice(at, at + size)
+            at += size
+        return found
+
+    @property
+    def size(self) -> int:
+        """P, the number of parameters in all."""
+        return sum(int(np.prod(self.sizes[n])) for n in self.inputs)
+
+    def flat(self, parameters: Mapping[str, Any]) -> Any:
+        """The flat vector (P,) of parameters of this cost's shapes."""
+        return raveled([np.asarray(parameters[n], dtype=np.float64) for n in self.inputs])
+
+    def named(self, theta: Any) -> dict[str, Any]:
+        """The parameters of a flat vector by name, scalars as floats."""
+        found = {}
+        for name in self.inputs:
+            part = np.reshape(theta[self.places[name]], self.sizes[name])
+            found[name] = part.item() if part.ndim == 0 else part.copy()
+        return found
+
+    def operands(self, theta: Any) -> list[Any]:
+        """The parameters as a program takes them: NumPy's numbers, for which 1/0 is inf and no error."""
+        return [v if np.ndim(v) else np.float64(v) for v in self.named(theta).values()]
+
+    # programs
+
+    @cached_property
+    def derivation(self) -> Any:
+        unknown = [n for n in self.inputs if n not in self.sizes]
+        if unknown:
+            raise UsageError(f"the shapes of {', '.join(unknown)} do not follow from the data",
+                             "give a start for every parameter, as start={…}, or the parameters to .at(…)")
+        sizes = tuple(self.sizes[n] if n in self.sizes else self.data[n].shape[1:] for n in self.graph.inputs)
+        try:
+            return derive(self.graph, sizes)
+        except UsageError as error:
+            thin = [n for n, v in self.data.items() if np.ndim(v) == 2 and np.shape(v)[1] == 1]
+            if thin and not isinstance(self.data[thin[0]], Columns):
+                raise UsageError(error.what, f"{thin[0]} has shape {np.shape(self.data[thin[0]])}: where it is one number "
+                                             f"per example, pass {thin[0]}.ravel()") from None
+            raise
+
+    def listed(self) -> Listing:
+        one = listing(self.derivation, self.data)
+        one.total = self.weight
+        return one
+
+    @cached_property
+    def first(self) -> Callable[..., tuple[Any, ...]]:
+        return compiled(write_numpy(self.listed()), "numpy")
+
+    @cached_property
+    def fused(self) -> FusedProgram | str:
+        """The compiled program; or, as a sentence, why there is none."""
+        return self.written_fused(second=False)
+
+    @cached_property
+    def fused_second(self) -> FusedProgram | str:
+        """The compiled program that answers the Hessian too; or, as a sentence, why there is none."""
+        return self.written_fused(second=True)
+
+    @property
+    def ran(self) -> str:
+        """The program that has answered what was asked so far: "fused" or "numpy"."""
+        asked = [self.__dict__.get(name, "") for name in ("fused", "fused_second")]
+        return "fused" if self.runs_fused and not all(isinstance(program, str) for program in asked) else "numpy"
+
+    def written_fused(self, second: bool) -> FusedProgram | str:
+        from .fused import FusedProgram
+        from .write_fused import NotWritable
+
+        self.derivation  # noqa: B018 – shapes that do not match are found here
+        try:
+            return FusedProgram(self.graph, {n: self.sizes[n] for n in self.inputs}, self.data, second)
+        except NotWritable as why:
+            return str(why)
+
+    @cached_property
+    def runs_fused(self) -> bool:
+        """Whether a pass over the data is long enough that compiling a program for it is soon earned back."""
+        typed = sum(len(v.data) for v in self.data.values() if isinstance(v, Columns))
+        dense = sum(int(np.prod(v.shape[1:])) for v in self.data.values() if not isinstance(v, Columns))
+        return self.m * (dense * DENSE_SECONDS + typed * TYPED_SECONDS + EXAMPLE_SECONDS) > COMPILE_SECONDS / PASSES
+
+    @cached_property
+    def second(self) -> tuple[Callable[..., tuple[Any, ...]], Callable[..., Any]] | None:
+        found = second_order(self.derivation, tuple(self.data))
+        if found is None:
+            return None
+        one, pairs = found
+        return compiled(write_numpy(one), "numpy"), assemble(pairs, self.places, self.size)
+
+    @cached_property
+    def groups(self) -> list[list[slice]]:
+        """The blocks of rows; they depend on the data alone."""
+        # Typed columns are made numbers part by part: however many there are, the largest block serves them best.
+        width = sum(1 if isinstance(v, Columns) else int(np.prod(v.shape[1:])) for v in self.data.values())
+        return partition(self.m, width)
+
+    @cached_property
+    def as_numbers(self) -> set[str]:
+        """Typed columns that the loss uses otherwise than in linear maps: they are made numbers block by block."""
+        return {n for n in used_as_numbers(self.listed()) if isinstance(self.data[n], Columns)}
+
+    def block(self, rows: slice) -> dict[str, Any]:
+        """The data of some rows: numbers as float64, typed columns as they are."""
+        found = {}
+        for name, value in self.data.items():
+            part = value[rows]
+            if isinstance(part, Columns):
+                found[name] = part.dense() if name in self.as_numbers else part
+            else:
+                found[name] = part.astype(np.float64, copy=False)
+        return found
+
+    # what is asked of a cost
+
+    def value_gradient(self, theta: Any) -> tuple[float, Any]:
+        """J and its gradient (P,) at a flat vector: one pass over the data."""
+        if self.runs_fused and not isinstance(self.fused, str):
+            value, *slopes = self.run_fused(self.fused, self.named(theta))
+            if np.isfinite(value):
+                return float(value), raveled(slopes)
+            # A number of no class, say, is nan there; the other program says what is wrong.
+        parameters = self.operands(theta)
+
+        def sums(rows: slice) -> tuple[Any, ...]:
+            return self.first(*parameters, *self.block(rows).values(), self.total)
+
+        value, *slopes = added(sums, self.groups, self.threads)
+        return float(value), raveled(slopes)
+
+    def run_fused(self, program: FusedProgram, parameters: Mapping[str, Any]) -> list[Any]:
+        """J and its derivatives by a fused program."""
+        from .fused import groups
+
+        sums = added(lambda rows: program.added(parameters, rows), groups(self.m), self.fused_threads)
+        return [s / self.total for s in sums]
+
+    def value_gradient_hessian(self, theta: Any) -> tuple[float, Any, Any]:
+        """J, its gradient (P,) and its Hessian (P, P): one pass over the data.
+
+        Raises DvarError where a vector of parameters enters the loss otherwise than through a linear map w @ x.
+        """
+        if self.runs_fused and self.size <= FUSED_HESSIAN and not isinstance(self.fused_second, str):
+            value, *slopes, hessian = self.run_fused(self.fused_second, self.named(theta))
+            if np.isfinite(value):
+                return float(value), raveled(slopes), hessian
+        if self.second is None:
+            raise DvarError("the Hessian needs a loss whose vectors of parameters meet the data only as w @ x",
+                            "take the method gradient-descent")
+        program, assembled = self.second
+        parameters = self.operands(theta)
+        count = 1 + len(self.inputs)
+
+        def sums(rows: slice) -> tuple[Any, ...]:
+            data = self.block(rows)
+            answers = program(*parameters, *data.values(), self.total)
+            curvature = assembled(data, rows.stop - rows.start, answers[count:]) / self.total
+            return (*answers[:count], curvature)
+
+        value, *slopes, hessian = added(sums, self.groups, self.threads)
+        return float(value), raveled(slopes), hessian
+
+    def has_hessian(self) -> bool:
+        return self.second is not None
+
+    def per_example(self, theta: Any) -> Any:
+        """The output of every example, (m,) float64, at a flat vector."""
+        one = listing(self.derivation, self.data, [self.derivation.value[-1]], derivatives=False)
+        function, values = compiled(write_numpy(one), "numpy"), self.operands(theta)
+        out = np.empty(self.m)
+
+        def fill(rows: slice) -> tuple[()]:
+            out[rows] = function(*values, *self.block(rows).values(), self.total)[-1]
+            return ()
+
+        added(fill, self.groups, self.threads)
+        return out
+
+    def whole(self) -> dict[str, Any]:
+        """All rows, as numbers: what a plain Python loop reads."""
+        return {n: v.dense() if isinstance(v, Columns) else np.asarray(v, dtype=np.float64) for n, v in self.data.items()}
+
+
+def raveled(slopes: list[Any]) -> Any:
+    return np.concatenate([np.ravel(s) for s in slopes]) if slopes else np.zeros(0)
