@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +21,6 @@ from .run import added
 from .summed import Summed
 from .targets import written
 
-if TYPE_CHECKING:
-    pass
 
 class Cost(Summed):
     """J(parameters) over m examples: values and derivatives by name, programs to print and to call."""

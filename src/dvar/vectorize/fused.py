@@ -17,7 +17,7 @@ from .example import Curve, Element
 from .write_fused import ROWS, Fused, NotWritable, Store, columns_store, rows_store, write_fused
 
 FEATURES, CATEGORIES = 200, 16  # typed columns in one program; it has some lines for each, and for each pair of categories
-GROUPS = 32  # partial sums kept at once
+GROUPS, LEAST = 32, 8  # partial sums at the most, and blocks for each at the least
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,17 @@ class Features:
         return g[:, self.places]
 
 
-class Buffers(NamedTuple):
-    """What one run of a program reads and adds to, the data apart."""
+class Sums(NamedTuple):
+    """What a program adds up over rows."""
 
-    numbers: Any  # parameters outside maps
-    weights: list[Any]  # per map (results, width)
-    slopes: list[Any]  # as the weights
-    sums: Any
-    block: tuple[Any, ...]  # results, slopes, rows: (…, ROWS)
-    curves: Any
-    cross: Any
-    gram: Any
+    small: Any  # the value, and derivatives by parameters outside maps
+    slopes: list[Any]  # per map (results, width)
+    cross: Any  # second derivatives by what maps give and by small parameters, times the features (…, width)
+    gram: Any  # and by what maps give, both (…, width, width)
+
+    def __add__(self, other: Sums) -> Sums:  # type: ignore[override]
+        slopes = [a + b for a, b in zip(self.slopes, other.slopes)]
+        return Sums(self.small + other.small, slopes, self.cross + other.cross, self.gram + other.gram)
 
 
 class FusedProgram:
@@ -81,50 +81,50 @@ class FusedProgram:
         stores = {n: f.store for n, f in self.features.items()}
         self.program: Fused = write_fused(found, names, stores, kernels, second)
         self.columns = [numeric(data[n]) for n in self.program.data]
-        arguments = self.arguments(0, 0, self.buffers({n: np.zeros(s) for n, s in sizes.items()}))
-        self.run = compiled(self.program.source, self.program.name, types_of(arguments))
+        given = self.given({n: np.zeros(s) for n, s in sizes.items()})
+        self.run = compiled(self.program.source, self.program.name, types_of(self.arguments(0, 0, given, self.zeros(given))))
 
-    def arguments(self, lo: int, hi: int, given: Buffers) -> list[Any]:
-        maps: list[Any] = []
-        for m, w, g in zip(self.program.maps, given.weights, given.slopes):
-            one = self.features[m.data]
-            maps += [w, g, *one.arguments, *one.scratch()]
-        curved = [np.empty(ROWS), given.curves, given.cross, given.gram] if self.second else []
-        return [lo, hi, given.numbers, *given.block, given.sums, *maps, *self.columns, *curved]
-
-    def buffers(self, parameters: Mapping[str, Any]) -> Buffers:
-        """The parameters as the program takes them, scratch for one block, and zeros for the sums."""
+    def given(self, parameters: Mapping[str, Any]) -> tuple[Any, list[Any]]:
+        """The parameters as the program takes them: those outside maps raveled, and per map the weights (results, width)."""
         one = self.program
-        width = self.features[one.maps[0].data].width if one.maps else 0
-        weights = [self.features[m.data].padded(np.atleast_2d(parameters[m.parameter])) for m in one.maps]
-        return Buffers(
-            numbers=np.concatenate([np.zeros(0), *(np.ravel(parameters[n]) for n, _ in one.small)]),
-            weights=weights,
-            slopes=[np.zeros_like(w) for w in weights],
-            sums=np.zeros(one.rows),
-            block=tuple(np.empty((max(count, 1), ROWS)) for count in (one.results, one.results, one.rows)),
-            curves=np.empty((max(len(one.crosses) + len(one.grams), 1), ROWS)),
-            cross=np.zeros((len(one.crosses), width)),
-            gram=np.zeros((len(one.grams), width, width)),
-        )
+        return (np.concatenate([np.zeros(0), *(np.ravel(parameters[n]) for n, _ in one.small)]),
+                [self.features[m.data].padded(np.atleast_2d(parameters[m.parameter])) for m in one.maps])
 
-    def added(self, parameters: Mapping[str, Any], rows: slice) -> tuple[Any, ...]:
-        """Sums over these rows: of the value, of each parameter's derivative and, where second derivatives are written, of the
-        Hessian of all parameters raveled in order."""
-        given = self.buffers(parameters)
-        self.run(*self.arguments(rows.start, rows.stop, given))
-        one = self.program
-        small = np.take(given.sums, one.sums)
+    def zeros(self, given: tuple[Any, list[Any]]) -> Sums:
+        one, width = self.program, given[1][0].shape[1] if given[1] else 0
+        return Sums(np.zeros(one.rows), [np.zeros_like(w) for w in given[1]], np.zeros((len(one.crosses), width)),
+                    np.zeros((len(one.grams), width, width)))
+
+    def arguments(self, lo: int, hi: int, given: tuple[Any, list[Any]], sums: Sums) -> list[Any]:
+        one, maps = self.program, list[Any]()
+        for m, w, g in zip(one.maps, given[1], sums.slopes):
+            features = self.features[m.data]
+            maps += [w, g, *features.arguments, *features.scratch()]
+        block = [np.empty((max(count, 1), ROWS)) for count in (one.results, one.results, one.rows)]
+        curves = np.empty((max(len(one.crosses) + len(one.grams), 1), ROWS))
+        curved = [np.empty(ROWS), curves, sums.cross, sums.gram] if self.second else []
+        return [lo, hi, given[0], *block, sums.small, *maps, *self.columns, *curved]
+
+    def added(self, given: tuple[Any, list[Any]], rows: slice) -> Sums:
+        """The sums over these rows."""
+        sums = self.zeros(given)
+        self.run(*self.arguments(rows.start, rows.stop, given, sums))
+        return sums
+
+    def answer(self, sums: Sums) -> list[Any]:
+        """The sums of the value, of each parameter's derivative and, where second derivatives are written, of the Hessian of all
+        parameters raveled in order."""
+        one, small = self.program, np.take(sums.small, self.program.sums)
         d: dict[str, Any] = {n: np.zeros(s) for n, s in self.sizes.items()}
         at = 1
         for name, shape in one.small:
             size = int(np.prod(shape))
             d[name] = d[name] + small[at : at + size].reshape(shape)
             at += size
-        for m, g in zip(one.maps, given.slopes):
+        for m, g in zip(one.maps, sums.slopes):
             d[m.parameter] = d[m.parameter] + self.features[m.data].compact(g).reshape(self.sizes[m.parameter])
-        curved = (self.hessian(small[at:], given.cross, given.gram),) if self.second else ()
-        return (float(small[0]), *d.values(), *curved)
+        curved = [self.hessian(small[at:], sums.cross, sums.gram)] if self.second else []
+        return [float(small[0]), *d.values(), *curved]
 
     def hessian(self, corners: Any, cross: Any, gram: Any) -> Any:
         """The second derivatives by all parameters, (P, P), from the sums by what the maps give and by the small ones."""
@@ -166,7 +166,7 @@ class FusedProgram:
 def groups(m: int) -> list[list[slice]]:
     """Runs of rows, whole blocks, as many as there are partial sums; they depend on the data alone."""
     blocks = -(-m // ROWS)
-    each = -(-blocks // GROUPS) * ROWS
+    each = max(-(-blocks // GROUPS), LEAST) * ROWS
     return [[slice(lo, min(lo + each, m))] for lo in range(0, m, each)]
 
 

@@ -252,8 +252,9 @@ class Summed:
         """J and its derivatives by a fused program."""
         from .fused import groups
 
-        sums = added(lambda rows: program.added(parameters, rows), groups(self.m), self.fused_threads)
-        return [s / self.total for s in sums]
+        given = program.given(parameters)
+        [sums] = added(lambda rows: (program.added(given, rows),), groups(self.m), self.fused_threads)
+        return [s / self.total for s in program.answer(sums)]
 
     def value_gradient_hessian(self, theta: Any) -> tuple[float, Any, Any]:
         """J, its gradient (P,) and its Hessian (P, P): one pass over the data.
