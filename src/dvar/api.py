@@ -33,7 +33,7 @@ from .expression.traced import Traced
 from .files import save
 from .vectorize.cost import Cost as _Cost
 from .vectorize.program import Program, listing
-from .vectorize.targets import written
+from .vectorize.targets import on_floats, written
 
 if TYPE_CHECKING:
     from .show.story import Steps
@@ -152,20 +152,21 @@ class Graph(_Graph):
 
     def program(self, target: str) -> Program:
         """The straight-line program of value and derivatives in the inputs' order, shapes assumed as in `d`."""
-        source, function = written(target, listing(derive_assumed(self)))
-
-        ranks = [len(s) for s in assumed(self)]
+        one = listing(derive_assumed(self))
+        source, function = written(target, one)
+        ranks = [len(shape) for node, shape in zip(one.nodes, one.shapes) if node.op == INPUT]
 
         def call(*args: Any, **inputs: Any) -> tuple[Any, ...]:
             values = list(bind(self, args, inputs).values())
             if [v.ndim for v in values] != ranks:
                 told = ", ".join(f"{n} a {'vector' if r else 'scalar'}" for n, r in zip(self.inputs, ranks))
                 raise UsageError(f"this program was written for {told}", "ask with other shapes through .at(…)")
-            given = (v if v.ndim else v[()] for v in values)
+            number = float if target == "loop" and on_floats(one) else np.float64  # NumPy's, for which 1/0 is inf and no error
+            given = (v if v.ndim else number(v) for v in values)
             with np.errstate(all="ignore"):
                 return tuple(plain(np.asarray(v, dtype=np.float64)) for v in function(*given))
 
-        return Program(target, source, call)
+        return Program(target, source, call, function)
 
     def svg(self) -> str:
         """The picture, as SVG text; nothing is computed, so no values are drawn."""

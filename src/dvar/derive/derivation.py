@@ -54,7 +54,7 @@ def derive(graph: Graph, sizes: tuple[Shape, ...]) -> Derivation:
     stable = Rewriter(rules(graph, STABILITY), share=False)
     place = stable.copy(graph.nodes, found, [True] * len(found))
     on_path, stable_d = {}, {}
-    if stable.fired:  # otherwise the stable graph is the graph as written
+    if stable.fired or stable.seen_through:  # otherwise the stable graph is the graph as written
         owner = {p: i for i, p in reversed(list(enumerate(place)))}  # the first node as written that a stable node stands for
         on_path = {i: p for i, p in enumerate(place) if p not in stable.seen_through and owner[p] == i}
         stable.tape.share = True

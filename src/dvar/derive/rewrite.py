@@ -8,7 +8,8 @@ terms, up to rounding without any new cancellation. Both are what runs. The alge
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -69,9 +70,42 @@ EXACT = (
     Rule("a share and the rest", "y*p + (1 - y)*p", "p", "the two shares of p add up to p"),
 )
 
-Kind = str | float  # what is seen of a node at a glance
-
 FUEL = 50  # rewrites at one node; the rules shrink what they match, so this is never reached
+
+
+class Patterns:
+    """The rules with their patterns, and which of them to try at a node: found once for all nodes that look alike."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = [(rule, formula(rule.before).nodes) for rule in rules]
+        self.roots = {pattern[-1].op for _, pattern in self.rules}
+        self.numbers = {part.value for _, pattern in self.rules for part in pattern if part.op == CONST}
+        self.found: dict[tuple[Any, ...], list[tuple[Rule, Sequence[Node]]]] = {}
+
+    def at(self, op: str, operands: Sequence[Node]) -> Sequence[tuple[Rule, Sequence[Node]]]:
+        """The rules that an operation on such operands may match."""
+        if op not in self.roots:
+            return ()
+        key = op, *[self.look(node) for node in operands]
+        if key not in self.found:
+            self.found[key] = [(rule, pattern) for rule, pattern in self.rules if self.resembles(pattern, op, key[1:])]
+        return self.found[key]
+
+    def look(self, node: Node) -> str | float:
+        """Its operation; of a constant that rules mention, its value."""
+        return node.value if node.op == CONST and isinstance(node.value, float) and node.value in self.numbers else node.op
+
+    def resembles(self, pattern: Sequence[Node], op: str, looks: Sequence[str | float]) -> bool:
+        """Whether the pattern's root, and what stands right below it, look so."""
+        below = [pattern[q] for q in pattern[-1].operands]
+        orders = [looks, looks[::-1]] if OPS[op].commutes else [looks]
+        return pattern[-1].op == op and any(
+            all(part.op == INPUT or self.look(part) == look for part, look in zip(below, order)) for order in orders)
+
+
+@lru_cache(maxsize=256)
+def patterns(rules: tuple[Rule, ...]) -> Patterns:
+    return Patterns(rules)
 
 
 class Rewriter:
@@ -83,10 +117,7 @@ class Rewriter:
         self.seen_through: set[int] = set()  # nodes inside a pattern that fired: their derivative is no longer on the path
         self.unnamed: dict[Key, int] = {}  # by their operation, the nodes copied that have no name
         self.fold = share
-        self.rules = [(rule, formula(rule.before).nodes) for rule in rules]
-        self.roots = {pattern[-1].op for _, pattern in self.rules}
-        self.numbers = {part.value for _, pattern in self.rules for part in pattern if part.op == CONST}
-        self.possible: dict[tuple[Kind, ...], list[tuple[Rule, Sequence[Node]]]] = {}  # found once for all nodes alike
+        self.patterns = patterns(tuple(rules))
 
     def copy(self, nodes: Sequence[Node], shapes: Sequence[Shape], wanted: Sequence[bool]) -> list[int]:
         """Each wanted node's place on the new tape (-1 for the others)."""
@@ -101,21 +132,20 @@ class Rewriter:
                 place.append(self.tape.const(node.value) if self.fold else self.tape.add(node, shape))
             elif node.op == "same" and self.fold:
                 place.append(place[node.operands[0]])
+            elif node.given or self.fold:
+                place.append(self.make(node.op, tuple([place[k] for k in node.operands]), node.options, i, FUEL))
             else:
                 place.append(self.twin(node, tuple([place[k] for k in node.operands]), i))
         return place
 
     def twin(self, node: Node, operands: tuple[int, ...], at: int) -> int:
-        """The node made; what nobody named and is written twice is made once, so that rules see that it is the same."""
+        """The node, which nobody named, made; what is written twice is made once, so that rules see that it is the same."""
         key = node.op, operands, node.options
-        known = None if node.given or self.fold else self.unnamed.get(key)
-        if known is not None:
-            self.seen_through.add(known)  # from here on it stands for both
-            return known
-        made = self.make(node.op, operands, node.options, at, FUEL)
-        if not node.given:
-            self.unnamed[key] = made
-        return made
+        if key in self.unnamed:
+            self.seen_through.add(self.unnamed[key])  # from here on it stands for both
+        else:
+            self.unnamed[key] = self.make(node.op, operands, node.options, at, FUEL)
+        return self.unnamed[key]
 
     def make(self, op: str, operands: tuple[int, ...], options: Options, at: int, fuel: int) -> int:
         """The node, or what the rules make of it."""
@@ -126,7 +156,7 @@ class Rewriter:
                 value = evaluate_one(OPS[op], *map(np.float64, values), options=options)  # type: ignore[arg-type]
                 if np.isfinite(value):
                     return tape.const(value)
-        for rule, pattern in self.candidates(op, operands) if fuel and op in self.roots else ():
+        for rule, pattern in self.patterns.at(op, [tape.nodes[k] for k in operands]) if fuel else ():
             found = self.match(pattern, len(pattern) - 1, Node(op, operands, options=options), {})
             if found is None:
                 continue
@@ -139,24 +169,6 @@ class Rewriter:
             self.seen_through |= self.interior(operands, set(found.values()))
             return new
         return tape.apply(op, *operands, options=options)
-
-    def candidates(self, op: str, operands: Sequence[int]) -> list[tuple[Rule, Sequence[Node]]]:
-        """The rules that an operation on such operands may match, at a glance."""
-        alike = (op, *[self.kind(self.tape.nodes[k]) for k in operands])
-        if alike not in self.possible:
-            self.possible[alike] = [(rule, pattern) for rule, pattern in self.rules if self.resembles(pattern, op, alike[1:])]
-        return self.possible[alike]
-
-    def kind(self, node: Node) -> Kind:
-        """Its operation; of a constant that rules mention, its value."""
-        return node.value if node.op == CONST and isinstance(node.value, float) and node.value in self.numbers else node.op
-
-    def resembles(self, pattern: Sequence[Node], op: str, kinds: Sequence[Kind]) -> bool:
-        """Whether the pattern's root and what stands right below it are of these kinds."""
-        parts = [pattern[q] for q in pattern[-1].operands]
-        orders = [kinds, kinds[::-1]] if OPS[op].commutes else [kinds]
-        return pattern[-1].op == op and any(
-            all(part.op == INPUT or self.kind(part) == kind for part, kind in zip(parts, order)) for order in orders)
 
     def instantiate(self, text: str, found: dict[str, int], at: int, fuel: int) -> int:
         place: list[int] = []

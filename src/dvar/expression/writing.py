@@ -61,8 +61,10 @@ def write(
                 binds = MINUS
         else:
             template, sides, binds = form(i, node)
-            needs = sides or (0,) * len(node.operands)
-            parts = [t if b >= need else f"({t})" for (t, b), need in zip((inline[k] for k in node.operands), needs)]
+            parts = []
+            for k, need in zip(node.operands, sides or (0,) * len(node.operands)):
+                part, tight = inline[k]
+                parts.append(part if tight >= need else f"({part})")
             text = template.format(*parts) if isinstance(template, str) else template(*parts)
         if longest is not None and len(text) > longest:
             text, binds = text[:longest] + "…", ATOM

@@ -26,7 +26,7 @@ from ..expression.ops import OPS
 from ..expression.writing import write
 
 TOLD = 200  # characters of a line as written, told beside the line that runs
-DEEPEST = 12  # how many unnamed operations are written into one line
+DEEPEST, LONGEST = 12, 40  # how many unnamed operations are written into one line, inside one another and in all
 
 
 class Names:
@@ -38,10 +38,10 @@ class Names:
 
     def fresh(self, wanted: str) -> str:
         """`wanted` as an identifier, with an underscore behind where it is a keyword or taken."""
-        name = unicodedata.normalize("NFKC", wanted)
-        name = re.sub(r"\W", "_", name)
-        if not name.isidentifier():
-            name = "_" + name
+        name = wanted
+        if not (name.isascii() and name.isidentifier()):
+            name = re.sub(r"\W", "_", unicodedata.normalize("NFKC", wanted))
+            name = name if name.isidentifier() else "_" + name
         while name in self.taken or keyword.iskeyword(name):
             name += "_"
         self.taken.add(name)
@@ -86,27 +86,31 @@ class Listing:
             if node.name:
                 self.called[i] = self.names.fresh(node.name)
 
-    def alone(self, forced: Callable[[int, Node], Iterable[int]]) -> Callable[[int], bool]:
-        """Which nodes have a line of their own: those with a name, those used more than once, where a line grows deep, and
-        the operands (or the node itself) that `forced` names because its writing repeats them."""
+    def alone(self, forced: Callable[[int, Node], Iterable[int]], answers: Iterable[int] = ()) -> Callable[[int], bool]:
+        """Which nodes have a line of their own: those with a name, those used more than once, where a line grows deep or long,
+        the operands (or the node itself) that `forced` names because its writing repeats them, and `answers`."""
         uses = [0] * len(self.nodes)
         for node in self.nodes:
             for k in node.operands:
                 uses[k] += 1
-        lines = {k for i, node in enumerate(self.nodes) if node.operands for k in forced(i, node)
-                 if self.nodes[k].op not in (INPUT, CONST)}
-        depth = [0] * len(self.nodes)
+        lines = {*answers, *(k for i, node in enumerate(self.nodes) if node.operands for k in forced(i, node))}
+        lines = {k for k in lines if self.nodes[k].op not in (INPUT, CONST)}
+        depth, length = [0] * len(self.nodes), [0] * len(self.nodes)
         for i, node in enumerate(self.nodes):
             if node.op in (INPUT, CONST):
                 continue
-            depth[i] = 1 + max((depth[k] for k in node.operands), default=0)
-            short = node.op in ("neg", "plus", "minus") and not any(self.nodes[k].operands and not self.nodes[k].name
-                                                                    for k in node.operands)
-            short = short and (node.op == "neg" or any(self.nodes[k].op == CONST for k in node.operands))  # -z, 1 - y
-            if node.name or (uses[i] > 1 and not short) or depth[i] > DEEPEST or i in lines:
+            depth[i] = 1 + max([depth[k] for k in node.operands])
+            length[i] = 1 + sum([length[k] for k in node.operands])
+            if node.name or (uses[i] > 1 and not self.short(node)) or depth[i] > DEEPEST or length[i] > LONGEST or i in lines:
                 lines.add(i)
-                depth[i] = 0
+                depth[i] = length[i] = 0
         return lines.__contains__
+
+    def short(self, node: Node) -> bool:
+        """-z, 1 - y: as easily written again as given a name."""
+        below = [self.nodes[k] for k in node.operands]
+        return ((node.op == "neg" or (node.op in ("plus", "minus") and any(n.op == CONST for n in below)))
+                and all(n.name or not n.operands for n in below))
 
     def name(self, i: int) -> str:
         """What node i is called in the program: its own name, or t1, t2, … in the order of asking."""
@@ -129,7 +133,8 @@ def listing(
     derivation's run nodes.
     """
     graph, data = derivation.graph, tuple(data)
-    parameters = tuple(n for n in graph.inputs if n not in data)
+    among = set(data)
+    parameters = tuple(n for n in graph.inputs if n not in among)
     tape, value, moved = run or (derivation.run, derivation.value[-1], {})
 
     def at(k: int) -> int:
@@ -149,8 +154,8 @@ def listing(
     for k in kept:
         node = tape.nodes[k]
         name = node.name if node.op == INPUT else "" if node.op == CONST else names.get(k, "")
-        nodes.append(node._replace(operands=tuple(place[j] for j in node.operands), name=name))
-        varies.append(node.name in data if node.op == INPUT else differs(nodes[-1], varies))
+        nodes.append(Node(node.op, tuple([place[j] for j in node.operands]), name, node.given, node.value, node.options))
+        varies.append(node.name in among if node.op == INPUT else bool(data) and differs(nodes[-1], varies))
     return Listing(
         nodes=nodes,
         shapes=[tape.shapes[k] for k in kept],
@@ -187,11 +192,15 @@ def rewritten_lines(derivation: Derivation) -> dict[int, str]:
 
 @dataclass(frozen=True)
 class Program:
-    """A program a graph wrote: `str()` is its source; called with the parameters it answers (value, *derivatives)."""
+    """A program a graph wrote: `str()` is its source; called with the parameters it answers (value, *derivatives).
+
+    Without examples, `function` is the bare function that the source defines, for tight loops: numbers by position, unchecked.
+    """
 
     target: str
     source: str
     call: Callable[..., tuple[Any, ...]]
+    function: Callable[..., tuple[Any, ...]] | None = None
 
     def __str__(self) -> str:
         return self.source

@@ -7,10 +7,22 @@ from typing import Any
 
 from ..errors import UsageError, nearest
 from .program import Listing, compiled
+from .write_floats import write_floats
 from .write_loop import write_loop
 from .write_numpy import write_numpy
 
-TARGETS: dict[str, Callable[[Listing], str]] = {"loop": write_loop, "numpy": write_numpy}
+
+def loop(listing: Listing) -> str:
+    """Loops over examples and vectors; where there are neither, straight-line Python."""
+    return write_floats(listing) if on_floats(listing) else write_loop(listing)
+
+
+def on_floats(listing: Listing) -> bool:
+    """Whether a program has no examples and works on numbers alone."""
+    return not listing.data and not any(listing.shapes)
+
+
+TARGETS: dict[str, Callable[[Listing], str]] = {"loop": loop, "numpy": write_numpy}
 
 
 def written(target: str, listing: Listing) -> tuple[str, Callable[..., tuple[Any, ...]]]:
