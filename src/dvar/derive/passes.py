@@ -87,9 +87,9 @@ def run(graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
 
 
 def show(number: Any) -> str:
-    """A number as people write it: six significant digits; of an array its shape and first elements."""
+    """A number as people write it: six significant digits, 0 for -0; of an array its shape and first elements."""
     if np.ndim(number):
         flat = np.ravel(number)
-        first = ", ".join(f"{v:.6g}" for v in flat[:4]) + (", …" if flat.size > 4 else "")
+        first = ", ".join(f"{v + 0.0:.6g}" for v in flat[:4]) + (", …" if flat.size > 4 else "")
         return f"[{first}] {np.shape(number)}"
-    return f"{number:.6g}" if isinstance(number, float) else str(number)
+    return f"{number + 0.0:.6g}" if isinstance(number, float) else str(number)
