@@ -384,3 +384,27 @@ def test_a_fit_says_which_program_ran():
     fits = [large.minimize(), large.minimize(method="gradient-descent", steps=5)]
     assert [f.program for f in fits] == ["fused", "fused"]
     np.testing.assert_allclose(fits[0].params["w"], [1, 0, 0], atol=0.01)
+
+
+@pytest.mark.parametrize("text", ["u = b*c; v = a + u; J = 3*v", "J = sin(a*b)*exp(-c) + tanh(a)/b", "J = a**3 + where(b > c, a, b)"])
+def test_a_graph_of_numbers_is_compiled_on_request(text):
+    graph = dv.graph(text)
+    at = {"a": 0.7, "b": -1.3, "c": 0.2}
+    program = graph.program("fused")
+    p = graph.at(at)
+    np.testing.assert_allclose(program(at), [p.value, p.da, p.db, p.dc], rtol=1e-13, atol=1e-15)
+    assert "def J_of_rows" in str(program)
+
+
+def test_a_graph_of_vectors_is_compiled_for_the_shapes_said():
+    graph = dv.graph("L = logsumexp(v) - v[y]").shaped(v=4)
+    given = {"v": rng.normal(size=4), "y": 2}
+    value, dv_, dy = graph.program("fused")(given)
+    np.testing.assert_allclose(dv_, graph.at(given).dv, rtol=1e-13)
+    assert (value, dy) == (pytest.approx(graph(given), rel=1e-14), 0.0)
+    with pytest.raises(dv.UsageError, match="needs to know the shapes"):
+        dv.graph("L = sum(v)").program("fused")
+    with pytest.raises(dv.UsageError, match="v of shape"):
+        graph.program("fused")(v=[1.0, 2.0], y=0)
+    with pytest.raises(dv.UsageError, match="digamma has no compiled form"):
+        dv.graph("L = digamma(x)").program("fused")

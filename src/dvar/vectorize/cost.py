@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..data.columns import Columns
-from ..derive.derivation import derivative_name
+from ..derive.derivation import derivative_name, derive
 from ..derive.higher import along
 from ..errors import UsageError, nearest
-from ..expression.graph import INPUT
+from ..expression.graph import INPUT, Graph, bind, plain
+from ..expression.op import Shape
 from .program import Program
 from .run import added
 from .summed import Summed
@@ -144,3 +145,26 @@ class CostPass:
 
     def __repr__(self) -> str:
         return "\n".join([f"J = {self.value!r}", *(f"{derivative_name(k)} = {v!r}" for k, v in self.d.items())])
+
+
+def fused_alone(graph: Graph, sizes: tuple[Shape, ...]) -> Program:
+    """The compiled program of a graph without examples: as if there were one. Raises UsageError where there is none."""
+    from .fused import FusedProgram
+    from .write_fused import NotWritable
+
+    if any(sizes) and graph.sizes is None:
+        raise UsageError("a compiled program needs to know the shapes", f"say them: .shaped({', '.join(graph.inputs)})")
+    derive(graph, sizes)  # shapes that do not match are found here
+    try:
+        program = FusedProgram(graph, dict(zip(graph.inputs, sizes)), {})
+    except NotWritable as why:
+        raise UsageError(f"there is no fused program of this graph: {why}", 'ask for "loop" or "numpy"') from None
+
+    def call(*args: Any, **inputs: Any) -> tuple[Any, ...]:
+        values = bind(graph, args, inputs)
+        for name, size in zip(graph.inputs, sizes):
+            if values[name].shape != size:
+                raise UsageError(f"this program was written for {name} of shape {size}, now given {values[name].shape}")
+        return tuple(map(plain, program.answer(program.added(program.given(values), slice(0, 1)))))
+
+    return Program("fused", program.program.source, call)
