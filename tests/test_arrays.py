@@ -24,6 +24,7 @@ VALUES = [
     ("max(A)", A.max()), ("max(A, axis=1)", A.max(1)), ("min(A, axis=0)", A.min(0)), ("min(v)", V.min()), ("max(s)", S),
     ("logsumexp(v)", scipy.special.logsumexp(V)), ("logsumexp(A, axis=1)", scipy.special.logsumexp(A, axis=1)),
     ("logsumexp(800*v)", scipy.special.logsumexp(800 * V)), ("softmax(v)", softmax(V)), ("softmax(A)", softmax(A)),
+    ("logsoftmax(v)", np.log(softmax(V))), ("logsoftmax(A)", np.log(softmax(A))), ("logsoftmax(A, axis=1)", np.log(softmax(A, 1))),
     ("softmax(A, axis=0)", softmax(A, 0)), ("softmax(A, axis=1)", softmax(A, 1)), ("norm(v)", np.linalg.norm(V)),
     ("norm(A)", np.linalg.norm(A)), ("norm(A, axis=0)", np.linalg.norm(A, axis=0)), ("norm(s)", S), ("v[0]", V[0]), ("v[-1]", V[-1]),
     ("v[1:]", V[1:]), ("v[::-1]", V[::-1]), ("v[::2]", V[::2]), ("v[5:]", V[5:]), ("A[1]", A[1]), ("A[:, 1]", A[:, 1]), ("A[0, 2]", A[0, 2]),

@@ -58,10 +58,28 @@ def exponentials(numbers: Any, parts: list[int]) -> tuple[int, list[int]]:
     return top, [numbers.make("exp", numbers.make("minus", part, top)) for part in parts]
 
 
-def logsumexp(numbers: Any, parts: list[int]) -> int:
+def beside_the_largest(numbers: Any, parts: list[int]) -> tuple[int, int]:
+    """The largest number, and log1p(Σ exp(part − largest) without the 1 of one that is largest)."""
     top, e = exponentials(numbers, parts)
-    made: int = numbers.make("plus", top, numbers.make("log", total(numbers, e)))
+    one, zero = numbers.const(1.0), numbers.const(0.0)
+    largest = [numbers.make("equal", part, top) for part in parts]
+    rest = total(numbers, [numbers.make("where", yes, zero, part) for yes, part in zip(largest, e)])
+    others = numbers.make("minus", total(numbers, [numbers.make("where", yes, one, zero) for yes in largest]), one)
+    return top, numbers.make("log1p", numbers.make("plus", rest, others))
+
+
+def logsumexp(numbers: Any, parts: list[int]) -> int:
+    made: int = numbers.make("plus", *beside_the_largest(numbers, parts))
     return made
+
+
+def logsoftmax(numbers: Any, operands: list[list[int]], shapes: list[Shape], axis: int | None) -> list[int]:
+    out = [0] * len(operands[0])
+    for line in lines(shapes[0], axis):
+        top, log = beside_the_largest(numbers, [operands[0][k] for k in line])
+        for k in line:
+            out[k] = numbers.make("neg", numbers.make("plus", numbers.make("minus", top, operands[0][k]), log))
+    return out
 
 
 def softmax(numbers: Any, operands: list[list[int]], shapes: list[Shape], axis: int | None) -> list[int]:
