@@ -279,7 +279,7 @@ def derivatives(name: str | None = None) -> Table:
 
 
 class Derivative:
-    """One row of the table: an operation, its derivatives, where it is defined and what is agreed at a kink."""
+    """One row of the table: an operation, its derivatives, where it is defined, what is agreed at a kink, how exact it is."""
 
     def __init__(self, op: Op) -> None:
         self.op = op
@@ -287,12 +287,12 @@ class Derivative:
         self.formula = op.form.format(*"abc"[: op.arity])
         self.sign = op.text.replace("{}", "").strip()
         self.derivatives = tuple("–" if s is None else s for s in op.slopes)
-        self.domain, self.kink = op.domain, op.kink
+        self.domain, self.kink, self.note = op.domain, op.kink, op.note
 
     def __str__(self) -> str:
         told = f"{self.formula} → {', '.join(self.derivatives)}"
         domain = "" if self.domain == "all real numbers" else f"   for {self.domain}"
-        return told + domain + (f"   {self.kink}" if self.kink else "")
+        return told + domain + "".join(f"   {said}" for said in (self.kink, self.note) if said)
 
     __repr__ = __str__
 
@@ -316,7 +316,7 @@ class Table:
         if len(self.rows) == 1:
             return str(self.rows[0])
         cells = [("f", "df/da, df/db, …", "defined for", "at a kink")]
-        cells += [(r.formula, ", ".join(r.derivatives), r.domain, r.kink) for r in self.rows]
+        cells += [(r.formula, ", ".join(r.derivatives), r.domain, r.kink or r.note) for r in self.rows]
         widths = [max(len(c[k]) for c in cells) for k in range(4)]
         return "\n".join("  ".join(f"{c:<{w}}" for c, w in zip(row, widths)).rstrip() for row in cells)
 
