@@ -27,7 +27,6 @@ CALL = re.compile(r"\b([a-z]\w*)\(")  # in the row of an operation: a function o
 RAISES = re.compile(r"/|\b(?!abs\()[a-z]\w*\(")  # a quotient, or a call other than abs
 PLACES = ("{0}", "{1}", "{2}")
 PRODUCTS = {2.0: Form("{0} * {0}", (ATOM, 0), PRODUCT), 3.0: Form("{0} * {0} * {0}", (ATOM, 0), PRODUCT)}  # by exponent
-NUMPY: dict[Any, Any] = {float: np.float64} | {getattr(math, name): op.compute for name, op in MATH.items()}
 
 
 def write_floats(listing: Listing) -> str:
@@ -45,6 +44,19 @@ def ieee(function: Callable[..., Any], *inputs: float) -> tuple[float, ...]:
         return tuple(map(float, lines(*map(np.float64, inputs))))
 
 
+def number(function: Callable[..., Any], *operands: float) -> float:
+    """What a function that `math` lacks answers, as a float; it never warns."""
+    return float(quiet(function, *operands))
+
+
+def quiet(function: Callable[..., Any], *operands: float) -> Any:
+    with np.errstate(all="ignore"):
+        return function(*operands)
+
+
+NUMPY: dict[Any, Any] = {number: quiet, float: np.float64} | {getattr(math, name): op.compute for name, op in MATH.items()}
+
+
 class Writer:
     def __init__(self, listing: Listing) -> None:
         self.listing, self.names = listing, listing.names
@@ -57,7 +69,8 @@ class Writer:
         for name, k in named.items():
             if k is not None and listing.nodes[k].op != CONST:
                 listing.called.setdefault(k, name)  # what nobody named is called as the answer it is
-        self.alone = listing.alone(self.repeated, [listing.value, *(k for k in self.answers.values() if k is not None)])
+        self.answered = {listing.value, *(k for k in self.answers.values() if k is not None)}
+        self.alone = listing.alone(self.repeated, self.answered)
 
     def source(self) -> str:
         one = self.listing
@@ -78,7 +91,7 @@ class Writer:
         return "\n".join([*head, *(f"    {line}" for line in body), ""])
 
     def line(self, i: int, text: str) -> str:
-        if OPS[self.listing.nodes[i].op].binds == COMPARE and i in self.answers.values():
+        if OPS[self.listing.nodes[i].op].binds == COMPARE and i in self.answered:
             text = f"{self.names.function('builtins', 'float')}({text})"
         original = self.listing.written.get(i)
         return f"{self.listing.name(i)} = {text}" + (f"  # as written: {original}" if original else "")
@@ -103,8 +116,8 @@ class Writer:
     def spelt(self, op: Op) -> Form:
         text, none = written(op), (0,) * op.arity
         if not text:
-            number, function = self.names.function("builtins", "float"), self.names.function(*op.function)
-            return Form(f"{number}({function}({', '.join(['{}'] * op.arity)}))", none, ATOM)
+            called = self.names.function(__name__, "number"), self.names.function(*op.function)
+            return Form(f"{called[0]}({', '.join([called[1], *['{}'] * op.arity])})", none, ATOM)
         template = CALL.sub(lambda call: self.function(call[1]) + "(", text)
         if op.floats:
             alone = re.fullmatch(r"\w+\([{}, ]*\)", text)

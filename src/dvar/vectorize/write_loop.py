@@ -48,7 +48,7 @@ class Writer:
         by_row = self.by_row()
         before = [self.line(i, lines[i]) for i in lines if not by_row[i]]
         inside = [self.line(i, lines[i]) for i in lines if by_row[i]]
-        value = self.names.fresh("J") if data else one.name(one.value)
+        value = self.names.fresh("J") if data else self.text_of(one.value)
         slopes = {p: self.names.fresh("d" + p) for p in one.parameters}
         starts, adds, ends = self.accumulate(slopes, bool(data), total)
         body = [*setup, *before]

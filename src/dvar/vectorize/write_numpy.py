@@ -68,7 +68,7 @@ class Writer:
         for parameter, k in one.slopes.items():
             name = self.names.fresh("d" + parameter)
             answers.append((name, self.zeros(parameter) if k is None else self.mean(k)))
-        returned = [a for a, _ in answers] if one.data else [self.listing.name(one.value), *(a for a, _ in answers)]
+        returned = [a for a, _ in answers] if one.data else [self.atom(one.value), *(a for a, _ in answers)]
         body += [f"{a} = {text}" for a, text in answers]
         returned += [self.atom(k) for k in one.rows]
         arguments = [self.listing.name(i) for i, n in enumerate(one.nodes) if n.op == INPUT and n.name in one.parameters]
