@@ -32,6 +32,7 @@ from .expression.refusals import ShapeAsked
 from .expression.traced import Traced
 from .files import save
 from .vectorize.cost import Cost as _Cost
+from .vectorize.cost import fused_alone
 from .vectorize.program import Program, listing
 from .vectorize.targets import on_floats, written
 
@@ -151,7 +152,10 @@ class Graph(_Graph):
         return Simplified(graph.nodes, self.off, uses(found), left_alone(found))
 
     def program(self, target: str) -> Program:
-        """The straight-line program of value and derivatives in the inputs' order, shapes assumed as in `d`."""
+        """The straight-line program of value and derivatives in the inputs' order, shapes assumed as in `d`; "fused" compiles it,
+        for graphs of numbers and for shapes that were said (`shaped`)."""
+        if target == "fused":
+            return fused_alone(self, assumed(self))
         one = listing(derive_assumed(self))
         source, function = written(target, one)
         ranks = [len(shape) for node, shape in zip(one.nodes, one.shapes) if node.op == INPUT]
@@ -206,7 +210,7 @@ class Pass(_passes.Pass):
 
     def check(self) -> Check:
         """Nudge every input and compare: `.ok`, `.worst`, a printable table."""
-        return check(self.graph, dict(self.given))
+        return check(self)
 
     def svg(self) -> str:
         """The picture with values and derivatives, as SVG text."""

@@ -204,7 +204,7 @@ def place_in(g: Any, shape: Shape, at: Key) -> Any:
     """Zeros of this shape with g at the index; g may carry the examples along a first axis."""
     inner = len(index_shape(shape, at))
     g = np.asarray(g)
-    out = np.zeros(g.shape[: g.ndim - inner] + shape)
+    out = np.zeros(g.shape[: g.ndim - inner] + shape, dtype=np.result_type(g, np.float64))
     out[(..., *slices(at), *[slice(None)] * (len(shape) - len(at)))] = g
     return out
 

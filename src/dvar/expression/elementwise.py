@@ -167,7 +167,7 @@ ROWS = [
          kink="at a = b: 1/2 each", latex=r"\min\left({}, {}\right)", commutes=True,
          floats="{0} if {0} <= {1} or {0} != {0} else {1}"),
     call("clip", np.clip,
-         "where(a > b, where(a < c, 1, where(a > c, 0, 0.5)), where(a < b, 0, 0.5))",
+         "where(b < c, where(a > b, where(a < c, 1, where(a > c, 0, 0.5)), where(a < b, 0, 0.5)), 0)",
          "where(b < c, where(a < b, 1, where(a > b, 0, 0.5)), 0)",
          "where(b < c, where(a > c, 1, where(a < c, 0, 0.5)), 1)",
          kink="at a = b and a = c: 1/2 each", domain="b < c"),
