@@ -330,6 +330,11 @@ def xlogy(a: float, b: float) -> Any:
 
 
 @elementary
+def xlog1py(a: float, b: float) -> Any:
+    return 0.0 if (a == 0.0) & (b == b) else a * log1p(b)
+
+
+@elementary
 def logaddexp(a: float, b: float) -> Any:
     top, e = maximum(a, b), 0.0 if a == b else -abs(a - b)  # inf − inf is no number, yet they are equal
     return top + softplus(e)
