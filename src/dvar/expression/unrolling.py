@@ -1,7 +1,7 @@
 """What the operations on vectors and matrices do to their numbers, one by one: how their rows are unrolled.
 
-Each function takes the numbers being written (`make`, `fold`, `const`), the numbers of every operand in order, the operands' shapes
-and the options, and answers the numbers of the result.
+Each function takes the numbers being written (`make`, `fold`, `const`), the numbers of every operand in order, the operands'
+shapes and the options, and answers the numbers of the result.
 """
 
 from __future__ import annotations
