@@ -240,9 +240,9 @@ def assign(graph: Graph, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict
         args = []
     if len(args) > len(names):
         raise UsageError(f"{len(args)} values were given, the inputs are {len(names)}: {', '.join(names) or 'none'}")
-    given = dict(zip(names, args))
+    known, given = set(names), dict(zip(names, args))
     for name, value in kwargs.items():
-        if name not in names:
+        if name not in known:
             raise UsageError(f"there is no input {name!r}{nearest(name, names)}")
         if name in given:
             raise UsageError(f"the input {name!r} was given twice, by position and by name")

@@ -24,7 +24,9 @@ class Writer:
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
         self.names = listing.names
-        self.alone = listing.alone(lambda i, node: (i, *node.operands) if self.is_whole(node) else ())
+        used = {k for node in listing.nodes for k in node.operands}
+        self.answers = {k for k in listing.slopes.values() if k is not None and listing.nodes[k].operands}
+        self.alone = listing.alone(lambda i, node: (i, *node.operands) if self.is_whole(node) else (), self.answers & used)
         for i in [i for i in range(len(listing.nodes)) if self.alone(i)]:
             listing.name(i)
         self.i = self.names.fresh("i")
@@ -34,8 +36,8 @@ class Writer:
 
     def source(self) -> str:
         one = self.listing
-        parameters = [i for i, n in enumerate(one.nodes) if n.op == INPUT and n.name in one.parameters]
-        data = [i for i, n in enumerate(one.nodes) if n.op == INPUT and n.name in one.data]
+        parameters = [i for i, n in enumerate(one.nodes) if n.op == INPUT and not one.varies[i]]
+        data = [i for i, n in enumerate(one.nodes) if n.op == INPUT and one.varies[i]]
         m = self.names.fresh("m") if data else ""
         setup = [f"{m} = {self.len}({one.name(data[0])})"] if data else []
         total = m
@@ -44,7 +46,8 @@ class Writer:
             setup.append(f"{total} = {self.sum}({one.called[next(i for i in data if one.nodes[i].name == one.total)]})")
         setup += self.size_lines([*parameters, *data])
         function = self.names.fresh(f"{one.output}_and_derivatives")
-        lines = self.lines()
+        self.texts = write(one.nodes, lambda i: self.alone(i) or i in self.answers, self.element, self.form, element_of)
+        lines = {i: text for i, text in self.texts.items() if self.alone(i)}
         by_row = self.by_row()
         before = [self.line(i, lines[i]) for i in lines if not by_row[i]]
         inside = [self.line(i, lines[i]) for i in lines if by_row[i]]
@@ -83,10 +86,6 @@ class Writer:
         return told
 
     # one line per node
-
-    def lines(self) -> dict[int, str]:
-        one = self.listing
-        return write(one.nodes, self.alone, self.element, self.form, element_of)
 
     def line(self, i: int, text: str) -> str:
         rank = len(self.listing.shapes[i])
@@ -168,10 +167,7 @@ class Writer:
 
     def expression(self, k: int) -> str:
         """A derivative's element: the name of its line, or the expression itself where nothing else uses it."""
-        nodes = self.listing.nodes
-        if nodes[k].op in (INPUT, CONST) or self.alone(k):
-            return self.text_of(k)
-        return write(nodes, lambda i: self.alone(i) or i == k, self.element, self.form, element_of)[k]
+        return self.text_of(k) if self.alone(k) or k not in self.texts else self.texts[k]
 
     def nested(self, name: str, shape: tuple[int, ...], sign: str, text: str) -> list[str]:
         used: list[str] = []

@@ -71,8 +71,8 @@ class Writer:
         returned = [a for a, _ in answers] if one.data else [self.atom(one.value), *(a for a, _ in answers)]
         body += [f"{a} = {text}" for a, text in answers]
         returned += [self.atom(k) for k in one.rows]
-        arguments = [self.listing.name(i) for i, n in enumerate(one.nodes) if n.op == INPUT and n.name in one.parameters]
-        arguments += [self.listing.name(i) for i, n in enumerate(one.nodes) if n.op == INPUT and n.name in one.data]
+        inputs = [i for i, n in enumerate(one.nodes) if n.op == INPUT]
+        arguments = [one.name(i) for i in (*(i for i in inputs if not one.varies[i]), *(i for i in inputs if one.varies[i]))]
         head = f"def {function}({', '.join([*arguments, *([self.m] if self.m else [])])}):"
         imports = ([f"import numpy as {self.np}" if self.np != "np" else "import numpy as np"] if self.uses_np else [])
         imports += self.names.import_lines()
