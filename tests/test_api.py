@@ -557,3 +557,62 @@ def test_an_unnamed_node_used_again_and_again_costs_its_nodes_not_its_paths():
     assert len(p.steps().text) < 20_000
     assert len(str(J.program("loop"))) < 20_000
     assert len(J.over(x=np.ones(3)).program("loop").source) < 20_000
+
+
+# what a fresh reader found
+
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ("J = sum(a[1:])", {"a": np.arange(5.0) + 1}),
+        ("J = sum(a[:-1]**2)", {"a": np.arange(5.0) + 1}),
+        ("J = sum(a) + sum(b)", {"a": np.arange(5.0), "b": np.arange(3.0)}),
+        ("J = sum(concatenate(a, a)**2)", {"a": np.arange(5.0)}),
+        ("J = sum(M[:, 0:2]**2)", {"M": np.arange(9.0).reshape(3, 3)}),
+        ("J = a[0:2] @ b[1:3]", {"a": np.arange(3.0), "b": np.arange(3.0)}),
+    ],
+)
+@pytest.mark.parametrize("target", ["loop", "numpy"])
+def test_a_program_of_vectors_serves_every_length(text, given, target):
+    graph = dv.graph(text)
+    p = graph.at(given)
+    answer = graph.program(target)(given)
+    assert answer[0] == pytest.approx(p.value, rel=1e-14)
+    for name, found in zip(graph.inputs, answer[1:]):
+        np.testing.assert_allclose(found, p.d[name], rtol=1e-14)
+
+
+@pytest.mark.parametrize("text", ["J = min(M)", "J = max(M)", "J = sum(max(M, axis=1))", "J = max(M) + min(M)*norm(M)"])
+@pytest.mark.parametrize("size", [(2, 2), (3, 3), (2, 4)])
+def test_loops_over_matrices(text, size):
+    graph, M = dv.graph(text).shaped(M=size), np.random.default_rng(1).normal(size=size)
+    value, dM = graph.program("loop")(M)
+    p = graph.at(M)
+    assert value == pytest.approx(p.value, rel=1e-14)
+    np.testing.assert_allclose(dM, p.dM, rtol=1e-13)
+
+
+def test_a_formula_of_several_lines_stands_in_parentheses():
+    assert dv.graph("J = (a\n  + b\n - c)") == dv.graph("J = a + b - c")
+    for text in ("J = a\n  + b", "J = a\n- b", "u = a\n\n-u"):
+        with pytest.raises(dv.UsageError, match="a statement of its own"):
+            dv.graph(text)
+    assert dv.graph("\n-a")(a=2.0) == -2.0
+
+
+def test_a_one_is_not_called_a_derivative():
+    rules = dv.graph("a = sigmoid(w*x); L = -(y*log(a) + (1 - y)*log(1 - a))").simplified().rules
+    assert not [r for r in rules if "dL" in str(r)]
+
+
+@pytest.mark.parametrize(
+    ("ask", "what"),
+    [
+        (lambda: dv.graph("J = sum(a)").at(a=[[1, 2], [3]]), "differ in length"),
+        (lambda: dv.graph("J = sum(a)").at(a=np.ma.array([1.0, 2.0], mask=[0, 1])), "masked"),
+        (lambda: dv.graph("J = sum(x**3)").hvp(x=[1.0, 2.0], direction=[1, 2]), "by name"),
+    ],
+)
+def test_what_is_no_input_is_refused(ask, what):
+    with pytest.raises(dv.UsageError, match=what):
+        ask()

@@ -7,6 +7,7 @@ drawn, differentiated, run over m examples and trained.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -156,19 +157,22 @@ class Graph(_Graph):
         for graphs of numbers and for shapes that were said (`shaped`)."""
         if target == "fused":
             return fused_alone(self, assumed(self))
-        one = listing(derive_assumed(self))
+        sizes, one = assumed(self), listing(derive_assumed(self))
         source, function = written(target, one)
-        ranks = [len(shape) for node, shape in zip(one.nodes, one.shapes) if node.op == INPUT]
 
         def call(*args: Any, **inputs: Any) -> tuple[Any, ...]:
             values = list(bind(self, args, inputs).values())
-            if [v.ndim for v in values] != ranks:
-                told = ", ".join(f"{n} a {'vector' if r else 'scalar'}" for n, r in zip(self.inputs, ranks))
-                raise UsageError(f"this program was written for {told}", "ask with other shapes through .at(…)")
+            shapes = tuple(v.shape for v in values)
+            if [len(s) for s in shapes] != [len(s) for s in sizes]:
+                told = ", ".join(f"{n} a {('scalar', 'vector', 'matrix')[len(s)]}" for n, s in zip(self.inputs, sizes))
+                said = ", ".join(f"{n}={s}" for n, s in zip(self.inputs, shapes) if s)
+                help = f"write it for these shapes: .shaped({said}).program({target!r})"
+                raise UsageError(f"this program was written for {told}", help)
+            run = function if shapes == sizes else for_shapes(self, target, shapes)
             number = float if target == "loop" and on_floats(one) else np.float64  # NumPy's, for which 1/0 is inf and no error
             given = (v if v.ndim else number(v) for v in values)
             with np.errstate(all="ignore"):
-                return tuple(plain(np.asarray(v, dtype=np.float64)) for v in function(*given))
+                return tuple(plain(np.asarray(v, dtype=np.float64)) for v in run(*given))
 
         return Program(target, source, call, function)
 
@@ -243,6 +247,12 @@ class Cost(_Cost):
         """Minimise J over its parameters: method "gradient-descent" (rate=, steps=), "newton" or "auto"; l2=, penalize=,
         start=, seed=, watch= as in `dvar.descend.minimize`."""
         return minimize(self, method, **options)
+
+
+@lru_cache(maxsize=64)
+def for_shapes(graph: _Graph, target: str, sizes: tuple[Any, ...]) -> Callable[..., tuple[Any, ...]]:
+    """The function of a program for inputs of other lengths than were assumed: loops have them written in."""
+    return written(target, listing(_derivation.derive(graph, sizes)))[1]
 
 
 def graph(source: str | Callable[..., Any]) -> Graph:

@@ -97,8 +97,8 @@ def run_names(derivation: Derivation) -> dict[int, str]:
     names: dict[int, str] = {}
     for i in named:
         names.setdefault(derivation.value[i], nodes[i].name)
-    for i in reversed(named):  # where two are equal, the name nearer to the output
-        if i in derivation.d:
+    for i in reversed(named):  # where two are equal, the name nearer to the output; a 1 stays a 1
+        if i in derivation.d and derivation.run.nodes[derivation.d[i]].op != CONST:
             names.setdefault(derivation.d[i], derivative_name(nodes[i].name))
     return names
 

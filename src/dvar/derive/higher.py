@@ -73,6 +73,8 @@ def times_direction(graph: Graph, given: Mapping[str, Any], direction: Mapping[s
 
     Inputs that the direction leaves out stay where they are. Raises UsageError for names and shapes that do not match.
     """
+    if not isinstance(direction, Mapping):
+        raise UsageError(f"the direction is {type(direction).__name__}", f"give it by name, of {', '.join(graph.inputs)}")
     for name, value in direction.items():
         if name not in graph.inputs:
             raise UsageError(f"the direction has {name!r}, which is no input{nearest(name, graph.inputs)}")

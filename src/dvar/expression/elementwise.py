@@ -116,7 +116,7 @@ ROWS = [
     infix("over", "/", np.divide, ("1/b", "-a/b**2"), PRODUCT, "over", latex=r"\frac{{{}}}{{{}}}", latex_sides=(0, 0),
           domain="b ≠ 0", analytic=True),
     infix("power", "**", np.power, ("b*a**(b - 1)", "a**b*log(a)"), POWER, "to", latex="{}^{{{}}}",
-          latex_sides=(ATOM, 0), domain="a > 0, or b a whole number", kink="by b at a = 0: 0", analytic=True,
+          latex_sides=(ATOM, 0), domain="a > 0, or b a whole number", kink="by b at a = 0 < b: 0", analytic=True,
           floats="pow({}, {})"),
     Op("neg", np.negative, ("-1",), text="-{}", latex="-{}", binds=MINUS, sides=(POWER,), word="neg", analytic=True),
     call("exp", np.exp, "exp(a)", latex="e^{{{}}}", latex_binds=POWER, analytic=True),

@@ -56,6 +56,7 @@ class Reader:
         self.text = text
         self.tokens: list[Token] = []
         start = 0
+        inside = 0  # parentheses and brackets
         for match in TOKEN.finditer(text):
             kind = match.lastgroup or "other"
             what, where = match[kind], match.start()
@@ -63,6 +64,9 @@ class Reader:
                 continue
             if is_sign((kind, what, where), *ENDS):
                 start = where
+                if what == "\n" and inside > 0:  # a formula in parentheses goes on
+                    continue
+            inside += is_sign((kind, what, where), "(", "[") - is_sign((kind, what, where), ")", "]")
             if match.end() - start > LONGEST:
                 raise UsageError(f"a statement is longer than {LONGEST:,} characters", "give its parts names: u = …; v = …")
             if kind == "other" or (kind == "name" and what in ("σ", "π")):
@@ -76,6 +80,7 @@ class Reader:
         self.last = next((i for i in range(len(self.tokens) - 2, -1, -1) if not is_sign(self.tokens[i], *ENDS)), -1)
         self.at = 0
         self.depth = 0
+        self.stated = False  # whether there was a statement
         self.builder = Builder()
         self.known: dict[str, int] = {}
 
@@ -119,6 +124,7 @@ class Reader:
             if self.take(";") or self.take("\n"):
                 continue
             output = self.statement()
+            self.stated = True
         if output is None:
             raise UsageError("there is no formula: the text is empty", 'write one such as "u = b*c; J = 3*u"')
         return self.builder.close(output)
@@ -160,6 +166,8 @@ class Reader:
     def statement(self) -> int:
         kind, name, where = self.tokens[self.at]
         named = kind in ("name", "quoted") and is_sign(self.tokens[self.at + 1], "=")
+        if is_sign(self.tokens[self.at], "+", "-") and self.stated:
+            self.fail(f"a statement of its own starts with {name!r}", where, "a formula of several lines stands in parentheses")
         if named:
             if name == "pi" and kind == "name":
                 self.fail("pi is a constant and cannot be defined", where)

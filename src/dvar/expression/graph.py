@@ -212,7 +212,12 @@ def digits(value: Value) -> Value | str:
 
 def as_array(value: Any, what: str) -> Any:
     """`value` as float64, a scalar, vector or matrix. Raises UsageError naming `what` is not one."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise UsageError(f"{what} is no vector or matrix: its rows differ in length", "give rows of one length") from None
+    if np.ma.isMaskedArray(value) and np.ma.is_masked(value):
+        raise UsageError(f"{what} has masked elements", "fill them first, with .filled(…), or leave them out")
     if array.dtype.kind not in "biuf":
         if isinstance(value, int):
             raise UsageError(f"{what} is a whole number too large for float64", "the largest is about 1.8e308")

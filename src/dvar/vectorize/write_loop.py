@@ -30,7 +30,7 @@ class Writer:
         for i in [i for i in range(len(listing.nodes)) if self.alone(i)]:
             listing.name(i)
         self.i = self.names.fresh("i")
-        self.indices = [self.names.fresh(n) for n in "jkl"]
+        self.indices = [self.names.fresh(n) for n in ("j", "k", "l", "j2", "k2", "l2", "j3", "k3", "l3")]
         self.sum, self.len = (self.names.function("builtins", n) for n in ("sum", "len"))
         self.sizes: dict[int, str] = {}
 
