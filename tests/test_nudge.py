@@ -380,7 +380,7 @@ def number():
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from([r for r in ROWS if r.shape is elementwise and r.pull is None and r.name != "same"]), st.tuples(number(), number(), number()))
 def test_every_row_is_checked_in_peace(op, point):
-    assume(op.name != "clip" or point[1] < point[2])  # its domain
+    assume(op.name != "clip" or point[2] - point[1] > 1e-60)  # its domain, and no finer than nudges at 0 begin
     p = dv.graph(op.form.format(*"abc"[: op.arity])).at(*point[: op.arity])
     check = p.check()
     assert check.ok or not all(np.isfinite(list(p.d.values())))
