@@ -64,6 +64,8 @@ NEAR = {
     "root of a square": ["sqrt(x**3)", "sqrt(x)**2", "sqrt(2*x**2)", "sqrt(x)", "sqrt(1 + x**2)"],
     "root of x·x": ["sqrt(x*y)", "sqrt(x + x)", "sqrt(x)*sqrt(x)", "sqrt(x*x*x)"],
     "root of two squares": ["sqrt(x**2 - y**2)", "sqrt(x**2 + y**3)", "sqrt(x**2 + y)", "sqrt(1 + x**2)", "x**2 + y**2"],
+    "root of a square and 1": ["sqrt(x**2 - 1)", "sqrt(x**2 + 2)", "sqrt(x**3 + 1)", "x**2 + 1", "sqrt(1 - x**2)"],
+    "root of x·x + 1": ["sqrt(x*x - 1)", "sqrt(x*x + 2)", "sqrt(x*y + 1)", "x*x + 1"],
     "root of x·x + y·y": ["sqrt(x*x - y*y)", "sqrt(x*x + y*x)", "sqrt(x*y + y*x)", "sqrt(x*x + y)"],
     "over a square": ["x/y**3", "x*y**2", "y**2/x"],
     "1 - erf": ["2 - erf(x)", "1 - erfc(x)", "1 - exp(x)", "1*erf(x)"],

@@ -104,6 +104,8 @@ STABILITY = (
     Rule("root of a square", "sqrt(x**2)", "abs(x)", "the square leaves the range of floats for |x| > 1e154"),
     Rule("root of x·x", "sqrt(x*x)", "abs(x)", "the square leaves the range of floats for |x| > 1e154"),
     Rule("root of two squares", "sqrt(x**2 + y**2)", "hypot(x, y)", "a square leaves the range of floats for |x| > 1e154"),
+    Rule("root of a square and 1", "sqrt(x**2 + 1)", "hypot(x, 1)", "the square leaves the range of floats for |x| > 1e154"),
+    Rule("root of x·x + 1", "sqrt(x*x + 1)", "hypot(x, 1)", "the square leaves the range of floats for |x| > 1e154"),
     Rule("root of x·x + y·y", "sqrt(x*x + y*y)", "hypot(x, y)", "a square leaves the range of floats for |x| > 1e154"),
     Rule("over a square", "x/y**2", "x/y/y", "the square leaves the range of floats before the quotient does"),
     # what is left where most of 1 is taken away
