@@ -156,15 +156,16 @@ class Line:
     def complex_step(self) -> Reading | None:
         """The imaginary part that a tiny imaginary nudge gives the output, over the nudge: nothing is subtracted, so
         nothing cancels. Squire & Trapp, "Using complex variables to estimate derivatives of real functions", SIAM Review 40
-        (1998). None where an operation on the way does not take complex numbers, bends, or computes something else with them.
+        (1998). None where an operation on the way does not take complex numbers, bends, or computes something else with them,
+        and where no number is tiny beside what is nudged.
 
         It shares the evaluation from left to right with what is checked, but not the chain rule: an operation that computes the
         wrong value goes unseen here as in any nudge, a wrong local derivative or a lost contribution does not.
         """
-        if self.route.bends or not self.route.analytic:
+        nudge = max(TINY * self.scale, LOWEST) if self.scale else AT_ZERO
+        if self.route.bends or not self.route.analytic or 0 < self.scale < 1e6 * nudge:
             return None
         rounding = Rounding(self.route.touched)
-        nudge = max(TINY * self.scale, LOWEST) if self.scale else AT_ZERO
         slopes = []
         for part, shake in ((1.0, None), (0.3, rounding), (0.7, rounding)):
             values = self.forward.run(self.route.path, {self.route.input: self.moved(complex(self.x, part * nudge))}, shake)

@@ -212,10 +212,7 @@ def digits(value: Value) -> Value | str:
 
 def as_array(value: Any, what: str) -> Any:
     """`value` as float64, a scalar, vector or matrix. Raises UsageError naming `what` is not one."""
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise UsageError(f"{what} is no vector or matrix: its rows differ in length", "give rows of one length") from None
+    array = np.asarray(value)
     if np.ma.isMaskedArray(value) and np.ma.is_masked(value):
         raise UsageError(f"{what} has masked elements", "fill them first, with .filled(…), or leave them out")
     if array.dtype.kind not in "biuf":
@@ -231,7 +228,15 @@ def as_array(value: Any, what: str) -> Any:
 def bind(graph: Graph, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Positional and named values as {input: float64 array}. Raises UsageError for too many, missing or unknown ones, and for
     shapes that the graph is not made for."""
-    given = {n: as_array(v, f"the input {n!r}") for n, v in assign(graph, args, kwargs).items()}
+    given = {}
+    for n, v in assign(graph, args, kwargs).items():
+        try:
+            given[n] = as_array(v, f"the input {n!r}")
+        except ValueError as why:
+            if isinstance(why, UsageError):
+                raise
+            what = f"the input {n!r} is no vector or matrix: its rows differ in length"
+            raise UsageError(what, "give rows of one length") from None
     if graph.exact:
         check_sizes(graph, {n: v.shape for n, v in given.items()})
     return given
