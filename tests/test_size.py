@@ -11,7 +11,7 @@ def test_a_chain_of_100_000_nodes():
     @dv.graph
     def J(x):
         u = x
-        for k in range(N // 2):
+        for _ in range(N // 2):
             u = dv.sin(u) + x * 0.5
         return u
 
