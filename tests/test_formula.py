@@ -152,6 +152,8 @@ ERRORS = [
     ("a + b)", "unexpected ')'", 5, ""),
     ("exp(a", "expected ')'", 5, ""),
     ("exp()", "found ')'", 4, ""),
+    ("max(a, b, c)", "max takes a vector, or two values; 3 given", 0, "stack"),
+    ("a.T @ b", "'.' is not part of the language of formulas", 1, "transpose(a)"),
     ("exp(a, b)", "exp takes one operand, 2 given", 0, ""),
     ("1 + where(a, b)", "where takes 3 operands, 2 given", 4, ""),
     ("1 + expp(a)", "'expp' is not an operation; did you mean 'exp'", 4, ""),

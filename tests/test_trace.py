@@ -9,6 +9,7 @@ import functools
 import gc
 import math
 import operator
+import pickle
 import subprocess
 import sys
 import threading
@@ -773,7 +774,9 @@ REFUSED = [
     ("return 0 in x", 2, "`in`", "dv.where"),
     ("return float(x)", 2, r"float\(\)", "dv.exp"),
     ("return complex(x)", 2, r"float\(\)", "dv.exp"),
-    ("return math.gamma(x)", 2, r"float\(\)", "operations of dvar"),
+    ("return math.gamma(x)", 2, r"math\.gamma is not in the table", "dv.lgamma"),
+    ("return math.fsum([x, 1])", 2, r"math\.fsum is not in the table", "dv.sum"),
+    ("return math.comb(x, 2)", 2, r"math\.comb is not in the table", "there are"),
     ("import math as inside\n    return inside.exp(x)", 3, r"float\(\)", "outside the function"),
     ("return int(x)", 2, r"int\(\)", "real numbers"),
     ("return [1, 2, 3][x]", 2, r"int\(\)", "real numbers"),
@@ -1097,3 +1100,28 @@ def test_importing_dvar_loads_nothing_heavy():
     code = "import sys, dvar; dvar.graph('a*b'); dvar.graph(lambda x: dvar.exp(x)).at(x=1.0); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not heavy & set(loaded)
+
+
+@dv.graph
+def decorated(x):
+    return sum(v**2 for v in x)
+
+
+def plain(x):
+    return sum(v**2 for v in x)
+
+
+@pytest.mark.parametrize("waiting", [decorated, dv.graph(plain)])
+def test_a_graph_that_waits_is_pickled_by_name(waiting):
+    again = pickle.loads(pickle.dumps(waiting))
+    assert again.at(x=[1.0, 2.0]).dx.tolist() == [2.0, 4.0]
+
+
+def test_a_vector_is_unpacked_into_as_many_names():
+    def f(x):
+        a, b, c = x
+        return a * b * c
+
+    with pytest.raises(dv.UsageError, match=r"f: not enough values to unpack \(expected 3, got 2\)") as error:
+        dv.graph(f).at(x=[1, 2])
+    assert "names on the left" in error.value.help

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, NoReturn
@@ -28,6 +29,7 @@ class Waiting(Graph):
     def __init__(self, function: Callable[..., Any], asked: str) -> None:
         self.function, self.asked, self.name, self.arguments = function, asked, written(function)[1], inputs_of(function)
         self.known = lru_cache(maxsize=64)(self.traced)
+        self.__module__ = getattr(function, "__module__", "")  # where pickle looks for it
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -88,6 +90,13 @@ class Waiting(Graph):
             bind(self, (), values)
         arrays = {n: as_array(v, f"the input {n!r}") for n, v in values.items()}
         return graph(partial(self.function, **{n: v if v.ndim else values[n] for n, v in arrays.items()}))
+
+    def __reduce__(self) -> Any:
+        """By name, as Python pickles functions: the decorated one, or the function that it was made of."""
+        from .api import graph
+
+        name = getattr(self.function, "__qualname__", "")
+        return name if getattr(sys.modules.get(self.__module__), name, None) is self else (graph, (self.function,))
 
     def __eq__(self, other: object) -> bool:
         return self is other

@@ -35,6 +35,7 @@ HINTS = {
     "π": "pi is written pi", "²": "a square is written a**2", "≥": "written >=", "≤": "written <=", "≠": "written !=",
     "ln": "the natural logarithm is written log(a)", "dv": "operations are written without dv.: sigmoid(z)",
     "np": "operations are written without np.: exp(z)", "math": "operations are written without math.: exp(z)",
+    ".": "there are no attributes: write transpose(a), sum(a), reshape(a, shape=(2, 3))",
     "&": "compare with where(a > b, …)", "|": "an absolute value is written abs(a)", "!": "not an operation here",
 }
 SIGNS = {op.text.replace("{}", "").strip(): op for op in ROWS if op.sides and op.name not in ("neg", "same")}
@@ -71,7 +72,7 @@ class Reader:
                 raise UsageError(f"a statement is longer than {LONGEST:,} characters", "give its parts names: u = …; v = …")
             if kind == "other" or (kind == "name" and what in ("σ", "π")):
                 before = self.tokens[-1][1] if what == "." and self.tokens else ""  # np.exp(z)
-                self.fail(f"{what!r} is not part of the language of formulas", where, HINTS.get(what) or HINTS.get(before, ""))
+                self.fail(f"{what!r} is not part of the language of formulas", where, HINTS.get(before) or HINTS.get(what, ""))
             if kind == "name" and not what.isidentifier():  # \w takes the ² of a² for a letter
                 k = next(k for k in range(len(what)) if not what[: k + 1].isidentifier())
                 self.fail(f"{what[k]!r} is not part of the language of formulas", where + k, HINTS.get(what[k], ""))
@@ -288,6 +289,8 @@ class Reader:
                 break
         self.expect(")", f"to close {name}(")
         self.depth -= 1
+        if name in OF_TWO and len(operands) > 2:
+            self.fail(f"{name} takes a vector, or two values; {len(operands)} given", where, f"write {name}(stack(a, b, c))")
         if len(operands) == 2 and name in OF_TWO:
             op = OPS[OF_TWO[name]]
         try:

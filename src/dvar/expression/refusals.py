@@ -39,6 +39,14 @@ NUMPY_INSTEAD = {
     "expit": "write dv.sigmoid(a)", "gammaln": "write dv.lgamma(a)", "psi": "write dv.digamma(a)",
     "bitwise_and": "of two conditions write (a) * (b)", "bitwise_or": "of two conditions write dv.maximum(a, b)",
 }
+# And of `math`.
+MATH_INSTEAD = {
+    "fsum": "write a + b + c, or dv.sum(v)", "gamma": "write dv.exp(dv.lgamma(a)), for a > 0", "cbrt": "write a**(1/3), for a > 0",
+    "fmod": INSTEAD["mod"][1].format("a", "b"), "remainder": "write a - b*dv.round(a/b)", "dist": "write dv.norm(a - b)",
+    "exp2": "write 2**a", "degrees": "write a * 180/math.pi", "radians": "write a * math.pi/180",
+    "copysign": "write dv.abs(a) * dv.sign(b)", "trunc": "write dv.sign(a) * dv.floor(dv.abs(a))", "sumprod": "write a @ b",
+    "isnan": "write a != a", "modf": "the fraction is a - dv.floor(a), for a ≥ 0",
+}
 ATTRIBUTES = ("T", "shape", "ndim", "size", "sum", "mean", "max", "min", "dot", "reshape", "ravel")
 HINTS = {
     "astype": "a graph works with float64 throughout", "dtype": "a graph works with float64 throughout",

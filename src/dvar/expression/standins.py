@@ -18,6 +18,8 @@ from typing import Any
 from .functions import function
 from .names import SKIPPED
 from .ops import MATH
+from .refusals import MATH_INSTEAD, not_in_table
+from .traced import Traced
 
 OPERATIONS = {name: function(op) for name, op in MATH.items()}
 INSTALLED = ("site-packages", "dist-packages")  # where what others wrote is
@@ -29,7 +31,21 @@ def log(a: Any, *base: Any) -> Any:
     return logarithm(a) / logarithm(*base) if base else logarithm(a)
 
 
-STANDINS = {k: v for k, v in vars(math).items() if not k.startswith("_")} | OPERATIONS | {"log": log}
+def of_numbers(name: str, fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of `math` that no row of the table is: it works on numbers, and is refused by its name on traced values."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        listed = [v for arg in args for v in (arg if isinstance(arg, (list, tuple)) else (arg,))]
+        if any(type(v) is Traced for v in listed):
+            not_in_table(f"math.{name}", MATH_INSTEAD.get(name, ""))
+        return fn(*args, **options)
+
+    return call
+
+
+KEPT = ("prod",)  # multiplies whatever it is given
+STANDINS = {k: of_numbers(k, v) if callable(v) and k not in KEPT else v for k, v in vars(math).items() if not k.startswith("_")}
+STANDINS |= OPERATIONS | {"log": log}
 NAMESPACE = SimpleNamespace(**STANDINS)
 
 

@@ -91,6 +91,8 @@ def called(fn: Callable[..., Any], inputs: Mapping[str, Any]) -> Any:
     except ValueError as error:
         if isinstance(error.__cause__, UsageError) and str(error).startswith("setting an array element"):
             raise error.__cause__ from None  # what NumPy makes of a refusal
+        if "values to unpack" in str(error):
+            raise UsageError(f"{written(fn)[1]}: {error}", "as many names on the left as the vector has elements") from None
         raise
 
 
