@@ -41,7 +41,7 @@ NUMPY_INSTEAD = {
 }
 # And of `math`.
 MATH_INSTEAD = {
-    "fsum": "write a + b + c, or dv.sum(v)", "gamma": "write dv.exp(dv.lgamma(a)), for a > 0", "cbrt": "write a**(1/3), for a > 0",
+    "fsum": "write a + b + c, or dv.sum(v)", "gamma": "write dv.exp(dv.lgamma(a)), for a > 0", "cbrt": "write a**(1/3)",
     "fmod": INSTEAD["mod"][1].format("a", "b"), "remainder": "write a - b*dv.round(a/b)", "dist": "write dv.norm(a - b)",
     "exp2": "write 2**a", "degrees": "write a * 180/math.pi", "radians": "write a * math.pi/180",
     "copysign": "write dv.abs(a) * dv.sign(b)", "trunc": "write dv.sign(a) * dv.floor(dv.abs(a))", "sumprod": "write a @ b",
