@@ -1,0 +1,198 @@
+"""Slopes and curvatures example by example: what inference asks of a cost beyond its sums.
+
+The loss of an example is a function of a few numbers, its slots: what the linear maps give and the parameters that are numbers
+(see core.py). Its first and second derivatives by them, found by differentiating the graph, are kept for every example. Whatever
+sums over examples of products of derivatives are wanted – the information, the outer product of the scores – are Gram matrices
+of the features with weights made of these numbers, so features stay as they are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..data.columns import Columns
+from ..derive.derivation import derive
+from ..derive.rewrite import EXACT, STABILITY, Rewriter
+from ..derive.tape import ancestors
+from ..errors import DvarError, UsageError
+from ..expression.graph import INPUT
+from .core import Core, core
+from .cost import Cost
+from .example import with_curves
+from .hessian import product
+from .program import compiled, listing
+from .write_numpy import write_numpy
+
+ROWS = 4096  # of a block that is written out as numbers
+
+
+class Slot(NamedTuple):
+    """A number of the example's loss: an element of what a linear map gives, or of a parameter (data "")."""
+
+    place: slice  # of its parameters in the flat vector
+    data: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ByExample:
+    """First (q, m) and second (q, q, m) derivatives of each example's loss, its weight left out, by its q slots."""
+
+    cost: Cost
+    slots: tuple[Slot, ...]
+    slopes: Any
+    curves: Any
+
+    def gram(self, weight: Callable[[int, int], Any]) -> Any:
+        """Σ over examples i and slots a, b of weight(a, b)_i x_ai x_biᵀ, (P, P); `weight` is symmetric, (m,)."""
+        total = np.zeros((self.cost.size, self.cost.size))
+        for a, s in enumerate(self.slots):
+            for b, t in enumerate(self.slots[: a + 1]):
+                u = weight(a, b)
+                if not u.any():
+                    continue
+                piece = self.crossed(s, t, u)
+                total[s.place, t.place] += piece
+                if a != b:
+                    total[t.place, s.place] += piece.T
+        return total
+
+    def crossed(self, s: Slot, t: Slot, u: Any) -> Any:
+        """Σ u_i x_si x_tiᵀ, block by block."""
+        if not s.data and not t.data:
+            return np.reshape(u.sum(), (1, 1))
+        total = np.zeros((s.place.stop - s.place.start, t.place.stop - t.place.start))
+        for group in self.cost.groups:
+            for rows in group:
+                x, other = self.features(s, rows), self.features(t, rows)
+                if x is None or other is None:
+                    one = (u[rows] @ (x if other is None else other))[None]
+                    total += one.T if other is None else one
+                elif s.data == t.data:
+                    total += product(x, x, u[rows])
+                elif isinstance(other, Columns):
+                    total += (u[rows] * numbers(x).T) @ other
+                else:
+                    total += ((u[rows] * other.T) @ x).T
+        return total
+
+    def features(self, slot: Slot, rows: slice) -> Any:
+        """The data that the slot's parameters are multiplied with; None where that is 1."""
+        if not slot.data:
+            return None
+        part = self.cost.data[slot.data][rows]
+        return part if isinstance(part, Columns) else np.asarray(part, dtype=np.float64)
+
+    def blocks(self) -> Iterator[slice]:
+        return (slice(lo, min(lo + ROWS, self.cost.m)) for lo in range(0, self.cost.m, ROWS))
+
+    def scores(self, rows: slice) -> Any:
+        """The gradient of each of these examples' losses, (rows, P)."""
+        return self.spread(rows, self.slopes)
+
+    def spread(self, rows: slice, numbers_of: Any) -> Any:
+        """Σ_a numbers_of[a, i] x_ai for each of these rows, (rows, P)."""
+        total = np.zeros((rows.stop - rows.start, self.cost.size))
+        for slot, u in zip(self.slots, numbers_of):
+            x = self.features(slot, rows)
+            total[:, slot.place] += u[rows, None] if x is None else u[rows, None] * numbers(x)
+        return total
+
+    def along(self, direction: Any) -> Any:
+        """How far each slot of each example moves as the parameters do by `direction` (P,): (q, m)."""
+        moved = np.empty((len(self.slots), self.cost.m))
+        for out, slot in zip(moved, self.slots):
+            for rows in self.blocks():
+                x = self.features(slot, rows)
+                out[rows] = direction[slot.place][0] if x is None else x @ direction[slot.place]
+        return moved
+
+
+def numbers(x: Any) -> Any:
+    """Features written out, (rows, n); categories too."""
+    return x @ np.eye(x.shape[1]) if isinstance(x, Columns) else x
+
+
+def by_example(cost: Cost, theta: Any) -> ByExample:
+    """Each example's derivatives at a flat vector: one pass over the data. Raises DvarError where a matrix of parameters enters
+    the loss otherwise than as W @ x."""
+    sizes = {n: cost.sizes[n] if n in cost.inputs else cost.data[n].shape[1:] for n in cost.loss.inputs}
+    data = frozenset(cost.data) & frozenset(cost.loss.inputs)
+    found = core(cost.loss, sizes, data)
+    slots, names = slots_of(cost, found)
+    run, first, second, shape = program(found, names, [n for n in found.graph.inputs if n in data])
+    at = {}
+    for slot in range(len(slots)):
+        at.setdefault(names[slot][0], slot)
+    slopes, curves = np.zeros((len(slots), cost.m)), np.zeros((len(slots), len(slots), cost.m))
+    parameters = cost.named(theta)
+    for rows in (rows for group in cost.groups for rows in group):
+        block, count = cost.block(rows), rows.stop - rows.start
+        given: dict[str, Any] = {n: block[n] if n in block else np.asarray(parameters[n]) for n in found.graph.inputs
+                                 if n in block or n in parameters}
+        for m in found.maps:
+            w = np.asarray(parameters[m.parameter])
+            given[m.result] = block[m.data] @ (w.T if w.ndim == 2 else w)
+        with np.errstate(all="ignore"):
+            answers = run(given)
+        for name, value, size in zip(first, answers, shape):
+            part = np.broadcast_to(value, (count, *size)).reshape(count, -1)
+            slopes[at[name] : at[name] + part.shape[1], rows] = part.T
+        for (element, other), value, size in zip(second, answers[len(first):], shape[len(first):]):
+            part = np.broadcast_to(value, (count, *size)).reshape(count, -1)
+            a, b = at[element.name] + element.at, at[other]
+            curves[a, b : b + part.shape[1], rows] = part.T
+            curves[b : b + part.shape[1], a, rows] = part.T
+    return ByExample(cost, tuple(slots), slopes, curves)
+
+
+def slots_of(cost: Cost, found: Core) -> tuple[list[Slot], list[tuple[str, int]]]:
+    """The slots, and for each the input of the core and the element that it is."""
+    slots, names = [], []
+    for m in found.maps:
+        n = cost.data[m.data].shape[1]
+        for k in range(int(np.prod(m.shape))):
+            lo = cost.places[m.parameter].start + k * n
+            slots.append(Slot(slice(lo, lo + n), m.data))
+            names.append((m.result, k))
+    for name in cost.inputs:
+        if name not in found.sizes:
+            continue
+        if len(found.sizes[name]) > 1:
+            raise DvarError(f"the matrix {name} of shape {found.sizes[name]} enters the loss otherwise than as {name} @ x, so the "
+                            "curvature of an example is not known in a few numbers")
+        for k in range(int(np.prod(found.sizes[name]))):
+            lo = cost.places[name].start + k
+            slots.append(Slot(slice(lo, lo + 1), ""))
+            names.append((name, k))
+    return slots, names
+
+
+def program(found: Core, names: list[tuple[str, int]], data: list[str]) -> tuple[Any, list[str], list[Any], list[Any]]:
+    """A function of the core's inputs by name → its derivatives; which they are, first ones and second, and their shapes."""
+    derivation = derive(found.graph, tuple(found.sizes[n] for n in found.graph.inputs))
+    index = {n.name: i for i, n in enumerate(found.graph.nodes) if n.op == INPUT}
+    by = {n: found.sizes[n] for n in dict.fromkeys(name for name, _ in names)}
+    d = {n: derivation.d[index[n]] for n in by if index[n] in derivation.d}
+    tape, pairs = with_curves(derivation.run.copy(), d, by)
+    rewriter = Rewriter((*STABILITY, *EXACT), share=True)
+    roots = [derivation.value[-1], *d.values(), *(k for _, _, k in pairs)]
+    wanted = [yes or node.op == INPUT for yes, node in zip(ancestors(tape.nodes, roots), tape.nodes)]
+    place = rewriter.copy(tape.nodes, tape.shapes, wanted)
+    moved = {k: p for k, p in enumerate(place) if p >= 0}
+    rows = [moved[k] for k in roots[1:]]
+    vary = [*data, *(m.result for m in found.maps)]
+    one = listing(derivation, vary, rows, (rewriter.tape, moved[derivation.value[-1]], moved), derivatives=False)
+    function = compiled(write_numpy(one), "numpy")
+    inputs = [n.name for n in one.nodes if n.op == INPUT]
+    order = [n for n in inputs if n not in vary] + [n for n in inputs if n in vary]
+
+    def run(given: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(function(*(given[n] if np.ndim(given[n]) else np.float64(given[n]) for n in order), 1.0)[1:])
+
+    if not vary:
+        raise UsageError("nothing in the loss varies by example")
+    return run, list(d), [(a, b) for a, b, _ in pairs], [tape.shapes[k] for k in roots[1:]]
