@@ -27,10 +27,17 @@ def upto(graph: Graph, name: str) -> Graph:
 
 
 def predict(graph: Graph, name: str, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
-    """The node `name`, a number per example, for m rows of data: (m,) float64."""
+    """The node `name` for m rows of data: (m,) float64 where it is a number, (m, k) where it is a vector per example."""
     part = upto(graph, name)
     inputs = {n.name for n in part.nodes if n.op == INPUT}
-    cost = Cost(part, {k: v for k, v in data.items() if k in inputs})
+    cost = Cost(summed(part), {k: v for k, v in data.items() if k in inputs})
     given = {k: v for k, v in parameters.items() if k in cost.inputs}
     cost = cost.sized(given)
-    return cost.per_example(cost.flat(given))
+    return cost.per_example(cost.flat(given), len(part.nodes) - 1)
+
+
+def summed(graph: Graph) -> Graph:
+    """The graph with the sum of its output as the output: a number, whatever its shape."""
+    builder = Builder()
+    builder.nodes.extend(graph.nodes)
+    return replace(builder.close(builder.apply("sum", len(graph.nodes) - 1)), off=graph.off)

@@ -284,11 +284,12 @@ class Summed:
     def has_hessian(self) -> bool:
         return self.second is not None
 
-    def per_example(self, theta: Any) -> Any:
-        """The output of every example, (m,) float64, at a flat vector."""
-        one = listing(self.derivation, self.data, [self.derivation.value[-1]], derivatives=False)
+    def per_example(self, theta: Any, node: int = -1) -> Any:
+        """A node of the graph (its index; the output unless said) for every example, (m, …) float64, at a flat vector."""
+        at = self.derivation.value[node]
+        one = listing(self.derivation, self.data, [at], derivatives=False)
         function, values = compiled(write_numpy(one), "numpy"), self.operands(theta)
-        out = np.empty(self.m)
+        out = np.empty((self.m, *self.derivation.run.shapes[at]))
 
         def fill(rows: slice) -> tuple[()]:
             out[rows] = function(*values, *self.block(rows).values(), self.total)[-1]
