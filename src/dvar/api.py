@@ -6,7 +6,7 @@ drawn, differentiated, run over m examples and trained.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,9 @@ from .vectorize.targets import on_floats, written
 
 if TYPE_CHECKING:
     from .show.story import Steps
+
+
+Fold = Collection[str] | bool | None
 
 
 class Graph(_Graph):
@@ -176,11 +179,11 @@ class Graph(_Graph):
 
         return Program(target, source, call, function)
 
-    def svg(self) -> str:
-        """The picture, as SVG text; nothing is computed, so no values are drawn."""
+    def svg(self, fold: Fold = None) -> str:
+        """The picture, as SVG text; nothing is computed, so no values are drawn. `fold` as in a pass."""
         from .show.picture import svg
 
-        return svg(self)
+        return svg(self, fold=fold)
 
     def __str__(self) -> str:
         return writing.text(self)
@@ -216,11 +219,12 @@ class Pass(_passes.Pass):
         """Nudge every input and compare: `.ok`, `.worst`, a printable table."""
         return check(self)
 
-    def svg(self) -> str:
-        """The picture with values and derivatives, as SVG text."""
+    def svg(self, fold: Fold = None) -> str:
+        """The picture with values and derivatives, as SVG text. `fold` names functions that were called, or variables bound
+        again and again ("x … x_9"), to draw as one box each; True folds all, False none; None folds large graphs."""
         from .show.picture import svg
 
-        return svg(self.graph, self)
+        return svg(self.graph, self, fold)
 
     def html(self) -> str:
         """One self-contained page: the picture and the steps."""
@@ -247,6 +251,15 @@ class Cost(_Cost):
         """Minimise J over its parameters: method "gradient-descent" (rate=, steps=), "newton" or "auto"; l2=, penalize=,
         start=, seed=, watch= as in `dvar.descend.minimize`."""
         return minimize(self, method, **options)
+
+    def svg(self, fold: Fold = None) -> str:
+        """The picture of the loss of one example, with the data told from the parameters."""
+        from .show.picture import svg
+
+        return svg(self.loss, fold=fold, data={n: np.shape(v) for n, v in self.data.items() if n != self.weight})
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
 
 
 @lru_cache(maxsize=64)

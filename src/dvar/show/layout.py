@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 APART = 26  # pixels between boxes of a column
 NEAR, FAR, STEEP = 56, 150, 0.4  # between columns: at least, at most, and as a share of the steepest rise
+PORT = 20  # between the ends of wires at one box
 SWEEPS = 24
 
 
@@ -24,7 +25,8 @@ class Rect(NamedTuple):
 
 
 class Wire(NamedTuple):
-    """Straight from (x0, y0) to where its column ends, a curve up to where the next begins, straight to (x1, y1)."""
+    """From box `source`: straight from (x0, y0) to where its column ends, a curve up to where the next begins, straight to
+    (x1, y1), at box `target` or, where that is None, in a lane."""
 
     x0: float
     y0: float
@@ -32,15 +34,19 @@ class Wire(NamedTuple):
     arrive: float
     x1: float
     y1: float
-    head: bool  # it ends at a box, not in a lane
+    source: int
+    target: int | None
 
 
 Links = list[tuple[int, int]]
 
 
-def layout(sizes: Sequence[tuple[float, float]], uses: Sequence[Iterable[int]]) -> tuple[list[Rect], list[Wire]]:
-    """Where boxes of these (width, height) stand, and the wires to each from those it uses, which come before it."""
-    columns, links = lanes(layers(uses), uses)
+def layout(
+    sizes: Sequence[tuple[float, float]], uses: Sequence[Iterable[int]], room: float = 0.0
+) -> tuple[list[Rect], list[Wire]]:
+    """Where boxes of these (width, height) stand, and the wires to each from those it uses, which come before it; `room`
+    is kept free at the end of each wire."""
+    columns, links, owner = lanes(layers(uses), uses)
     columns = untangled(columns, links)
     size = list(sizes) + [(0.0, 0.0)] * (sum(map(len, columns)) - len(sizes))
     middle = balanced(columns, links, [height for _, height in size])
@@ -53,18 +59,32 @@ def layout(sizes: Sequence[tuple[float, float]], uses: Sequence[Iterable[int]]) 
     wide = [max(size[i][0] for i in column) for column in columns]
     left = [0.0]
     for w, steepest in zip(wide, rise):
-        left.append(left[-1] + w + min(max(NEAR, STEEP * steepest), FAR))
+        left.append(left[-1] + w + room + min(max(NEAR, STEEP * steepest), FAR))
     places = []
     for i, (width, height) in enumerate(size):
         c = column_of[i]
         width = width if i < len(sizes) else wide[c]  # a lane runs all along its column
         places.append(Rect(left[c] + (wide[c] - width) / 2, middle[i] - height / 2, width, height))
+    ends = ports(links, middle, [height for _, height in sizes])
     wires = []
     for a, b in links:
-        c, to_box = column_of[a], b < len(sizes)
-        start, end = places[a].x + places[a].width, places[b].x + (0 if to_box else places[b].width)
-        wires.append(Wire(start, middle[a], left[c] + wide[c], left[c + 1], end, middle[b], to_box))
+        c, target = column_of[a], b if b < len(sizes) else None
+        start, end = places[a].x + places[a].width, places[b].x + (places[b].width if target is None else 0)
+        wires.append(Wire(start, middle[a], left[c] + wide[c], left[c + 1] - room, end, ends[a, b], owner.get(a, a), target))
     return places[: len(sizes)], wires
+
+
+def ports(links: Links, middle: Sequence[float], heights: Sequence[float]) -> dict[tuple[int, int], float]:
+    """The height at which each link ends: at a box one below the other, in the order in which they come."""
+    arriving: dict[int, list[int]] = {}
+    for a, b in links:
+        arriving.setdefault(b, []).append(a)
+    ends = {}
+    for b, sources in arriving.items():
+        step = min(PORT, heights[b] / len(sources)) if b < len(heights) else 0.0
+        for n, a in enumerate(sorted(sources, key=middle.__getitem__)):
+            ends[a, b] = middle[b] + (n - (len(sources) - 1) / 2) * step
+    return ends
 
 
 def layers(uses: Sequence[Iterable[int]]) -> list[int]:
@@ -78,9 +98,9 @@ def layers(uses: Sequence[Iterable[int]]) -> list[int]:
     return [d if d or i not in first else first[i] - 1 for i, d in enumerate(depth)]
 
 
-def lanes(layer: Sequence[int], uses: Sequence[Iterable[int]]) -> tuple[list[list[int]], Links]:
-    """Columns of places and the links between neighbouring columns. Places after the boxes are lanes of edges passing
-    through; the edges of one box share its lane and part where they must."""
+def lanes(layer: Sequence[int], uses: Sequence[Iterable[int]]) -> tuple[list[list[int]], Links, dict[int, int]]:
+    """Columns of places, the links between neighbouring columns, and whose each lane is. Places after the boxes are lanes of
+    edges passing through; the edges of one box share its lane and part where they must."""
     columns: list[list[int]] = [[] for _ in range(max(layer) + 1)]
     for i, c in enumerate(layer):
         columns[c].append(i)
@@ -96,7 +116,7 @@ def lanes(layer: Sequence[int], uses: Sequence[Iterable[int]]) -> tuple[list[lis
                 links[at, lane[k, c]] = None
                 at = lane[k, c]
             links[at, i] = None
-    return columns, list(links)
+    return columns, list(links), {place: k for (k, _), place in lane.items()}
 
 
 def neighbours(count: int, links: Links) -> tuple[list[list[int]], list[list[int]]]:

@@ -1,46 +1,45 @@
 """The computation graph as a picture: SVG drawn left to right, the way it is drawn on a blackboard.
 
-Inputs are pills, lines with a name are boxes, and what nobody named is written into the line that uses it. Where they
-stand is `layout.py`'s; here are text and colours. The same graph and numbers make the same text.
+Parameters are pills, data are sheets one behind the other, constants have cut corners, and lines are boxes; what each says is
+`boxes.py`'s, where they stand `layout.py`'s; here are shapes and colours. The same graph and numbers make the same text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
-from typing import NamedTuple
+from typing import Any
 from unicodedata import east_asian_width
 
-import numpy as np
-
-from ..derive.derivation import derivative_name
 from ..derive.passes import Pass, show
 from ..errors import UsageError
-from ..expression.graph import INPUT, Graph, Value
+from ..expression.graph import Graph
 from ..expression.writing import spell_name
-from .layout import Rect, Wire, layout
-from .wording import in_lines, reach, write_root
+from .boxes import Box, boxes
+from .layout import PORT, Rect, Wire, layout
 
 MOST = 60  # boxes; more of them nobody reads as a picture
 LONGEST = 44  # characters of a line in a box
-ENDLESS = 1000  # characters; an unnamed part used twice, and twice again, would double with every use
 FONT, SMALL, LINE = 15, 13, 23  # pixels: the text, the caption, from line to line
 ADVANCE = 0.602 * FONT  # of a character: monospace fonts agree within a hundredth
 MARGIN, PADDING = 32, 18  # around the picture, inside a box
-ARROW = 8
+ARROW, SHEET, CORNER = 8, 4, 10  # of an arrow's head, from sheet to sheet of data, cut off a constant
 
 COLOURS = (  # class, property, on light paper, on dark; written out, because many programs that show SVG know no var()
     ("paper", "fill", "#fbfaf6", "#1c2522"),
     ("box", "fill", "#ffffff", "#26312d"),
     ("box", "stroke", "#5b6761", "#a5b4ac"),
-    ("input", "fill", "#e9f1e4", "#33463e"),
+    ("parameter", "fill", "#e9f1e4", "#33463e"),
+    ("data", "fill", "#fdf1d8", "#463e2c"),
+    ("constant", "fill", "#eceef0", "#2e3742"),
     ("output", "stroke", "#1d2421", "#f1f4ee"),
     ("edge", "stroke", "#5b6761", "#a5b4ac"),
     ("head", "fill", "#5b6761", "#a5b4ac"),
     ("line", "fill", "#1d2421", "#f1f4ee"),
     ("value", "fill", "#0b4f9e", "#93cbff"),
     ("slope", "fill", "#a3330a", "#ffb48c"),
+    ("along", "stroke", "#fbfaf6", "#1c2522"),
 )
 MONOSPACE = "ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace"
 STYLE = f"""
@@ -49,44 +48,11 @@ STYLE = f"""
 .dvar .edge{{fill:none;stroke-width:1.6}}
 .dvar .box{{stroke-width:1.4}}
 .dvar .output{{stroke-width:2.8}}
+.dvar .folded{{stroke-dasharray:6 3}}
+.dvar .along{{font-size:{SMALL}px;text-anchor:end;stroke-width:4px;paint-order:stroke}}
 {"".join(f".dvar .{name}{{{what}:{light}}}" for name, what, light, _ in COLOURS)}
 @media (prefers-color-scheme:dark){{{"".join(f".dvar .{name}{{{what}:{dark}}}" for name, what, _, dark in COLOURS)}}}
 """
-
-
-class Box(NamedTuple):
-    kind: str  # "input", "output" or ""
-    line: str
-    value: str  # "" without a pass
-    slope: str
-    uses: tuple[int, ...]  # other boxes
-
-
-def boxes(graph: Graph, p: Pass | None) -> list[Box]:
-    """Inputs, named nodes and the output, each with its line. Raises UsageError where they are too many to draw."""
-    nodes = list(graph.nodes)
-    shown = in_lines(nodes, ENDLESS)
-    if len(shown) > MOST:
-        raise UsageError(f"the graph has {len(shown)} inputs and named lines; a picture shows at most {MOST}",
-                         "print(graph) shows it as text")
-    number = {i: n for n, i in enumerate(shown)}
-    told = []
-    for i in shown:
-        name, kind = nodes[i].name, INPUT if nodes[i].op == INPUT else "output" if i == len(nodes) - 1 else ""
-        line = spell_name(name)
-        uses: tuple[int, ...] = ()
-        if kind != INPUT:
-            atoms = {k: spell_name(nodes[k].name) for k in shown if k != i}
-            uses = tuple(number[k] for k in sorted(reach(nodes, i, atoms)) if k in atoms)
-            line += " = " + write_root(nodes, i, atoms, number=show_constant)
-        value = f"= {show(p.values[name])}" if p else ""
-        slope = f"{shortened(spell_name(derivative_name(name)))} = {show(p.d[name])}" if p else ""
-        told.append(Box(kind, line, value, slope, uses))
-    return told
-
-
-def show_constant(value: Value) -> str:
-    return show(np.asarray(value) if isinstance(value, tuple) else value)
 
 
 def shortened(text: str) -> str:
@@ -100,36 +66,57 @@ def across(text: str) -> float:
 
 def box_width(box: Box, lines: Sequence[tuple[str, str]]) -> float:
     inside = max(across(text) for _, text in lines)
-    return inside + 2 * PADDING + (4 * len(lines) if box.kind == INPUT else 0)  # round ends take more, tall ones most
+    return inside + 2 * PADDING + (4 * len(lines) if box.kind == "parameter" else 0)  # round ends take more, tall ones most
 
 
-def svg(graph: Graph, p: Pass | None = None) -> str:
+def svg(
+    graph: Graph, p: Pass | None = None, fold: Collection[str] | bool | None = None, data: Mapping[str, Any] | None = None
+) -> str:
     """The graph as an SVG picture; with a pass, every value and every derivative of the output in it.
 
-    Raises UsageError beyond 60 boxes, and for a pass of another graph.
+    `fold` names functions that were called, or variables bound again and again, to draw as one box; True folds all, False none,
+    None as is needed. `data` are inputs that vary by example, with their shapes. Raises UsageError where there are more than 60
+    boxes even so, for a group that there is not, and for a pass of another graph.
     """
     if p is not None and p.graph != graph:
         raise UsageError("the pass belongs to another graph", "draw p.graph")
-    told = boxes(graph, p)
-    texts = [[("line", shortened(b.line)), *([("value", b.value), ("slope", b.slope)] if p else [])] for b in told]
-    sizes = [(box_width(b, lines), PADDING + LINE * len(lines)) for b, lines in zip(told, texts)]
-    rects, wires = layout(sizes, [b.uses for b in told])
-    caption = f"dv means: the derivative of {shortened(spell_name(graph.output))} with respect to v" if p else ""
+    told = boxes(graph, p, data or {}, fold, MOST)
+    if len(told) > MOST:
+        raise UsageError(f"the graph has {len(told)} inputs and named lines; a picture shows at most {MOST}",
+                         "print(graph) shows it as text")
+    texts = [[(kind, shortened(text)) for kind, text in (("line", b.line), ("value", b.value), ("slope", b.slope)) if text]
+             for b in told]
+    sizes = [(box_width(b, lines), max(PADDING + LINE * len(lines), PORT * sum(map(bool, b.edges))))
+             for b, lines in zip(told, texts)]
+    room = max((across(text) * SMALL / FONT + ARROW for b in told for text in b.edges if text), default=0.0)
+    rects, wires = layout(sizes, [b.uses for b in told], room)
+    caption = caption_of(graph) if p else ""
     width = 2 * MARGIN + max(*(r.x + r.width for r in rects), across(caption) * SMALL / FONT)
     height = 2 * MARGIN + max(*(r.y + r.height for r in rects), *(w.y0 for w in wires), 0) + (2 * LINE if p else 0)
-    said = [f"{b.line} {b.value}, {b.slope}" if p else b.line for b in told]
     size = f'width="{at(width)}" height="{at(height)}" viewBox="0 0 {at(width)} {at(height)}"'
-    described = "\n".join([*said, *(p.notes if p else ())])
+    described = "\n".join([*(b.said for b in told), *said_along(told), *(p.notes if p else ())])
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" class="dvar" role="img" {size}>',
              f"<title>{xml(title(graph))}</title>", f"<desc>{xml(described)}</desc>",
              f"<style>{STYLE}</style>", '<rect class="paper" width="100%" height="100%"/>',
              f'<g transform="translate({MARGIN} {MARGIN})">']
     parts += [wire_drawn(w) for w in wires]
     parts += [box_drawn(b, r, lines) for b, r, lines in zip(told, rects, texts)]
+    parts += [along_drawn(w, told[w.target]) for w in wires if w.target is not None]
     if caption:
         x, y = at(width / 2 - MARGIN), at(height - 2 * MARGIN)
         parts.append(f'<text class="line small" x="{x}" y="{y}">{xml(caption)}</text>')
-    return "\n".join([*parts, "</g>", "</svg>", ""])
+    return "\n".join([*filter(None, parts), "</g>", "</svg>", ""])
+
+
+def caption_of(graph: Graph) -> str:
+    output = shortened(spell_name(graph.output))
+    return f"dv means: the derivative of {output} with respect to v; at an edge stands the local derivative"
+
+
+def said_along(told: Sequence[Box]) -> list[str]:
+    """The local derivatives, as a screen reader says them."""
+    return [f"∂{spell_name(b.name)}/∂{spell_name(told[k].name)} = {text}"
+            for b in told for k, text in zip(b.uses, b.edges) if text]
 
 
 def title(graph: Graph) -> str:
@@ -137,24 +124,41 @@ def title(graph: Graph) -> str:
 
 
 def box_drawn(box: Box, r: Rect, lines: Sequence[tuple[str, str]]) -> str:
-    round_by = at(r.height / 2 if box.kind == INPUT else 4)
-    middle, top = r.x + r.width / 2, r.y + PADDING / 2 + LINE / 2 + FONT / 3  # a baseline lies below the middle
+    middle = r.x + r.width / 2
+    top = r.y + (r.height - LINE * len(lines)) / 2 + LINE / 2 + FONT / 3  # a baseline lies below the middle
     full = f"<title>{xml(box.line)}</title>" if lines[0][1] != box.line else ""
-    frame = f'<rect class="{f"box {box.kind}".strip()}" x="{at(r.x)}" y="{at(r.y)}" width="{at(r.width)}"'
-    drawn = [f'<g>{full}{frame} height="{at(r.height)}" rx="{round_by}"/>']
+    drawn = [f"<g>{full}{outline(box.kind, r)}"]
     for n, (kind, text) in enumerate(lines):
         drawn.append(f'<text class="{kind}" x="{at(middle)}" y="{at(top + n * LINE)}">{xml(text)}</text>')
     return "\n".join([*drawn, "</g>"])
 
 
+def outline(kind: str, r: Rect) -> str:
+    """The shape says what it is, in black and white too."""
+    if kind == "constant":
+        x0, x1, x2, x3 = (at(x) for x in (r.x, r.x + CORNER, r.x + r.width - CORNER, r.x + r.width))
+        y0, y1, y2, y3 = (at(y) for y in (r.y, r.y + CORNER, r.y + r.height - CORNER, r.y + r.height))
+        return f'<path class="box constant" d="M{x1} {y0}H{x2}L{x3} {y1}V{y2}L{x2} {y3}H{x1}L{x0} {y2}V{y1}z"/>'
+    size = f'width="{at(r.width)}" height="{at(r.height)}" rx="{at(r.height / 2 if kind == "parameter" else 4)}"'
+    styled = "box" if kind == "line" else f"box {kind}"
+    sheets = (2, 1, 0) if kind == "data" else (0,)
+    return "".join(f'<rect class="{styled}" x="{at(r.x + SHEET * n)}" y="{at(r.y - SHEET * n)}" {size}/>' for n in sheets)
+
+
 def wire_drawn(w: Wire) -> str:
-    bend = (w.leave + w.arrive) / 2
-    curve = f"C{at(bend)} {at(w.y0)} {at(bend)} {at(w.y1)} {at(w.arrive - (ARROW if w.head else 0))} {at(w.y1)}"
-    end = w.x1 - (ARROW if w.head else 0)
+    bend, head = (w.leave + w.arrive) / 2, w.target is not None
+    curve = f"C{at(bend)} {at(w.y0)} {at(bend)} {at(w.y1)} {at(w.arrive - (ARROW if head else 0))} {at(w.y1)}"
+    end = w.x1 - (ARROW if head else 0)
     drawn = f'<path class="edge" d="M{at(w.x0)} {at(w.y0)}H{at(w.leave)}{curve}H{at(end)}"/>'
-    if w.head:
+    if head:
         drawn += f'<path class="head" d="M{at(w.x1)} {at(w.y1)}l{-ARROW - 2} -5v10z"/>'
     return drawn
+
+
+def along_drawn(w: Wire, box: Box) -> str:
+    """The local derivative, over the end of its edge."""
+    text = box.edges[box.uses.index(w.source)]
+    return f'<text class="slope along" x="{at(w.x1 - ARROW - 4)}" y="{at(w.y1 - 4)}">{xml(text)}</text>' if text else ""
 
 
 def at(number: float) -> str:
