@@ -1,0 +1,120 @@
+"""What a picture of a graph holds: a box for every input and every line of the story, and what flows along the edges.
+
+Lines are those of the steps: what has a name, what is used twice, what would be too long inside another line. With a pass each
+box has its value and its derivative, at a fork as the sum of what came along each edge; and each edge its local derivative.
+Large graphs are folded (`folding.py`): a box then stands for several lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..derive.derivation import derivative_name
+from ..derive.passes import Pass, show
+from ..expression.graph import CONST, INPUT, Graph, Value
+from ..expression.writing import spell_name
+from .chain import with_lines
+from .folding import folded
+from .steps import signed, steps
+from .story import ALONG, LOCAL, RIGHT, Step
+from .wording import reach, told_number, write_root
+
+FEW = 4  # contributions at a fork that are written out
+
+Edges = dict[tuple[str, str], float]  # (node, consumer) → the local derivative of the one by the other
+
+
+class Box(NamedTuple):
+    kind: str  # "parameter", "data", "constant", "line", "output" or "folded"
+    name: str
+    line: str
+    value: str  # "" without a pass
+    slope: str
+    uses: tuple[int, ...]  # other boxes
+    edges: tuple[str, ...]  # the local derivative along each; "" where there is none to show
+
+    @property
+    def said(self) -> str:
+        """As a screen reader says it."""
+        return f"{self.line} {self.value}, {self.slope}" if self.value else self.line
+
+
+def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collection[str] | bool | None, most: int) -> list[Box]:
+    """The boxes of a picture, each after those it uses. `data` are the inputs that vary by example, with their shapes over all
+    of them; `fold` names groups, True is all, False none, and None as many as leave no more than `most`."""
+    nodes = list(graph.nodes)
+    shown = with_lines(nodes)
+    written = {k: spell_name(nodes[k].name) for k in shown}
+    operands, lines = {}, {}
+    for i in shown:
+        atoms = {k: name for k, name in written.items() if k != i}
+        operands[i] = [] if not nodes[i].operands else [k for k in sorted(reach(nodes, i, atoms)) if k in atoms]
+        lines[i] = written[i] if nodes[i].op == INPUT else f"{written[i]} = {write_root(nodes, i, atoms, number=show_constant)}"
+    groups = folded(graph, shown, operands, fold, most)
+    place = {i: n for n, group in enumerate(groups) for i in group.lines}
+    edges, forks = flowing(p) if p else ({}, {})
+    told = []
+    for n, group in enumerate(groups):
+        outside = list(dict.fromkeys(place[k] for i in group.lines for k in operands[i] if place[k] != n))
+        i = group.last
+        name = nodes[i].name
+        value = f"= {show(p.values[name])}" if p else ""
+        slope = f"{spell_name(derivative_name(name))} = {forks.get(name, '')}{show(p.d[name])}" if p else ""
+        if group.name:
+            value = f"{spell_name(name)} {value}" if p else ""
+            told.append(Box("folded", group.name, f"{group.name}: {len(group.lines)} lines", value, slope, tuple(outside),
+                            ("",) * len(outside)))
+            continue
+        labels = tuple(label(edges, nodes[groups[k].last].name, name) for k in outside)
+        line = f"{lines[i]}: {by_example(data[name])}" if nodes[i].op == INPUT and name in data else lines[i]
+        told.append(Box(kind(graph, i, data), name, line, value, slope, tuple(outside), labels))
+    return told
+
+
+def kind(graph: Graph, i: int, data: Mapping[str, Any]) -> str:
+    node = graph.nodes[i]
+    if node.op == INPUT:
+        return "data" if node.name in data else "parameter"
+    if i == len(graph.nodes) - 1:
+        return "output"
+    return "constant" if node.op == CONST else "line"
+
+
+def by_example(shape: tuple[int, ...]) -> str:
+    """ "m = 1,000 examples" or "1,000 × 28"."""
+    return f"m = {shape[0]:,} examples" if len(shape) == 1 else " × ".join(f"{n:,}" for n in shape)
+
+
+def label(edges: Edges, node: str, consumer: str) -> str:
+    found = edges.get((node, consumer))
+    return "" if found is None else told_number(found)
+
+
+def flowing(p: Pass) -> tuple[Edges, dict[str, str]]:
+    """The local derivatives along the edges, where they are numbers, and by node the contributions at a fork, "3 + 6 = "."""
+    edges: Edges = {}
+    forks: dict[str, str] = {}
+    for step in steps(p).backward:
+        along = [s for s in step.parts if s.kind == ALONG]
+        for parts in [s.parts for s in along] or [step.parts]:
+            add_edge(edges, step.node, parts)
+        results = [s.result for s in along]
+        if 1 < len(results) <= FEW and all(r is not None and np.ndim(r) == 0 for r in results):
+            forks[step.node] = " + ".join([told_number(results[0]), *map(signed, results[1:])]) + " = "
+    return edges, forks
+
+
+def add_edge(edges: Edges, node: str, parts: tuple[Step, ...]) -> None:
+    """Several ways from a node to one consumer are one edge: their local derivatives add up."""
+    owner = next((s.node for s in parts if s.kind == RIGHT), None)
+    local = next((s.result for s in parts if s.kind == LOCAL), None)
+    if owner is not None and local is not None and np.ndim(local) == 0:
+        edges[node, owner] = edges.get((node, owner), 0.0) + float(local)
+
+
+def show_constant(value: Value) -> str:
+    return show(np.asarray(value) if isinstance(value, tuple) else value)
+
