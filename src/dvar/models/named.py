@@ -1,37 +1,128 @@
-"""Models are graphs with names: one example's loss as text, and what is known of it beyond the graph."""
+"""Models are graphs with names: one example's loss as text, and what is known of it beyond the graph.
+
+`MODELS` is the table; `model("huber", delta=2)` is a row with its constants set. In every formula `x` are the features, `y` is
+the target, `w` (or `W`, a row per class) meets the features, `b` is the intercept, and one node, free of `y`, predicts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from ..errors import UsageError
+import numpy as np
+
+from ..errors import UsageError, nearest
 from ..expression.formula import parse
 from ..expression.graph import INPUT, Graph
 
 
 @dataclass(frozen=True)
 class Named:
-    """One model. `likelihood`: its loss is a negative log-likelihood, so that curvature tells standard errors."""
+    """One model. `likelihood`: its loss is a negative log-likelihood but for a term of y alone, so that curvature tells standard
+    errors."""
 
     name: str
     formula: str
-    likelihood: bool
-    odds: bool  # coefficients are of log-odds, so that exp of one is an odds ratio
+    predicts: str = ""  # the node that is free of y and predicts
+    target: str = "number"  # what y is: number, count (0, 1, 2, …), positive, yes/no (0 or 1), class (0, 1, …, K − 1)
+    likelihood: bool = False
+    odds: bool = False  # coefficients are of log-odds, so that exp of one is an odds ratio
+    constants: Mapping[str, float] = field(default_factory=dict)  # that the formula names, and what they are unless said
 
     @property
     def graph(self) -> Graph:
-        return parse(self.formula)
+        return self.graph_of()
+
+    def graph_of(self, intercept: bool = True, offset: bool = False) -> Graph:
+        """The graph; without the intercept b, or with an input `offset` that is added where b is, if so asked."""
+        text = self.formula
+        if offset:
+            text = text.replace("x, y", "x, y, offset").replace(" + b;", " + b + offset;")
+        if not intercept:
+            text = text.replace(", b,", ",").replace(" + b", "")
+        return parse(text.format(**self.constants))
 
 
-LOGISTIC = Named(
-    "logistic",
-    "inputs: w, b, x, y\nz = w @ x + b; a = sigmoid(z); L = -(y*log(a) + (1 - y)*log(1 - a))",
-    likelihood=True,
-    odds=True,
+YES_NO = "a = sigmoid(z); L = -(y*log(a) + (1 - y)*log(1 - a))"
+LINEAR_MAP = "inputs: w, b, x, y\nz = w @ x + b; "
+
+LOGISTIC = Named("logistic", LINEAR_MAP + YES_NO, "a", "yes/no", likelihood=True, odds=True)
+CUSTOM = Named("custom", "")  # a loss of one's own, of which nothing is known
+TABLE = (
+    LOGISTIC,
+    CUSTOM,
+    Named("softmax", "inputs: W, b, x, y\nz = W @ x + b; a = softmax(z); L = -log(a[y])", "a", "class", likelihood=True),
+    Named("linear", LINEAR_MAP + "L = (z - y)**2/2", "z"),
+    Named("poisson", LINEAR_MAP + "a = exp(z); L = a - y*z", "a", "count", likelihood=True),
+    # Of the exponential distribution; a gamma distribution of any shape has the same optimum.
+    Named("gamma", LINEAR_MAP + "a = exp(z); L = y*exp(-z) + z", "a", "positive"),
+    # Variance a + alpha*a**2, alpha = exp(s), r = 1/alpha (Cameron & Trivedi, Regression Analysis of Count Data, 2013, 3.3).
+    # d is log(r(r + 1)…(r + y - 1)/r**y), towards Poisson (r large) by Stirling's series: there lgammas cancel.
+    Named("negative-binomial", "inputs: w, b, s, x, y\nz = w @ x + b; a = exp(z); r = exp(-s); "
+          "d = where(r < 1000, lgamma(y + r) - lgamma(r) + y*s, (y + r - 0.5)*log1p(y/r) - y + (1/(y + r) - 1/r)/12); "
+          "L = (y + r)*softplus(z + s) - y*z - d", "a", "count", likelihood=True),
+    # Huber, Robust estimation of a location parameter (1964); delta in the units of y.
+    Named("huber", LINEAR_MAP + "r = abs(z - y); L = where(r <= {delta}, r**2/2, {delta}*(r - {delta}/2))", "z",
+          constants={"delta": 1.345}),
+    # The check loss of Koenker & Bassett (1978) averaged over a logistic distribution of scale `width`, in the units of y
+    # (Zheng, Gradient descent algorithms for quantile regression with smooth approximation, 2011).
+    Named("quantile", LINEAR_MAP + "r = y - z; L = {level}*r + {width}*softplus(-r/{width})", "z",
+          constants={"level": 0.5, "width": 0.01}),
+    Named("network", "inputs: W, c, w, b, x, y\nh = tanh(W @ x + c); z = w @ h + b; " + YES_NO, "a", "yes/no", likelihood=True),
+    Named("network-regression", "inputs: W, c, w, b, x, y\nh = tanh(W @ x + c); z = w @ h + b; L = (z - y)**2/2", "z"),
 )
-CUSTOM = Named("custom", "", likelihood=False, odds=False)  # a loss of one's own, of which nothing is known
-MODELS = {model.name: model for model in (LOGISTIC, CUSTOM)}
+MODELS = {one.name: one for one in TABLE}
+
+
+def model(name: str, **constants: float) -> Named:
+    """A row of the table, its constants set. Raises UsageError for a name or a constant that is not there.
+
+    "ordered" takes `classes`, how many the target has: model("ordered", classes=5).
+    """
+    if name == "ordered":
+        return ordered(**constants)  # type: ignore[arg-type]
+    if name not in MODELS or name == "custom":
+        raise UsageError(f"there is no model {name!r}{nearest(name, [*(n for n in MODELS if n != 'custom'), 'ordered'])}")
+    row = MODELS[name]
+    for given in constants:
+        if given not in row.constants:
+            raise UsageError(f"the model {name!r} has no constant {given!r}{nearest(given, row.constants)}")
+    return Named(**{**vars(row), "constants": {**row.constants, **{k: float(v) for k, v in constants.items()}}})
+
+
+def ordered(classes: int) -> Named:
+    """Ordered logit (McCullagh, Regression models for ordinal data, 1980) of y = 0, 1, …, K − 1: P(y ≤ k) = sigmoid(c_k − z).
+
+    The cut c0 is a parameter, and so are the logs g1, g2, … of the gaps from each cut to the next, which keeps the cuts in order.
+    The log of sigmoid(u) − sigmoid(v) is −softplus(−u) − softplus(v) + log(1 − exp(v − u)), without cancellation.
+    """
+    if not (isinstance(classes, int) and classes >= 2):
+        raise UsageError(f"classes is {classes!r}", "an ordered target has at least 2 classes")
+    gaps = range(1, classes - 1)
+    cuts = "".join(f"c{k} = c{k - 1} + exp(g{k}); " for k in gaps)
+    between = [f"l{k} = log(-expm1(-exp(g{k}))) - softplus(z - c{k}) - softplus(c{k - 1} - z); " for k in gaps]
+    last = classes - 1
+    lines = ["l0 = -softplus(z - c0); ", *between, f"l{last} = -softplus(c{last - 1} - z); "]
+    stacked = ", ".join(f"l{k}" for k in range(classes))
+    inputs = ", ".join(["w", "c0", *(f"g{k}" for k in gaps), "x", "y"])
+    formula = f"inputs: {inputs}\nz = w @ x; {cuts}{''.join(lines)}l = stack({stacked}); a = exp(l); L = -l[y]"
+    return Named("ordered", formula, "a", "class", likelihood=True)
+
+
+def start(named: Named, features: int, seed: int = 0, *, classes: int = 2, hidden: int = 16) -> dict[str, Any] | None:
+    """Where a fit begins if zero is no start or shapes do not follow from the data; None where neither is so.
+
+    A network's weights are drawn uniformly within ±sqrt(6/(inputs + outputs)) of a layer (Glorot & Bengio, 2010).
+    """
+    if named.name == "softmax":
+        return {"W": np.zeros((classes, features)), "b": np.zeros(classes)}
+    if not named.name.startswith("network"):
+        return None
+    rng = np.random.default_rng(seed)
+    wide, narrow = np.sqrt(6 / (features + hidden)), np.sqrt(6 / (hidden + 1))
+    return {"W": rng.uniform(-wide, wide, (hidden, features)), "c": np.zeros(hidden),
+            "w": rng.uniform(-narrow, narrow, hidden), "b": 0.0}
 
 
 def linear_maps(graph: Graph, data: Collection[str]) -> tuple[list[str], str]:
