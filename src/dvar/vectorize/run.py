@@ -1,16 +1,17 @@
 """Runs a program over blocks of rows on threads and adds the partial sums.
 
-Rows are cut into blocks, and blocks into groups, by the data alone, never by the number of threads; the sums of a group are
-added in the order of its rows and the groups in theirs, so the same bits come out for any number of threads. BLAS is held
-to one thread while blocks run: they are small, and the threads are ours.
+Rows are cut into blocks, and blocks into groups, by the data and the number of parameters alone, never by the number of threads;
+the sums of a group are added in the order of its rows and the groups in theirs, so the same bits come out for any number of
+threads. BLAS is held to one thread while blocks run: they are small, and the threads are ours.
 """
 
 from __future__ import annotations
 
+import operator
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -21,53 +22,92 @@ from ..errors import UsageError
 
 ELEMENTS = 1 << 17  # numbers in one block of rows: 1 MiB, so that it stays in the cache between its two halves
 ROWS = (256, 16_384)  # the fewest and the most rows of a block
-GROUPS = 32  # partial sums kept at once
+GROUPS = 32  # partial sums at the most
+PARTIAL_SUMS = 1 << 22  # numbers in all of them, 32 MiB, unless one alone has more
+PARTIAL_SUMS_OF_PAIRS = 1 << 25  # where second derivatives are among them, 256 MiB
 
 
-def partition(m: int, width: int) -> list[list[slice]]:
-    """Groups of blocks of rows; `width` is how many numbers a row holds."""
+def group_count(numbers: int, pairs: bool = False) -> int:
+    """How many partial sums of so many numbers each are kept at once."""
+    return min(max((PARTIAL_SUMS_OF_PAIRS if pairs else PARTIAL_SUMS) // max(numbers, 1), 1), GROUPS)
+
+
+def partition(m: int, width: int, count: int = GROUPS) -> list[list[slice]]:
+    """At most `count` groups of blocks of rows; `width` is how many numbers a row holds."""
     size = min(max(ELEMENTS // max(width, 1), ROWS[0]), ROWS[1])
     blocks = [slice(lo, min(lo + size, m)) for lo in range(0, m, size)]
-    each = -(-len(blocks) // GROUPS) or 1
+    each = -(-len(blocks) // count) or 1
     return [blocks[k : k + each] for k in range(0, len(blocks), each)]
 
 
 def thread_count(asked: int | None, best: int | None = None) -> int:
-    """What was asked for, else DVAR_THREADS, else `best`, else the cores this process may use. Raises UsageError below 1."""
-    wanted = asked if asked is not None else os.environ.get("DVAR_THREADS", best)
-    if wanted is None:
+    """What was asked for, else DVAR_THREADS, else `best`, else the cores this process may use. Raises UsageError for anything
+    but a whole number of at least 1."""
+    told = os.environ.get("DVAR_THREADS") if asked is None else None
+    if asked is None and told is None:
+        if best is not None:
+            return best
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        count = int(wanted)
+        count = operator.index(asked) if told is None else int(told)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         count = 0
-    if count < 1:
-        raise UsageError(f"the number of threads is {wanted!r}", "give a whole number of at least 1")
+    if count < 1 or isinstance(asked, (bool, np.bool_)):
+        where = "the environment variable DVAR_THREADS" if told is not None else "the number of threads"
+        raise UsageError(f"{where} is {asked if told is None else told!r}", "give a whole number of at least 1")
     return count
 
 
 @lru_cache(maxsize=4)
-def pool(count: int) -> ThreadPoolExecutor:
+def pool(count: int, process: int) -> ThreadPoolExecutor:
+    """Threads of this process: those of a parent are not there after a fork."""
     return ThreadPoolExecutor(count, thread_name_prefix="dvar")
 
 
 def added(function: Callable[[slice], tuple[Any, ...]], groups: list[list[slice]], threads: int) -> list[Any]:
-    """The sums of what `function` answers for every block."""
+    """The sums of what `function` answers for every block; it answers arrays of its own, which are added to in place."""
 
     def group(blocks: list[slice]) -> list[Any]:
         with np.errstate(all="ignore"):
             sums = list(function(blocks[0]))
             for rows in blocks[1:]:
-                sums = [s + v for s, v in zip(sums, function(rows))]
+                sums = add(sums, function(rows))
         return sums
 
-    with one_blas_thread():
-        parts: Iterator[list[Any]]
-        parts = map(group, groups) if threads == 1 or len(groups) == 1 else pool(threads).map(group, groups)
+    with one_blas_thread(), in_order(group, groups, threads) as parts:
         total = next(parts)
         for part in parts:
-            total = [s + v for s, v in zip(total, part)]
+            total = add(total, part)
     return total
+
+
+def add(sums: list[Any], more: Any) -> list[Any]:
+    with np.errstate(all="ignore"):
+        for k, part in enumerate(more):
+            if isinstance(sums[k], np.ndarray):
+                sums[k] = np.add(sums[k], part, out=sums[k] if sums[k].shape == np.shape(part) else None)
+            else:
+                sums[k] += part
+    return sums
+
+
+@contextmanager
+def in_order(
+    function: Callable[[list[slice]], list[Any]], groups: list[list[slice]], threads: int
+) -> Iterator[Iterator[list[Any]]]:
+    """What `function` answers for each group, in their order; no call is under way when this ends, be it by an error."""
+    if threads == 1 or len(groups) == 1:
+        yield map(function, groups)
+        return
+    pending: list[Future[list[Any]]] = []
+    try:
+        pending += (pool(threads, os.getpid()).submit(function, group) for group in groups)
+        pending.reverse()
+        yield (pending.pop().result() for _ in groups)
+    finally:
+        for call in pending:
+            call.cancel()
+        wait(pending)
 
 
 class _Blas:
@@ -81,17 +121,17 @@ class _Blas:
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     with _Blas.lock:
-        _Blas.inside += 1
-        if _Blas.inside == 1:
+        if _Blas.inside == 0:
             _Blas.limit = controller().limit(limits=1, user_api="blas")
+        _Blas.inside += 1
     try:
         yield
     finally:
         with _Blas.lock:
             _Blas.inside -= 1
             if _Blas.inside == 0:
-                _Blas.limit.restore_original_limits()
-                _Blas.limit = None
+                limit, _Blas.limit = _Blas.limit, None
+                limit.restore_original_limits()
 
 
 @lru_cache(maxsize=1)
