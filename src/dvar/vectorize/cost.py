@@ -5,7 +5,7 @@ The loss is a graph; `over` marks which of its inputs vary by example, the other
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -54,6 +54,10 @@ class Cost(Summed):
         slope, names = cost.slope_along
         d = slope.at({**given, **{names[n]: v for n, v in moves.items()}}).d
         return {n: d[n] for n in cost.inputs}
+
+    def hessian_times(self, theta: Any, v: Any, rows: Sequence[slice] | None = None) -> Any:
+        """The Hessian times a vector (P,), at a flat vector: one pass over the data, or over these runs of rows alone."""
+        return self.slope_along[0].value_gradient(np.concatenate([theta, v]), rows)[1][: self.size]
 
     @cached_property
     def slope_along(self) -> tuple[Cost, dict[str, str]]:

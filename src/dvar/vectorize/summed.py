@@ -6,7 +6,7 @@ The loss is a graph of one example; the programs it writes run over blocks of ro
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -233,52 +233,64 @@ class Summed:
 
     # what is asked of a cost
 
-    def value_gradient(self, theta: Any) -> tuple[float, Any]:
-        """J and its gradient (P,) at a flat vector: one pass over the data."""
+    def value_gradient(self, theta: Any, rows: Sequence[slice] | None = None) -> tuple[float, Any]:
+        """J and its gradient (P,) at a flat vector: one pass over the data, or the mean over these runs of rows alone."""
         if self.runs_fused and not isinstance(self.fused, str):
-            value, *slopes = self.run_fused(self.fused, self.named(theta))
+            value, *slopes = self.run_fused(self.fused, self.named(theta), rows)
             if np.isfinite(value):
                 return float(value), raveled(slopes)
             # A number of no class, say, is nan there; the other program says what is wrong.
-        parameters = self.operands(theta)
+        parameters, total = self.operands(theta), self.total_of(rows)
 
-        def sums(rows: slice) -> tuple[Any, ...]:
-            return self.first(*parameters, *self.block(rows).values(), self.total)
+        def sums(block: slice) -> tuple[Any, ...]:
+            return self.first(*parameters, *self.block(block).values(), total)
 
-        value, *slopes = added(sums, self.groups, self.threads)
+        value, *slopes = added(sums, self.groups if rows is None else within(self.groups, rows), self.threads)
         return float(value), raveled(slopes)
 
-    def run_fused(self, program: FusedProgram, parameters: Mapping[str, Any]) -> list[Any]:
+    def run_fused(
+        self, program: FusedProgram, parameters: Mapping[str, Any], rows: Sequence[slice] | None = None
+    ) -> list[Any]:
         """J and its derivatives by a fused program."""
         from .fused import groups
 
-        given = program.given(parameters)
-        [sums] = added(lambda rows: (program.added(given, rows),), groups(self.m), self.fused_threads)
-        return [s / self.total for s in program.answer(sums)]
+        given, parts = program.given(parameters), groups(self.m)
+        parts = parts if rows is None else within(parts, rows)
+        [sums] = added(lambda block: (program.added(given, block),), parts, self.fused_threads)
+        total = self.total_of(rows)
+        return [s / total for s in program.answer(sums)]
 
-    def value_gradient_hessian(self, theta: Any) -> tuple[float, Any, Any]:
-        """J, its gradient (P,) and its Hessian (P, P): one pass over the data.
+    def total_of(self, rows: Sequence[slice] | None) -> float:
+        """The weight of these runs of rows: how many there are, where all weigh 1."""
+        if rows is None:
+            return self.total
+        if not self.weight:
+            return float(sum(r.stop - r.start for r in rows))
+        return float(sum(np.sum(self.data[self.weight][r], dtype=np.float64) for r in rows))
+
+    def value_gradient_hessian(self, theta: Any, rows: Sequence[slice] | None = None) -> tuple[float, Any, Any]:
+        """J, its gradient (P,) and its Hessian (P, P): one pass over the data, or the mean over these runs of rows alone.
 
         Raises DvarError where a vector of parameters enters the loss otherwise than through a linear map w @ x.
         """
         if self.runs_fused and self.size <= FUSED_HESSIAN and not isinstance(self.fused_second, str):
-            value, *slopes, hessian = self.run_fused(self.fused_second, self.named(theta))
+            value, *slopes, hessian = self.run_fused(self.fused_second, self.named(theta), rows)
             if np.isfinite(value):
                 return float(value), raveled(slopes), hessian
         if self.second is None:
             raise DvarError("the Hessian needs a loss whose vectors of parameters meet the data only as w @ x",
                             "take the method gradient-descent")
         program, assembled = self.second
-        parameters = self.operands(theta)
+        parameters, total = self.operands(theta), self.total_of(rows)
         count = 1 + len(self.inputs)
 
-        def sums(rows: slice) -> tuple[Any, ...]:
-            data = self.block(rows)
-            answers = program(*parameters, *data.values(), self.total)
-            curvature = assembled(data, rows.stop - rows.start, answers[count:]) / self.total
+        def sums(block: slice) -> tuple[Any, ...]:
+            data = self.block(block)
+            answers = program(*parameters, *data.values(), total)
+            curvature = assembled(data, block.stop - block.start, answers[count:]) / total
             return (*answers[:count], curvature)
 
-        value, *slopes, hessian = added(sums, self.groups, self.threads)
+        value, *slopes, hessian = added(sums, self.groups if rows is None else within(self.groups, rows), self.threads)
         return float(value), raveled(slopes), hessian
 
     def has_hessian(self) -> bool:
@@ -305,3 +317,10 @@ class Summed:
 
 def raveled(slopes: list[Any]) -> Any:
     return np.concatenate([np.ravel(s) for s in slopes]) if slopes else np.zeros(0)
+
+
+def within(groups: list[list[slice]], rows: Sequence[slice]) -> list[list[slice]]:
+    """Runs of rows, in order, in place of all: each cut to the size of a block, as many blocks to a group as there are."""
+    size, each = max(b.stop - b.start for b in groups[0]), max(len(g) for g in groups)
+    blocks = [slice(lo, min(lo + size, r.stop)) for r in rows for lo in range(r.start, r.stop, size)]
+    return [blocks[k : k + each] for k in range(0, len(blocks), each)]
