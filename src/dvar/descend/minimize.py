@@ -4,19 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from numbers import Real
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ..errors import DvarError, UsageError, nearest
-from .gradient_descent import fixed_rate, found_rate
+from ..vectorize.run import one_blas_thread
+from .accelerated import accelerated
+from .asked import checked, limits, penalties, starting_point
+from .gradient_descent import gradient_descent
+from .lbfgs import lbfgs
 from .newton import newton
-from .objective import Objective, Outcome, Penalised, Row, Run, stoppable
+from .newton_cg import newton_cg
+from .objective import Objective, Options, Penalised, Problem, Row, Run, Solver, stoppable
+from .proximal import proximal_newton
+from .stochastic import adam, sgd
 
-METHODS = ("auto", "gradient-descent", "newton")
+
+class Method(NamedTuple):
+    """A row of the table of methods: what it runs, what it needs of a cost and what it can be told."""
+
+    solve: Solver
+    steps: int  # unless told
+    tol: float  # unless told
+    takes: tuple[str, ...] = ()  # options beside steps, tol and l2
+    hessian: bool = False
+
+
+METHODS = {
+    "gradient-descent": Method(gradient_descent, 1000, 1e-7, ("rate", "momentum", "nesterov")),
+    "newton": Method(newton, 100, 1e-9, (), True),
+    "proximal-newton": Method(proximal_newton, 100, 1e-9, ("l1", "bounds"), True),
+    "newton-cg": Method(newton_cg, 200, 1e-7, ("l1", "bounds")),
+    "l-bfgs": Method(lbfgs, 2000, 1e-7, ("bounds",)),
+    "fista": Method(accelerated, 5000, 1e-7, ("l1", "bounds")),
+    "sgd": Method(sgd, 20, 1e-7, ("rate", "momentum", "nesterov", "batch")),
+    "adam": Method(adam, 20, 1e-7, ("rate", "batch")),
+}
 MANY = 2000  # parameters: beyond, a Hessian of P² numbers costs more than it saves
-STEPS = {"gradient-descent": 1000, "newton": 100}
 
 
 class Sums(Objective, Protocol):
@@ -24,6 +49,7 @@ class Sums(Objective, Protocol):
 
     inputs: tuple[str, ...]
     sizes: dict[str, tuple[int, ...]]
+    m: int
 
     @property
     def ran(self) -> str: ...
@@ -55,6 +81,14 @@ class Fit:
     flat: tuple[int, ...] = ()  # positions of parameters without a finite optimum
     program: str = ""  # that ran over the data: "numpy", or "fused" where compiling it was worth it
 
+    def plot(self, *others: Fit, ax: Any = None) -> Any:
+        """The cost above the best one reached, by pass, on a logarithmic scale; other fits of the same cost beside it.
+
+        Answers Matplotlib's axes, drawn on `ax` where one is given. Raises UsageError where Matplotlib is not installed."""
+        from .plot import plot
+
+        return plot((self, *others), ax)
+
     def __repr__(self) -> str:
         return f"<Fit: cost {self.cost:.10g} by {self.method} in {self.passes:,} passes, {self.seconds:.3f} s; {self.message}>"
 
@@ -64,39 +98,57 @@ def minimize(
     method: str = "auto",
     *,
     rate: float | str = "auto",
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    batch: int | None = None,
     steps: int | None = None,
+    tol: float | None = None,
+    l1: float = 0.0,
     l2: float = 0.0,
     penalize: Iterable[str] | None = None,
+    bounds: Mapping[str, Any] | None = None,
     start: Mapping[str, Any] | None = None,
     seed: int | None = None,
     watch: Callable[[Row], None] | None = None,
 ) -> Fit:
     """Minimise a cost over its parameters.
 
-    `rate` is the learning rate of gradient descent, a number or "auto"; `l2` adds l2/2·‖·‖² of the vectors and matrices, or
-    of the parameters named in `penalize`; `start` gives parameters by name, `seed` draws them; `watch` is called after each
-    pass. Raises UsageError for what cannot be meant, DvarError where the cost is not finite at the start.
+    `method`: "newton" (a Hessian each pass), "newton-cg" (its products with vectors), "l-bfgs", "gradient-descent"; "sgd" and
+    "adam" (a step for each batch of rows); with l1 or bounds "proximal-newton", "newton-cg" or "fista". "auto" takes the one that
+    suits, and `fit.method` says which.
+
+    `rate`: the learning rate of gradient descent, sgd and adam, a number or "auto". `momentum`: the share of the last step that
+    is taken again. `nesterov`: steps are accelerated, and start anew where that leads uphill. `batch`: the rows that a step of
+    sgd or adam reads. `steps`: so many at the most; of sgd and adam, epochs. `tol`: the gradient's norm, as a share of that at
+    the start, which ends it; in Newton's methods it ends where the cost can fall by no more than tol² of itself.
+
+    `l2` adds l2/2·‖·‖² and `l1` l1·‖·‖₁ of the vectors and matrices, or of the parameters named in `penalize`. `bounds`:
+    (lowest, highest) by name, as {"w": (0, inf)}. `start` gives parameters by name, `seed` draws them, and the order of batches.
+    `watch` is called with the Row of each pass.
+
+    Raises UsageError for what cannot be meant, DvarError where the cost is not finite at the start.
     """
-    if method not in METHODS:
-        raise UsageError(f"there is no method {method!r}{nearest(method, METHODS)}")
-    if rate != "auto" and not (is_number(rate) and 0 < rate < np.inf):  # type: ignore[operator]
-        raise UsageError(f"the rate is {rate!r}", 'give a positive number, such as 0.1, or "auto"')
-    if steps is not None and not (is_number(steps) and steps == int(steps) >= 1):
-        raise UsageError(f"steps is {steps!r}", "give a whole number of at least 1")
-    if not (is_number(l2) and 0 <= l2 < np.inf):
-        raise UsageError(f"l2 is {l2!r}", "give a number of at least 0")
-    if seed is not None and not (is_number(seed) and seed == int(seed) >= 0):
-        raise UsageError(f"the seed is {seed!r}", "give a whole number of at least 0")
+    if method != "auto" and method not in METHODS:
+        raise UsageError(f"there is no method {method!r}{nearest(method, ('auto', *METHODS))}",
+                         f"there are auto, {', '.join(METHODS)}")
+    checked(rate=rate, momentum=momentum, nesterov=nesterov, batch=batch, steps=steps, tol=tol, l1=l1, l2=l2, seed=seed)
     if start is not None:
         cost = cost.sized(start)
     theta = starting_point(cost, start, seed)
-    method = chosen(cost, method, rate)
-    objective: Objective = cost
-    if l2:
-        objective = Penalised(cost, penalty(cost, l2, penalize))
+    l1s, l2s = penalties(cost, l1, l2, penalize)
+    lower, upper = limits(cost, bounds)
+    told = {"rate": rate != "auto", "momentum": momentum != 0, "nesterov": nesterov, "batch": batch is not None, "l1": l1 != 0,
+            "bounds": bool(bounds)}
+    method = chosen(cost, method, {name for name, given in told.items() if given})
+    problem = Problem(Penalised(cost, l2s) if l2 else cost, l1s, lower, upper, cost.m)
+    theta = inside(problem, theta, start)
+    one = METHODS[method]
+    options = Options(int(steps or one.steps), float(one.tol if tol is None else tol), None if rate == "auto" else float(rate),
+                      float(momentum), nesterov, int(batch or 0), int(seed or 0))
     run = Run(watch)
-    with stoppable(run), np.errstate(over="ignore", invalid="ignore"):  # a rate far too high is told, not warned of
-        outcome = solve(objective, theta, run, method, rate, int(steps or STEPS[method]))
+    # A rate too high is told, not warned of; BLAS's idle threads would spin on the cores that the passes need.
+    with stoppable(run), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        outcome = one.solve(problem, theta, run, options)
     if not np.isfinite(run.best_cost):
         why = cost.bad_rows() or "the loss is not defined there; give another start (start=, --start)"
         raise DvarError(f"the cost is {run.history[0].cost} at the start", why)
@@ -104,59 +156,38 @@ def minimize(
                tuple(run.history), run.history[-1].seconds, outcome.hessian, outcome.flat, cost.ran)
 
 
-def solve(objective: Objective, theta: Any, run: Run, method: str, rate: float | str, steps: int) -> Outcome:
-    if method == "newton":
-        return newton(objective, theta, run, steps)
-    if rate == "auto":
-        return found_rate(objective, theta, run, steps)
-    return fixed_rate(objective, theta, run, float(rate), steps)
-
-
-def chosen(cost: Sums, method: str, rate: float | str) -> str:
-    """The method "auto" stands for: Newton where the Hessian is a Gram matrix of moderate size, else gradient descent."""
-    if method == "newton" and rate != "auto":
-        raise UsageError("Newton's method has no rate", "leave the rate out, or take the method gradient-descent")
-    if method == "newton" and not cost.has_hessian():
+def chosen(cost: Sums, method: str, told: set[str]) -> str:
+    """The method that "auto" stands for; one that was named must take what it is told and find what it needs."""
+    if method == "auto":
+        return automatic(cost, told)
+    wrong = sorted(told - set(METHODS[method].takes))
+    if wrong:
+        able = [name for name, one in METHODS.items() if told <= set(one.takes)]
+        raise UsageError(f"the method {method} has no {wrong[0]}",
+                         f"leave it out, or take the method {' or '.join(able)}" if able else "leave it out")
+    if METHODS[method].hessian and not cost.has_hessian():
         raise UsageError("Newton needs a loss whose vectors of parameters meet the data only as w @ x",
-                         "take the method gradient-descent")
-    if method != "auto":
-        return method
-    return "newton" if rate == "auto" and cost.size <= MANY and cost.has_hessian() else "gradient-descent"
+                         "take the method l-bfgs or newton-cg, which need gradients only")
+    return method
 
 
-def starting_point(cost: Sums, start: Mapping[str, Any] | None, seed: int | None) -> Any:
-    """The start as a vector (P,): given, drawn, or zero where zero is safe."""
-    if start is not None:
-        return cost.flat(start)
-    unknown = [n for n in cost.inputs if n not in cost.sizes]
-    if unknown:
-        raise UsageError(f"the shapes of {', '.join(unknown)} do not follow from the data",
-                         "give a start for every parameter (start=, --start)")
-    if seed is None:
-        saddle = cost.zero_is_saddle()
-        if saddle:
-            raise UsageError(f"all parameters zero is no start: {saddle}",
-                             "give a start (start=, --start), or a seed to draw one (seed=0, --seed 0)")
-        return cost.flat({n: np.zeros(cost.sizes[n]) for n in cost.inputs if n in cost.sizes})
-    rng = np.random.default_rng(seed)
-    return cost.flat({n: rng.normal(size=cost.sizes[n]) / np.sqrt(cost.sizes[n][-1] if cost.sizes[n] else 1.0)
-                      for n in cost.inputs if n in cost.sizes})
+def automatic(cost: Sums, told: set[str]) -> str:
+    """Newton where the Hessian is of moderate size, else what does without one."""
+    if told & {"rate", "momentum", "nesterov"}:
+        return chosen(cost, "gradient-descent", told)
+    if "batch" in told:
+        return chosen(cost, "adam", told)
+    second = cost.size <= MANY and cost.has_hessian()
+    if "l1" in told:
+        return "proximal-newton" if second else "newton-cg"
+    if "bounds" in told:
+        return "proximal-newton" if second else "l-bfgs"
+    return "newton" if second else "l-bfgs"
 
 
-def is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def penalty(cost: Sums, l2: float, penalize: Iterable[str] | None) -> Any:
-    """l2 for each penalised parameter, a vector (P,)."""
-    if penalize is None:
-        penalize = [n for n in cost.inputs if cost.sizes[n]]
-    names = [penalize] if isinstance(penalize, str) else list(penalize)
-    if not names:
-        raise UsageError("l2 has nothing to penalise: all parameters are scalars, which are free", "name them with penalize=[…]")
-    weights = np.zeros(cost.size)
-    for name in names:
-        if name not in cost.places:
-            raise UsageError(f"there is no parameter {name!r} to penalise{nearest(name, cost.inputs)}")
-        weights[cost.places[name]] = l2
-    return weights
+def inside(problem: Problem, theta: Any, start: Any) -> Any:
+    """The start within the bounds; one that was given must lie there."""
+    clipped = problem.inside(theta)
+    if start is not None and not np.array_equal(clipped, theta, equal_nan=True):
+        raise UsageError("the start lies outside the bounds", "give a start between them, or leave it out")
+    return clipped

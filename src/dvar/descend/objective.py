@@ -1,43 +1,91 @@
-"""What a solver sees: an Objective over a flat vector of parameters, a penalty added to one, and the record of a run."""
+"""What a solver sees: a Problem over a flat vector of parameters, and the record of a run."""
 
 from __future__ import annotations
 
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+Rows = Sequence[slice] | None  # runs of examples to take the mean over; None: all of them
+
 
 class Objective(Protocol):
-    """Sums over the examples, asked for at a vector (P,); each call is one pass over the data."""
+    """Means over the examples, asked for at a vector (P,); each call is one pass over them."""
 
-    def value_gradient(self, theta: Any) -> tuple[float, Any]: ...
+    def value_gradient(self, theta: Any, rows: Rows = None) -> tuple[float, Any]: ...
 
-    def value_gradient_hessian(self, theta: Any) -> tuple[float, Any, Any]: ...
+    def value_gradient_hessian(self, theta: Any, rows: Rows = None) -> tuple[float, Any, Any]: ...
+
+    def hessian_times(self, theta: Any, v: Any, rows: Rows = None) -> Any: ...
 
 
 @dataclass(frozen=True)
 class Penalised:
-    """An objective plus ½ Σ l2_j θ_j²; `l2` is a vector (P,) on the scale of the mean loss."""
+    """An objective plus ½ Σ l2_j (θ_j − about_j)²; `l2` is a vector (P,) on the scale of the mean loss."""
 
     inner: Objective
     l2: Any
+    about: Any = 0.0
 
-    def value_gradient(self, theta: Any) -> tuple[float, Any]:
-        value, gradient = self.inner.value_gradient(theta)
-        return value + self.value(theta), gradient + self.l2 * theta
+    def value_gradient(self, theta: Any, rows: Rows = None) -> tuple[float, Any]:
+        value, gradient = self.inner.value_gradient(theta, rows)
+        return value + self.value(theta), gradient + self.l2 * (theta - self.about)
 
-    def value_gradient_hessian(self, theta: Any) -> tuple[float, Any, Any]:
-        value, gradient, hessian = self.inner.value_gradient_hessian(theta)
-        return value + self.value(theta), gradient + self.l2 * theta, hessian + np.diag(self.l2)
+    def value_gradient_hessian(self, theta: Any, rows: Rows = None) -> tuple[float, Any, Any]:
+        value, gradient, hessian = self.inner.value_gradient_hessian(theta, rows)
+        return value + self.value(theta), gradient + self.l2 * (theta - self.about), hessian + np.diag(self.l2)
+
+    def hessian_times(self, theta: Any, v: Any, rows: Rows = None) -> Any:
+        return self.inner.hessian_times(theta, v, rows) + self.l2 * v
 
     def value(self, theta: Any) -> float:
-        return 0.5 * float(np.sum(self.l2 * theta**2))
+        return 0.5 * float(np.sum(self.l2 * (theta - self.about) ** 2))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Minimise smooth(θ) + Σ l1_j |θ_j| over lower ≤ θ ≤ upper, all vectors (P,).
+
+    What is not smooth stays apart: solvers that know how to meet it read `l1` and the bounds, the others are not given any.
+    """
+
+    smooth: Objective
+    l1: Any
+    lower: Any
+    upper: Any
+    examples: int = 1
+
+    @property
+    def bounded(self) -> bool:
+        return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
+
+    @property
+    def sparse(self) -> bool:
+        return bool(np.any(self.l1))
+
+    def bends(self, theta: Any) -> float:
+        """The part that is not smooth."""
+        return float(self.l1 @ np.abs(theta))
+
+    def inside(self, theta: Any) -> Any:
+        return np.clip(theta, self.lower, self.upper)
+
+    def nearest(self, theta: Any, rate: Any) -> Any:
+        """argmin over u of ½(u − θ)²/rate + l1·|u| within the bounds: shrunk by rate·l1 towards an exact zero, then clipped."""
+        return self.inside(np.sign(theta) * np.maximum(np.abs(theta) - rate * self.l1, 0.0))
+
+    def slope(self, theta: Any, gradient: Any) -> Any:
+        """The shortest subgradient (P,) of the whole: zero where θ is optimal, and there alone if the cost is convex."""
+        kinked = np.sign(gradient) * np.maximum(np.abs(gradient) - self.l1, 0.0)
+        slope = np.where(theta == 0, kinked, gradient + self.l1 * np.sign(theta))
+        slope = np.where(theta <= self.lower, np.minimum(slope, 0.0), slope)
+        return np.where(theta >= self.upper, np.maximum(slope, 0.0), slope)
 
 
 class Row(NamedTuple):
@@ -45,7 +93,8 @@ class Row(NamedTuple):
 
     passes: int
     cost: float
-    gradient: float  # its Euclidean norm
+    gradient: float  # its Euclidean norm; of the shortest subgradient where there are l1 or bounds
+    step: float  # how far the parameters moved, a Euclidean norm
     rate: float  # the learning rate, or the share of the Newton step, that led here
     seconds: float  # since the start
 
@@ -61,18 +110,36 @@ class Run:
     started: float = field(default_factory=time.perf_counter)
     stopped: bool = False
 
-    def record(self, theta: Any, cost: float, gradient: Any, rate: float) -> None:
-        """One pass done at theta; keeps the parameters where their cost is the lowest yet."""
+    def record(self, theta: Any, cost: float, gradient: Any, rate: float, step: float = 0.0) -> float:
+        """One pass done at theta; keeps the parameters where their cost is the lowest yet. Answers the gradient's norm."""
         norm = float(np.linalg.norm(gradient))
-        self.history.append(Row(len(self.history) + 1, cost, norm, rate, time.perf_counter() - self.started))
+        self.history.append(Row(len(self.history) + 1, cost, norm, step, rate, time.perf_counter() - self.started))
         if self.best is None or cost <= self.best_cost:
             self.best, self.best_cost = theta.copy(), cost
         if self.watch is not None:
             self.watch(self.history[-1])
+        return norm
+
+    @property
+    def small(self) -> float:
+        """The gradient's norm at the start, to which others are compared."""
+        return self.history[0].gradient
 
     def kept(self, converged: bool, message: str, hessian: Any = None) -> Outcome:
         """End with the best parameters met."""
         return Outcome(self.best, self.best_cost, converged, message, hessian)
+
+
+class Options(NamedTuple):
+    """What a solver is told beside the problem; each reads what concerns it."""
+
+    steps: int
+    tol: float
+    rate: float | None = None  # None: found
+    momentum: float = 0.0
+    nesterov: bool = False
+    batch: int = 256
+    seed: int = 0
 
 
 class Outcome(NamedTuple):
@@ -84,6 +151,9 @@ class Outcome(NamedTuple):
     message: str
     hessian: Any = None  # at theta, where the solver knows it
     flat: tuple[int, ...] = ()  # parameters without a finite optimum
+
+
+Solver = Callable[[Problem, Any, Run, Options], Outcome]
 
 
 @contextmanager

@@ -1,0 +1,126 @@
+"""A Hessian as Newton's method uses it: scaled, factorised once, solved within a region where it is singular or indefinite."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+SINGULAR = 1e-11  # curvature below this share of the largest is rounding
+NEGATIVE = 1e-8  # and so is negative curvature
+VANISHED = 1e-8  # curvature below this share of that at the start: the optimum is at infinity
+
+
+class Step(NamedTuple):
+    move: Any  # (P,)
+    promised: float  # by how much the parabola falls
+    length: float  # in scaled coordinates
+    whole: bool  # the parabola's minimum, not where a region ends
+
+
+class Curvature:
+    """The parabola gᵀp + ½pᵀHp at a point. Parameters are scaled by the Hessian's diagonal (or by `least`, where that is more,
+    as it does for Moré, 1978), so that units do not matter."""
+
+    def __init__(self, gradient: Any, hessian: Any, least: Any = 0.0) -> None:
+        roots = np.maximum(np.sqrt(np.abs(np.diag(hessian))), least)
+        self.roots = np.where(roots > 0, roots, 1.0)
+        self.downhill = -gradient / self.roots
+        self.scaled = hessian / self.roots[:, None] / self.roots
+
+    @cached_property
+    def root(self) -> Any:
+        """Cholesky's factor, or None where the Hessian is not positive definite to rounding."""
+        from scipy.linalg.lapack import dpotrf
+
+        factor, failed = dpotrf(self.scaled, lower=1)
+        ok = not failed and np.min(np.diag(factor), initial=1.0) ** 2 > SINGULAR
+        return factor if ok else None
+
+    @cached_property
+    def spectrum(self) -> tuple[Any, Any, Any]:
+        """Eigenvalues, eigenvectors, and what of the downhill direction lies along each."""
+        values, vectors = np.linalg.eigh(self.scaled)
+        return values, vectors, vectors.T @ self.downhill
+
+    @property
+    def indefinite(self) -> bool:
+        if self.root is not None:
+            return False
+        values = self.spectrum[0]
+        return bool(len(values)) and values[0] < -NEGATIVE * np.max(np.abs(values))
+
+    def whole(self) -> Step:
+        """−H⁻¹g; along directions without curvature −g, which is nothing but rounding where they are directions of collinear
+        features; negative curvature is taken with its sign changed."""
+        from scipy.linalg import cho_solve
+
+        if self.root is not None:
+            p = cho_solve((self.root, True), self.downhill, check_finite=False)
+        else:
+            values, vectors, along = self.spectrum
+            kept = np.abs(values) > SINGULAR * np.max(np.abs(values), initial=0.0)
+            p = vectors @ (along / np.where(kept, np.abs(values), 1.0))
+        return Step(p / self.roots, 0.5 * float(self.downhill @ p), float(np.linalg.norm(p)), True)
+
+    def within(self, radius: float) -> Step:
+        """The minimum of the parabola among steps of this length or shorter: Moré & Sorensen, SIAM J. Scientific and Statistical
+        Computing 4, 1983, by the eigenvalues. Where the downhill direction has nothing along the most negative curvature, the
+        step goes along it by what is left of the length."""
+        values, vectors, along = self.spectrum
+        largest = np.max(np.abs(values), initial=0.0)
+        edge = max(0.0, -float(values[0])) if len(values) else 0.0
+
+        def coordinates(shift: float) -> Any:
+            return along / np.maximum(values + shift, SINGULAR * max(largest, 1e-300))
+
+        if edge == 0.0 and np.linalg.norm(coordinates(0.0)) <= radius:
+            p = coordinates(0.0)
+        else:
+            low = edge
+            high = edge + max(float(np.linalg.norm(along)) / radius, 1e-300)
+            for _ in range(200):
+                middle = np.sqrt(low * high) if low > 0 and high > 4 * low else (low + high) / 2
+                long = float(np.linalg.norm(coordinates(middle))) > radius
+                low, high = (middle, high) if long else (low, middle)
+                if high - low <= 1e-3 * (high - edge) or high - low <= 1e-15 * high:
+                    break
+            p = coordinates(high)
+            left = radius**2 - float(p @ p)
+            if edge > NEGATIVE * largest and left > 0.1 * radius**2:
+                p[0] += np.copysign(np.sqrt(left), along[0])
+        promised = float(along @ p) - 0.5 * float(values @ p**2)
+        whole = edge == 0.0 and float(np.linalg.norm(p)) < radius * (1 - 1e-9)
+        return Step((vectors @ p) / self.roots, promised, float(np.linalg.norm(p)), whole)
+
+
+def least_share(scaled: Any) -> float:
+    """A low estimate of the smallest eigenvalue, 0 where it may not be above 0: from Cholesky's factor alone."""
+    from scipy.linalg.lapack import dpocon, dpotrf
+
+    factor, failed = dpotrf(scaled, lower=1)
+    if failed or not len(scaled):
+        return 0.0
+    norm = float(np.max(np.sum(np.abs(scaled), axis=0)))
+    share, failed = dpocon(factor, norm, uplo="L")
+    return 0.0 if failed else 0.1 * share * norm
+
+
+def without_optimum(hessian: Any, first: Any) -> tuple[tuple[int, ...], int]:
+    """The parameters along which the curvature has vanished since the start, and how many directions never had any."""
+    diagonal = np.abs(np.diag(first))
+    scale = np.where(diagonal > 0, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 1.0)
+    now, start = hessian * scale[:, None] * scale, first * scale[:, None] * scale
+    if least_share(now) > VANISHED * float(np.max(np.sum(np.abs(start), axis=0), initial=0.0)):
+        return (), 0
+    values, vectors = np.linalg.eigh(now)
+    flat: set[int] = set()
+    alike = 0
+    before = np.abs(np.einsum("ij,ij->j", vectors, start @ vectors))
+    for value, direction, was in zip(values, vectors.T, before):
+        if was <= 1e-10:
+            alike += int(abs(value) <= 1e-10 * np.max(np.abs(values)))
+        elif value < VANISHED * was:
+            flat.update(np.flatnonzero(np.abs(direction) > 0.1 * np.max(np.abs(direction))).tolist())
+    return tuple(sorted(flat)), alike
