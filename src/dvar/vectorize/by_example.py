@@ -16,7 +16,8 @@ import numpy as np
 
 from ..data.columns import Columns
 from ..derive.derivation import derive
-from ..derive.rewrite import EXACT, STABILITY, Rewriter
+from ..derive.rewrite import Rewriter
+from ..derive.rules import EXACT, STABILITY
 from ..derive.tape import ancestors
 from ..errors import DvarError, UsageError
 from ..expression.graph import INPUT
@@ -124,7 +125,7 @@ def by_example(cost: Cost, theta: Any) -> ByExample:
     found = core(cost.loss, sizes, data)
     slots, names = slots_of(cost, found)
     run, first, second, shape = program(found, names, [n for n in found.graph.inputs if n in data])
-    at = {}
+    at: dict[str, int] = {}
     for slot in range(len(slots)):
         at.setdefault(names[slot][0], slot)
     slopes, curves = np.zeros((len(slots), cost.m)), np.zeros((len(slots), len(slots), cost.m))
@@ -162,8 +163,8 @@ def slots_of(cost: Cost, found: Core) -> tuple[list[Slot], list[tuple[str, int]]
         if name not in found.sizes:
             continue
         if len(found.sizes[name]) > 1:
-            raise DvarError(f"the matrix {name} of shape {found.sizes[name]} enters the loss otherwise than as {name} @ x, so the "
-                            "curvature of an example is not known in a few numbers")
+            raise DvarError(f"the matrix {name} of shape {found.sizes[name]} enters the loss otherwise than as {name} @ x, so "
+                            "the curvature of an example is not known in a few numbers")
         for k in range(int(np.prod(found.sizes[name]))):
             lo = cost.places[name].start + k
             slots.append(Slot(slice(lo, lo + 1), ""))

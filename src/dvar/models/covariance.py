@@ -1,0 +1,127 @@
+"""How sure the parameters of a fit are: covariances from the curvature of the loss, classical and robust.
+
+Classical: the inverse of the observed information, the Hessian of Σ L. Robust: the sandwich H⁻¹ (Σ s sᵀ) H⁻¹ of the scores s
+(Huber 1967; White 1980), with corrections for few rows as MacKinnon & White (1985), "Some heteroskedasticity-consistent
+covariance matrix estimators with improved finite sample properties", Journal of Econometrics 29: HC1 by n/(n − p), HC2 and HC3
+by 1/(1 − h) and its square, h the leverage of the row in the hat matrix weighted by the curvature. Clustered: scores are added
+up within a group before they are squared, times G/(G − 1) · (n − 1)/(n − p) (Liang & Zeger 1986; Stata's correction). A weight
+is a count: an example of weight 3 is three equal examples.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import DvarError, UsageError, nearest
+from ..vectorize.by_example import ByExample
+
+KINDS = {
+    "classical": "classical (the inverse of the observed information)",
+    "HC0": "HC0, robust (White)",
+    "HC1": "HC1, robust (White), times n/(n − p)",
+    "HC2": "HC2, robust, by leverage (MacKinnon & White)",
+    "HC3": "HC3, robust, by leverage squared (MacKinnon & White)",
+    "cluster": "by cluster, times G/(G − 1) · (n − 1)/(n − p)",
+}
+NULL = 1e-11  # of the largest curvature, in coordinates of unit diagonal: below, a direction has none
+
+
+def inverse(information: Any) -> tuple[Any, Any]:
+    """The inverse of a positive semidefinite matrix (P, P) on the directions with curvature, and a basis (P, k) of the others."""
+    diagonal = np.diag(information)
+    scale = np.where(diagonal > 0, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 1.0)
+    scaled = information * scale[:, None] * scale
+    values, vectors = np.linalg.eigh((scaled + scaled.T) / 2)
+    null = values <= NULL * np.max(values, initial=0.0)
+    if not null.any():
+        found = np.linalg.inv(scaled)
+    else:
+        found = (vectors / np.where(null, np.inf, values)) @ vectors.T
+    return (found + found.T) / 2 * scale[:, None] * scale, vectors[:, null] * scale[:, None]
+
+
+def known(turn: Any, blind: Any) -> Any:
+    """Which rows of `turn` (R, P) are sums of parameters that the data tell: no direction in `blind` (P, k) changes them."""
+    if not blind.size:
+        return np.ones(len(turn), bool)
+    size = np.abs(turn) @ np.abs(blind)
+    return (np.abs(turn @ blind) <= 1e-6 * np.where(size > 0, size, 1.0)).all(axis=1) | (size == 0).all(axis=1)
+
+
+def robust(each: ByExample, bread: Any, kind: str, groups: Any, weight: Any, n: float, p: int) -> tuple[Any, int]:
+    """The sandwich (P, P) around the `bread`, the inverse information; and the number of groups (0 where there are none)."""
+    if kind == "cluster":
+        codes, count = coded(groups, each.cost.m)
+        meat = clustered(each, codes, count, weight) * (count / (count - 1) * (n - 1) / (n - p))
+        return bread @ meat @ bread, count
+    factor = weight
+    if kind in ("HC2", "HC3"):
+        h = leverage(each, bread)
+        factor = weight / (1.0 - h) ** (1 if kind == "HC2" else 2)
+    meat = each.gram(lambda a, b: factor * each.slopes[a] * each.slopes[b])
+    return bread @ meat @ bread * (n / (n - p) if kind == "HC1" else 1.0), 0
+
+
+def leverage(each: ByExample, bread: Any) -> Any:
+    """h (m,): the diagonal of the hat matrix, each row weighted by its curvature.
+
+    Raises UsageError where an example's loss depends on more than one number z: there a leverage is a matrix.
+    Raises DvarError where a leverage is 1: that row alone tells some coefficient.
+    """
+    diagonal = np.einsum("aam->am", each.curves)
+    square = np.abs(each.curves**2 - diagonal[:, None] * diagonal).max(initial=0.0)
+    if square > 1e-9 * np.max(diagonal**2, initial=0.0) or (diagonal < 0).any():
+        raise UsageError("HC2 and HC3 go by leverage, a number only where an example's loss depends on one sum such "
+                         "as w @ x + b", 'ask for kind="HC1"')
+    values, vectors = np.linalg.eigh(bread)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    share = np.sqrt(diagonal)
+    first = np.argmax(diagonal, axis=0)
+    sign = np.sign(np.take_along_axis(each.curves, first[None, None], axis=0)[0])
+    h = np.empty(each.cost.m)
+    for rows in each.blocks():
+        moved = each.spread(rows, share * np.where(sign == 0, 1.0, sign)) @ root
+        h[rows] = np.einsum("ij,ij->i", moved, moved)
+    full = np.flatnonzero(h > 1.0 - 1e-10)
+    if len(full):
+        raise DvarError(f"{len(full):,} of {len(h):,} rows have leverage 1 (the first is row {full[0]}): each alone tells a "
+                        "coefficient, so its residual says nothing of the error", 'ask for kind="HC1", or merge rare levels')
+    return h
+
+
+def clustered(each: ByExample, codes: Any, count: int, weight: Any) -> Any:
+    """Σ over groups of (Σ w s)(Σ w s)ᵀ, (P, P)."""
+    from scipy.sparse import csr_matrix
+
+    total = np.zeros((count, each.cost.size))
+    for rows in each.blocks():
+        size = rows.stop - rows.start
+        member = csr_matrix((weight[rows], (codes[rows], np.arange(size))), shape=(count, size))
+        total += member @ each.scores(rows)
+    return total.T @ total
+
+
+def coded(groups: Any, m: int) -> tuple[Any, int]:
+    """Groups as codes 0 … G − 1, (m,). Raises UsageError for another length, DvarError for missing ones or fewer than two."""
+    if groups is None:
+        raise UsageError('kind="cluster" needs groups', "give the group of every row, groups=[…]")
+    values = np.asarray(groups)
+    if values.shape != (m,):
+        raise UsageError(f"groups has shape {values.shape}, the fit has {m:,} rows", "give one group a row")
+    missing = int(np.sum(values != values))  # nan alone is not itself
+    if missing:
+        raise DvarError(f"{missing:,} rows have no group (nan)", "give them a group of their own, or leave these rows out")
+    found, codes = np.unique(values, return_inverse=True)
+    if len(found) < 2:
+        raise DvarError(f"all rows are of one group, {found[0]!r}", "errors by cluster need two groups at least, and many")
+    return codes, len(found)
+
+
+def checked_kind(kind: str, groups: Any) -> None:
+    if kind not in KINDS:
+        raise UsageError(f"there are no standard errors of kind {kind!r}{nearest(kind, KINDS)}")
+    if groups is not None and kind != "cluster":
+        raise UsageError(f"groups are given, but the standard errors are {kind}", 'ask for kind="cluster"')
+
