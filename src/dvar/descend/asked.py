@@ -62,7 +62,7 @@ def starting_point(cost: Any, start: Mapping[str, Any] | None, seed: int | None)
 
 
 def penalties(cost: Any, l1: float, l2: float, penalize: Iterable[str] | None) -> tuple[Any, Any]:
-    """l1 and l2 for each parameter, vectors (P,): 0 for those that are not penalised."""
+    """l1 and l2 for each parameter, vectors (P,): 0 for those that are not penalised; in the units of the cost's coordinates."""
     weights = np.zeros(cost.size)
     if not l1 and not l2:
         return weights, weights
@@ -74,7 +74,8 @@ def penalties(cost: Any, l1: float, l2: float, penalize: Iterable[str] | None) -
                          "name them with penalize=[…]")
     for name in names:
         weights[place(cost, name, "to penalise")] = 1.0
-    return l1 * weights, l2 * weights
+    units = getattr(cost, "units", 1.0)  # a parameter is its coordinate times this, where a cost has other coordinates
+    return l1 * weights * units, l2 * weights * units**2
 
 
 def limits(cost: Any, bounds: Mapping[str, Any] | None) -> tuple[Any, Any]:
@@ -93,7 +94,8 @@ def limits(cost: Any, bounds: Mapping[str, Any] | None) -> tuple[Any, Any]:
         if not (low <= high).all() or not (low < np.inf).all() or not (high > -np.inf).all():
             raise UsageError(f"the bounds of {name!r} leave no value: {given!r}", "give (lowest, highest) in this order")
         lower[where], upper[where] = np.ravel(low), np.ravel(high)
-    return lower, upper
+    units = getattr(cost, "units", 1.0)
+    return lower / units, upper / units
 
 
 def place(cost: Any, name: str, what: str) -> slice:
