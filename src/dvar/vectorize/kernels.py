@@ -155,6 +155,20 @@ def tanh(z: float) -> Any:
     return copysign(-small / (2.0 + small) if abs(z) < 0.8 else 1.0 - 2.0 * e / (1.0 + e), z)
 
 
+@elementary
+def sech(z: float) -> Any:
+    e = exp(-abs(z))
+    return 2.0 * e / (1.0 + e * e)
+
+
+@elementary
+def logcosh(z: float) -> Any:
+    size = abs(z)
+    small = expm1(-size)  # cosh(z) = 1 + small²/(2 + 2·small)
+    near = log1p(small * small / (2.0 + 2.0 * small))
+    return near if size < 0.9 else size + (softplus(-2.0 * size) - 0.693147180559945309417)
+
+
 # linear maps over a block: n rows from row `at` of the data; z and d hold the block alone
 
 
@@ -439,3 +453,34 @@ def gram_codes_numbers(v: Any, first: int, block: Any, places: Any, d: Any, h: A
 def gram_codes_codes(v: Any, first: int, u: Any, second: int, d: Any, h: Any, at: int, n: int) -> None:
     for i in range(n):
         h[first + v[at + i], second + u[at + i]] += d[i]
+
+
+# sparse features: row i has the numbers v[starts[i]:starts[i + 1]] in the columns that `places` says, none twice
+
+
+@summing
+def dot_sparse(v: Any, places: Any, starts: Any, w: Any, z: Any, at: int, n: int) -> None:
+    for i in range(n):
+        s = 0.0
+        for p in range(starts[at + i], starts[at + i + 1]):
+            s += v[p] * w[places[p]]
+        z[i] = s
+
+
+@summing
+def add_sparse(v: Any, places: Any, starts: Any, d: Any, g: Any, at: int, n: int) -> None:
+    for i in range(n):
+        a = d[i]
+        for p in range(starts[at + i], starts[at + i + 1]):
+            g[places[p]] += a * v[p]
+
+
+@summing
+def gram_sparse(v: Any, places: Any, starts: Any, d: Any, h: Any, at: int, n: int) -> None:
+    """Every pair of features is added up in one of its two places."""
+    for i in range(n):
+        first = starts[at + i]
+        for p in range(first, starts[at + i + 1]):
+            a = d[i] * v[p]
+            for q in range(first, p + 1):
+                h[places[p], places[q]] += a * v[q]
