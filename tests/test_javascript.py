@@ -10,6 +10,7 @@ import pytest
 import dvar as dv
 from dvar.derive.derivation import derive
 from dvar.expression.ops import ROWS
+from dvar.vectorize.unrolled import NotUnrolled
 from dvar.vectorize.write_javascript import functions, program, script
 
 NODE = shutil.which("node") or shutil.which("nodejs")
@@ -85,5 +86,5 @@ def test_no_text_of_the_user_becomes_code():
 
 def test_vectors_too_long_for_a_page_are_refused():
     graph = dv.graph("f = w @ x")
-    with pytest.raises(dv.UsageError, match="too long"):
+    with pytest.raises(NotUnrolled, match="too long"):
         script(derive(graph, ((5000,), (5000,))), [2])

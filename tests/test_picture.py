@@ -21,7 +21,7 @@ from dvar.expression.writing import spell_name
 from dvar.files import save
 from dvar.show.boxes import boxes
 from dvar.show.layout import crossings, lanes, layers, layout, untangled
-from dvar.show.page import html
+from dvar.show.lesson import html, still
 from dvar.show.picture import COLOURS, LONGEST, MOST, svg
 
 FIRST = "u = b*c; v = a + u; J = 3*v"
@@ -353,20 +353,28 @@ def test_contrast_meets_wcag_aa(theme):
 # pages and files
 
 
-def test_the_page_stands_alone():
+@pytest.mark.parametrize("page", [html, still])
+def test_the_page_stands_alone(page):
     graph = parse(HOSTILE)
-    text = html(passed(graph))
+    text = page(passed(graph))
     found: list[str] = []
     reader = HTMLParser()
     reader.handle_starttag = lambda tag, attrs: found.append(tag) or found.extend(k for k, _ in attrs)  # type: ignore[method-assign]
     reader.feed(text)
     assert {"svg", "pre", "h1", "html", "meta"} <= set(found)
-    assert not {"script", "link", "img", "iframe", "src", "href", "onload"} & set(found)
+    assert not {"link", "img", "iframe", "src", "href", "onload"} & set(found)
+    assert found.count("script") == (page is html)  # its own, inline
     assert "url(" not in text
     assert "@import" not in text
-    assert "Right to left: derivatives of the final output" in text
     assert svg(graph, passed(graph)) in text
-    assert text == html(passed(graph))
+    assert text == page(passed(graph))
+
+
+def test_many_numbers_make_a_page_that_does_not_move():
+    graph = parse("J = w @ x")
+    p = passed(graph, w=np.arange(50.0), x=np.ones(50))
+    assert html(p) == still(p)
+    assert "Right to left: derivatives of the final output" in html(p)
 
 
 def test_save_writes_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from .derive import passes as _passes
 from .derive.assumed import assumed, derive_assumed
 from .derive.nudge import Check, Slope, check
 from .derive.nudge import slope as _slope
-from .derive.rewrite import EXACT, STABILITY
+from .derive.rules import DIFFERENTIATED, EXACT, STABILITY
 from .derive.uses import Use, left_alone, uses
 from .descend.minimize import Fit, minimize
 from .errors import UsageError, nearest
@@ -77,13 +77,26 @@ class Graph(_Graph):
         axis: int = 0,
         weight: Any = None,
         threads: int | None = None,
+        program: str | None = None,
         **more: Any,
     ) -> Cost:
         """The cost J = 1/m Σ L over m examples; inputs not given here are its parameters.
 
-        Arrays are (m,) or (m, n), with `axis=1` (m,), (1, m) or (n, m); `weight` (m,) makes it a weighted mean.
+        Arrays are (m,) or (m, n), with `axis=1` (m,), (1, m) or (n, m); `weight` (m,) makes it a weighted mean. Besides arrays of
+        any real type and layout: a sparse matrix of SciPy; a frame (pandas, Polars, Arrow) for x in w @ x, its columns numbers,
+        booleans or categories; a series for one number an example. Rows are matched by position; an index is not looked at.
+        Values stay where they are, in their own type: one array or many chunks, CSR, pandas' blocks. The exceptions – a category
+        becomes small codes; bits of bool and of missing values a byte each; many short chunks one column; other sparse formats
+        CSR; other byte orders, float16 and longdouble are converted a few rows at a time – are named in the Cost's `notes`.
+
+        In a frame a category has a coefficient for each level but the first (as text, or in its declared order; missing last), a
+        missing number counts as its column's mean and gets a coefficient that says so; `J.data["x"].names` names them all. In
+        one number an example nothing may be missing: DvarError.
+
+        `threads` (default: DVAR_THREADS, else all cores) changes no bit of an answer. `program` is "numpy", "fused" or, left out,
+        the faster one; `J.runs` is which.
         """
-        return Cost(self, {**(data or {}), **more}, weight=weight, axis=axis, threads=threads)
+        return Cost(self, {**(data or {}), **more}, weight=weight, axis=axis, threads=threads, program=program)
 
     def d(self, name: str) -> Graph:
         """The Graph of the derivative of the output with respect to the node `name`. Inputs that stand beside @
@@ -110,7 +123,7 @@ class Graph(_Graph):
 
     def without(self, *rules: str) -> Graph:
         """The same graph with rules of rewriting switched off, by their names (`.simplified().rules` lists those that fired)."""
-        known = [rule.name for rule in (*STABILITY, *EXACT)]
+        known = [rule.name for rule in (*STABILITY, *DIFFERENTIATED, *EXACT)]
         for name in rules:
             if name not in known:
                 raise UsageError(f"there is no rule {name!r}{nearest(name, known)}")
@@ -227,8 +240,8 @@ class Pass(_passes.Pass):
         return svg(self.graph, self, fold)
 
     def html(self) -> str:
-        """One self-contained page: the picture and the steps."""
-        from .show.page import html
+        """One self-contained page, a lesson: the picture with sliders, the steps, nudging, predicting; it opens from disk."""
+        from .show.lesson import html
 
         return html(self)
 

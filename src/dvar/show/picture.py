@@ -100,11 +100,11 @@ def svg(
              f"<style>{STYLE}</style>", '<rect class="paper" width="100%" height="100%"/>',
              f'<g transform="translate({MARGIN} {MARGIN})">']
     parts += [wire_drawn(w) for w in wires]
-    parts += [box_drawn(b, r, lines) for b, r, lines in zip(told, rects, texts)]
+    parts += [box_drawn(n, b, r, lines) for n, (b, r, lines) in enumerate(zip(told, rects, texts))]
     parts += [along_drawn(w, told[w.target]) for w in wires if w.target is not None]
     if caption:
         x, y = at(width / 2 - MARGIN), at(height - 2 * MARGIN)
-        parts.append(f'<text class="line small" x="{x}" y="{y}">{xml(caption)}</text>')
+        parts.append(f'<text class="line small caption" x="{x}" y="{y}">{xml(caption)}</text>')
     return "\n".join([*filter(None, parts), "</g>", "</svg>", ""])
 
 
@@ -123,11 +123,11 @@ def title(graph: Graph) -> str:
     return f"Computation graph of {spell_name(graph.output)}"
 
 
-def box_drawn(box: Box, r: Rect, lines: Sequence[tuple[str, str]]) -> str:
+def box_drawn(number: int, box: Box, r: Rect, lines: Sequence[tuple[str, str]]) -> str:
     middle = r.x + r.width / 2
     top = r.y + (r.height - LINE * len(lines)) / 2 + LINE / 2 + FONT / 3  # a baseline lies below the middle
     full = f"<title>{xml(box.line)}</title>" if lines[0][1] != box.line else ""
-    drawn = [f"<g>{full}{outline(box.kind, r)}"]
+    drawn = [f'<g data-box="{number}">{full}{outline(box.kind, r)}']
     for n, (kind, text) in enumerate(lines):
         drawn.append(f'<text class="{kind}" x="{at(middle)}" y="{at(top + n * LINE)}">{xml(text)}</text>')
     return "\n".join([*drawn, "</g>"])
@@ -158,7 +158,8 @@ def wire_drawn(w: Wire) -> str:
 def along_drawn(w: Wire, box: Box) -> str:
     """The local derivative, over the end of its edge."""
     text = box.edges[box.uses.index(w.source)]
-    return f'<text class="slope along" x="{at(w.x1 - ARROW - 4)}" y="{at(w.y1 - 4)}">{xml(text)}</text>' if text else ""
+    place = f'data-edge="{w.source}-{w.target}" x="{at(w.x1 - ARROW - 4)}" y="{at(w.y1 - 4)}"'
+    return f'<text class="slope along" {place}>{xml(text)}</text>' if text else ""
 
 
 def at(number: float) -> str:

@@ -13,13 +13,12 @@ from math import isinf
 from pathlib import Path
 
 from ..derive.derivation import Derivation, derivative_name, run_names
-from ..errors import UsageError
 from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.op import ATOM, COMPARE, Form
 from ..expression.ops import OPS
 from ..expression.writing import write
 from .program import Names
-from .unrolled import NotUnrolled, unrolled
+from .unrolled import unrolled
 
 WORDS = """arguments break case catch class const continue debugger default delete do else enum eval export extends false finally
 for function if implements import in instanceof interface let new null package private protected public return static super
@@ -44,12 +43,9 @@ class Script:
 
 
 def script(found: Derivation, wanted: Sequence[int]) -> Script:
-    """Values and derivatives of these nodes of the graph. Raises UsageError where vectors are too long for a page."""
+    """Values and derivatives of these nodes of the graph. Raises NotUnrolled where vectors are too long for a page."""
     nodes = found.graph.nodes
-    try:
-        numbers, parts = unrolled(found.run, [found.value[i] for i in wanted] + [found.d[i] for i in wanted if i in found.d])
-    except NotUnrolled as why:
-        raise UsageError(f"no page of this graph: {why}", "take shorter vectors") from None
+    numbers, parts = unrolled(found.run, [found.value[i] for i in wanted] + [found.d[i] for i in wanted if i in found.d])
     scalars = numbers.tape.nodes
     values = {i: parts[found.value[i]] for i in wanted}
     slopes = {i: parts[found.d[i]] if i in found.d else None for i in wanted}

@@ -1,0 +1,163 @@
+"""A lesson in one file: the picture with sliders, the chain rule step by step, nudging, predicting.
+
+The page computes for itself: the graph writes its own JavaScript, so that values and derivatives follow a slider, and the story's
+formulas get their numbers put in there. Nothing is fetched; it opens from disk.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from ..derive.backprop import Contribution
+from ..derive.derivation import derivative_name
+from ..derive.passes import Pass
+from ..expression.graph import INPUT
+from ..expression.writing import spell_name
+from ..vectorize.unrolled import NotUnrolled
+from ..vectorize.write_javascript import Script, form, functions, program, script, spell
+from .boxes import Box, boxes
+from .chain import with_lines
+from .messages import LANGUAGES, messages
+from .picture import MONOSPACE, MOST, svg, title, xml
+from .steps import Teller, steps
+from .wording import reach, write_root
+
+SLIDERS = 24  # numbers that can be moved; a page with more is a wall of them
+
+
+@cache
+def part(name: str) -> str:
+    return (Path(__file__).parent / "web" / name).read_text(encoding="utf-8")
+
+
+def html(p: Pass) -> str:
+    """The page of a pass, one self-contained text: a lesson; where the inputs are more numbers than one would move, or vectors
+    are long, the picture and the steps without sliders. Raises UsageError where the graph is too large for a picture."""
+    if sum(int(np.size(p.given[n])) for n in p.graph.inputs) > SLIDERS or len(with_lines(p.graph.nodes)) > MOST:
+        return still(p)
+    try:
+        return lesson(p)
+    except NotUnrolled:
+        return still(p)
+
+
+def still(p: Pass) -> str:
+    """A page that does not move."""
+    return Template(part("still.html")).substitute(
+        title=xml(title(p.graph)), font=MONOSPACE, svg=svg(p.graph, p), steps=xml(steps(p).text))
+
+
+def lesson(p: Pass) -> str:
+    """The page with sliders. Raises NotUnrolled where vectors are too long."""
+    told = boxes(p.graph, p, {}, False, MOST)
+    drawn = svg(p.graph, p, False)
+    teller = Teller(p)
+    wanted = list(teller.shown)
+    one = script(p.derivation, wanted)
+    edges = [[edge(teller, one, wanted[k], wanted[n]) for k in box.uses] for n, box in enumerate(told)]
+    answers = {
+        "v": arrays([one.values[i] for i in wanted]),
+        "d": arrays([one.slopes[i] for i in wanted]),
+        "e": arrays(edges),
+        "c": arrays([forks(teller, one, i) for i in wanted]),
+    }
+    data = {
+        "output": spell_name(p.graph.output),
+        "inputs": [{"name": spell_name(n), "shape": np.shape(p.given[n]), "at": np.ravel(p.given[n]).tolist(),
+                    "box": [b.name for b in told].index(n)} for n in p.graph.inputs],
+        "boxes": [story(teller, box, i, wanted) for box, i in zip(told, wanted)],
+        "messages": {k: messages(k) for k in LANGUAGES},
+        "languages": LANGUAGES,
+    }
+    code = "\n".join([functions(), program(one, answers), f"const LESSON = {json_for_script(data)};", part("lesson.js")])
+    lines = "\n".join(b.line for b in told if b.kind not in ("parameter", "data"))
+    return Template(part("lesson.html")).substitute(
+        title=xml(title(p.graph)), style=part("lesson.css"), svg=drawn, code=code, formula=xml(lines))
+
+
+def json_for_script(value: Any) -> str:
+    """JSON that may stand inside a <script>: no tag can end it."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def arrays(lists: list[tuple[str, ...]] | list[list[str]]) -> str:
+    return f"[{', '.join('[' + ', '.join(items) + ']' for items in lists)}]"
+
+
+def story(teller: Teller, box: Box, i: int, wanted: list[int]) -> dict[str, Any]:
+    """What a box says: its formula, and what is put into it, with places ⟦v3⟧ and ⟦d3⟧ for numbers; the same of its derivative."""
+    node, place = teller.nodes[i], {k: n for n, k in enumerate(wanted)}
+    names = {k: marked("v", n, teller.nodes[k].name, teller.tape.shapes[k]) for k, n in place.items()}
+    names |= {teller.symbol[k]: marked("d", n, derivative_name(teller.nodes[k].name), teller.tape.shapes[k])
+              for k, n in place.items() if k in teller.symbol}
+    told: dict[str, Any] = {
+        "name": spell_name(box.name), "derivative": spell_name(derivative_name(box.name)), "kind": box.kind, "uses": box.uses,
+        "shape": teller.tape.shapes[i], "formula": "", "numbers": "", "steps": [], "put": "",
+    }
+    if node.op != INPUT:
+        atoms = {k: name for k, name in teller.few.names.items() if k != i}
+        told["formula"] = write_root(teller.tape.nodes, i, atoms)
+        told["numbers"] = write_root(teller.tape.nodes, i, {k: v for k, v in names.items() if k != i})
+    if i in teller.symbol and i != teller.last:
+        found = [k for k in teller.formulas(i) if k is not None]
+        told["steps"] = [teller.written(k, teller.few.names) for k in found]
+        if found[-1] not in names:
+            told["put"] = write_root(teller.tape.nodes, found[-1], names)
+    return told
+
+
+def marked(kind: str, n: int, name: str, shape: tuple[int, ...]) -> str:
+    return spell_name(name) if shape else f"⟦{kind}{n}⟧"
+
+
+def expression(teller: Teller, one: Script, root: int) -> str | None:
+    """A formula of the story in JavaScript; None where it holds vectors."""
+    nodes = teller.tape.nodes
+    known = {i: one.values[i][0] for i in one.values if len(one.values[i]) == 1}
+    known |= {teller.symbol[i]: one.slopes[i][0] for i in one.slopes if i in teller.symbol and len(one.slopes[i]) == 1}
+    if root in known:
+        return known[root]
+    inside = reach(nodes, root, known)
+    if any(teller.tape.shapes[k] or (nodes[k].op == INPUT and k not in known) for k in inside):
+        return None
+    return write_root(nodes, root, known, form, spell, 10_000)
+
+
+def sent(teller: Teller, i: int) -> list[Contribution]:
+    return teller.sent.get(i, [])
+
+
+def edge(teller: Teller, one: Script, node: int, consumer: int) -> str:
+    """The local derivative along an edge, several ways added up; "null" where it is no number."""
+    found = []
+    for c in sent(teller, node):
+        owner = teller.owner[c.consumer]
+        if owner != consumer:
+            continue
+        symbol = teller.symbol[owner]
+        told = teller.folded.told(c.product)
+        product = c.product if told is None else told
+        beside = product if owner == teller.last else teller.folded.beside(product, symbol)
+        text = None if beside is None else expression(teller, one, beside)
+        if text is None:
+            return "null"
+        found.append(f"({text})")
+    return " + ".join(found) or "null"
+
+
+def forks(teller: Teller, one: Script, node: int) -> list[str]:
+    """What came along each way at a fork; nothing where there is one way, or a vector."""
+    found = []
+    for c in sent(teller, node):
+        told = teller.folded.told(c.product)
+        text = expression(teller, one, c.product if told is None else told)
+        if text is None:
+            return []
+        found.append(text)
+    return found if len(found) > 1 else []

@@ -1,0 +1,190 @@
+"""The lesson in one file, driven in a real browser: sliders, steps, nudging, predicting, blanks, languages, links."""
+
+import re
+import shutil
+
+import pytest
+
+import dvar as dv
+from dvar.derive.passes import show
+from dvar.show.messages import LANGUAGES, MESSAGES, messages
+
+playwright = pytest.importorskip("playwright.sync_api", reason="drives the browser")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]
+FIRST = dv.graph("u = b*c; v = a + u; J = 3*v")
+LOGISTIC = dv.graph("z = w1*x1 + w2*x2 + b; a = sigmoid(z); L = -(y*log(a) + (1-y)*log(1-a))")
+VECTORS = dv.graph("inputs: w, b, x, y\nz = w @ x + b; a = sigmoid(z); L = -(y*log(a) + (1-y)*log(1-a))")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Opens the lesson of a pass from disk; no request and no error may come of it."""
+    context, troubles = browser.new_context(viewport={"width": 1200, "height": 1000}, locale="en-US"), []
+
+    def opens(p, address=""):
+        path = tmp_path / "lesson.html"
+        p.save(path)
+        page = context.new_page()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+        page.on("request", lambda request: troubles.append(request.url) if not request.url.startswith("file:") else None)
+        page.goto(path.as_uri() + address)
+        return page
+
+    yield opens
+    context.close()
+    assert not troubles
+
+
+def pictured(page):
+    """name → (value, derivative) as the picture says them."""
+    found = {}
+    for group in page.query_selector_all("g[data-box]"):
+        line, value, slope = (t.text_content() for t in group.query_selector_all("text"))
+        found[line.split(" = ")[0]] = (value.removeprefix("= "), slope.split(" = ")[-1])
+    return found
+
+
+def expected(p):
+    return {n.name: (show(p.values[n.name]), show(p.d[n.name])) for n in p.graph.nodes if n.given}
+
+
+def told(page, which):
+    return [e.text_content() for e in page.query_selector_all(f"#{which} li")]
+
+
+@pytest.mark.parametrize(("graph", "inputs"), [
+    (FIRST, {"a": 5, "b": 3, "c": 2}),
+    (LOGISTIC, {"w1": 0.5, "w2": -0.25, "x1": 1, "x2": 2, "b": 0.1, "y": 1}),
+    (VECTORS, {"w": [0.5, -0.25], "b": 0.1, "x": [1, 2], "y": 0}),
+    (dv.graph("L = exp(a*b) + a**3/b"), {"a": 1.5, "b": -2}),
+])
+def test_the_page_shows_the_numbers_of_the_pass(opened, graph, inputs):
+    p = graph.at(inputs)
+    page = opened(p)
+    assert pictured(page) == expected(p)
+
+
+def test_the_first_lesson_is_told_as_on_the_blackboard(opened):
+    page = opened(FIRST.at(a=5, b=3, c=2))
+    assert told(page, "values")[-3:] == ["u = b * c = 3 * 2 = 6", "v = a + u = 5 + 6 = 11", "J = 3 * v = 3 * 11 = 33"]
+    assert told(page, "slopes") == ["dJ = 1", "dv = 3", "du = dv = 3", "dc = du * b = 3 * 3 = 9", "db = du * c = 3 * 2 = 6", "da = dv = 3"]
+    edges = sorted(e.text_content() for e in page.query_selector_all("text[data-edge]"))
+    assert edges == ["1", "1", "2", "3", "3"]
+
+
+def test_dz_is_told_as_a_minus_y(opened):
+    page = opened(LOGISTIC.at(w1=0.5, w2=-0.25, x1=1, x2=2, b=0.5, y=1))
+    [dz] = [line for line in told(page, "slopes") if line.startswith("dz")]
+    assert dz.startswith("dz = da * a * (1 - a) = a - y = 0.622459 - 1 = -0.377541")
+
+
+def test_a_slider_moves_every_number(opened):
+    page = opened(LOGISTIC.at(w1=0.5, w2=-0.25, x1=1, x2=2, b=0.1, y=1))
+    page.fill("input[type=number][aria-label=w1]", "2")
+    assert pictured(page) == expected(LOGISTIC.at(w1=2, w2=-0.25, x1=1, x2=2, b=0.1, y=1))
+    page.focus("input[type=range][aria-label=w1]")
+    page.keyboard.press("ArrowLeft")
+    moved = float(page.input_value("input[type=number][aria-label=w1]"))
+    assert moved != 2
+    assert pictured(page) == expected(LOGISTIC.at(w1=moved, w2=-0.25, x1=1, x2=2, b=0.1, y=1))
+    page.click("#reset")
+    assert pictured(page)["w1"][0] == "0.5"
+
+
+def test_steps_by_keys_and_buttons(opened):
+    page = opened(FIRST.at(a=5, b=3, c=2))
+    page.keyboard.press("Home")
+    visible = "g[data-box] .value:not(.hidden)"
+    assert len(page.query_selector_all(visible)) == 0
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+    assert len(page.query_selector_all(visible)) == 6
+    assert len(page.query_selector_all("g[data-box] .slope:not(.hidden)")) == 0
+    page.click("#next")
+    page.click("#next")
+    assert [e.text_content() for e in page.query_selector_all("g[data-box] .slope:not(.hidden)")] == ["dv = 3", "dJ = 1"]
+    assert page.text_content("#slopes li.now") == "dv = 3"
+    page.keyboard.press("End")
+    assert page.text_content("#step") == "Step 12 of 12"
+
+
+def test_the_nudge_comes_near_the_derivative(opened):
+    page = opened(dv.graph("f = a**2").at(a=2))
+    rows = [e.text_content() for e in page.query_selector_all("#nudge dt, #nudge dd")]
+    assert rows[2:6] == ["slope: (f(a + h) − f(a)) / h", "4.001", "exact derivative da", "4"]
+    page.focus("#h")
+    page.keyboard.press("ArrowRight")
+    assert page.text_content("#hshown") == "0.0001"
+    assert page.query_selector_all("#nudge dd")[1].text_content() == "4.0001"
+
+
+def test_predict_then_reveal(opened):
+    page = opened(FIRST.at(a=5, b=3, c=2))
+    page.select_option("#mode", "predict")
+    assert page.text_content("#asked") == "What is dJ?"
+    page.fill("#guess", "1")
+    page.keyboard.press("Enter")
+    assert page.text_content("#judged") == "Right: dJ = 1"
+    assert page.text_content("#asked") == "What is dv?"
+    page.fill("#guess", "4")
+    page.click("#check")
+    assert page.text_content("#judged") == "Not yet: 4 is too large"
+    page.click("#reveal")
+    assert page.text_content("#judged") == "dv = 3"
+
+
+def test_blank_derivatives_are_filled_in(opened):
+    page = opened(FIRST.at(a=5, b=3, c=2))
+    page.select_option("#mode", "blank")
+    assert pictured(page)["c"][1] == "?"
+    page.fill("input[data-fill='2']", "9")
+    page.keyboard.press("Tab")
+    assert pictured(page)["c"][1] == "9"
+    page.fill("input[data-fill='1']", "5")
+    page.keyboard.press("Tab")
+    assert pictured(page)["b"][1] == "?"
+
+
+def test_a_link_keeps_the_state_and_the_language(opened):
+    page = opened(FIRST.at(a=5, b=3, c=2))
+    page.fill("input[type=number][aria-label=c]", "4")
+    page.select_option("#language", "ko")
+    page.keyboard.press("Home")
+    address = page.url[page.url.index("#"):]
+    again = opened(FIRST.at(a=5, b=3, c=2), address)
+    assert pictured(again)["c"][0] == "4"
+    assert again.text_content("h1") == "J의 계산 그래프"
+    assert again.text_content("#step") == "12단계 중 0단계" or again.text_content("#step") == page.text_content("#step")
+
+
+def test_hostile_names_stay_text(opened):
+    p = dv.graph("`</script><img src=x onerror=alert(1)>` = a*2; `${a}` = `</script><img src=x onerror=alert(1)>` + 1").at(a=1)
+    page = opened(p)
+    assert page.query_selector("img") is None
+    assert pictured(page)["`${a}`"] == ("3", "1")
+
+
+def test_a_lesson_is_small(tmp_path):
+    LOGISTIC.at(w1=0.5, w2=-0.25, x1=1, x2=2, b=0.1, y=1).save(tmp_path / "l.html")
+    assert (tmp_path / "l.html").stat().st_size < 150_000
+
+
+def test_every_message_is_there_in_every_language():
+    for key, said in MESSAGES.items():
+        assert len(said) == len(LANGUAGES), key
+        assert all(said), key
+        assert len({frozenset(re.findall(r"{(\w+)}", text)) for text in said}) == 1, key
+    with pytest.raises(dv.UsageError, match="no language 'fr'"):
+        messages("fr")
