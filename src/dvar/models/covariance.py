@@ -10,7 +10,7 @@ is a count: an example of weight 3 is three equal examples.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,8 +28,24 @@ KINDS = {
 NULL = 1e-11  # of the largest curvature, in coordinates of unit diagonal: below, a direction has none
 
 
-def inverse(information: Any) -> tuple[Any, Any]:
-    """The inverse of a positive semidefinite matrix (P, P) on the directions with curvature, and a basis (P, k) of the others."""
+class Inverse(NamedTuple):
+    """The inverse of an information matrix on the directions with curvature; the others have none."""
+
+    matrix: Any  # (P, P)
+    blind: Any  # (P, k): a basis of the directions without curvature
+    units: Any  # (P,): how large a change of each parameter is, by its own curvature
+
+    @property
+    def rank(self) -> int:
+        return len(self.units) - self.blind.shape[1]  # type: ignore[no-any-return]
+
+    def known(self, turn: Any) -> Any:
+        """Which rows of `turn` (R, P) are sums of parameters that the data tell: no blind direction changes them."""
+        return (np.abs(turn @ self.blind) <= 1e-6 * (np.abs(turn) @ self.units)[:, None]).all(axis=1)
+
+
+def inverse(information: Any) -> Inverse:
+    """The inverse of a positive semidefinite matrix (P, P), in coordinates where its diagonal is 1."""
     diagonal = np.diag(information)
     scale = np.where(diagonal > 0, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 1.0)
     scaled = information * scale[:, None] * scale
@@ -39,15 +55,7 @@ def inverse(information: Any) -> tuple[Any, Any]:
         found = np.linalg.inv(scaled)
     else:
         found = (vectors / np.where(null, np.inf, values)) @ vectors.T
-    return (found + found.T) / 2 * scale[:, None] * scale, vectors[:, null] * scale[:, None]
-
-
-def known(turn: Any, blind: Any) -> Any:
-    """Which rows of `turn` (R, P) are sums of parameters that the data tell: no direction in `blind` (P, k) changes them."""
-    if not blind.size:
-        return np.ones(len(turn), bool)
-    size = np.abs(turn) @ np.abs(blind)
-    return (np.abs(turn @ blind) <= 1e-6 * np.where(size > 0, size, 1.0)).all(axis=1) | (size == 0).all(axis=1)
+    return Inverse((found + found.T) / 2 * scale[:, None] * scale, vectors[:, null] * scale[:, None], scale)
 
 
 def robust(each: ByExample, bread: Any, kind: str, groups: Any, weight: Any, n: float, p: int) -> tuple[Any, int]:
@@ -75,8 +83,9 @@ def leverage(each: ByExample, bread: Any) -> Any:
     if square > 1e-9 * np.max(diagonal**2, initial=0.0) or (diagonal < 0).any():
         raise UsageError("HC2 and HC3 go by leverage, a number only where an example's loss depends on one sum such "
                          "as w @ x + b", 'ask for kind="HC1"')
-    values, vectors = np.linalg.eigh(bread)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    size = np.sqrt(np.maximum(np.diag(bread), 1e-300))
+    values, vectors = np.linalg.eigh(bread / size[:, None] / size)
+    root = size[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))
     share = np.sqrt(diagonal)
     first = np.argmax(diagonal, axis=0)
     sign = np.sign(np.take_along_axis(each.curves, first[None, None], axis=0)[0])

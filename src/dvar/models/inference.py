@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from ..data.columns import Columns
 from ..descend.minimize import Fit, minimize
 from ..errors import DvarError, UsageError, nearest
 from ..vectorize.by_example import ByExample, by_example
+from ..vectorize.core import core
 from ..vectorize.cost import Cost
-from .covariance import checked_kind, inverse, known, robust
+from .covariance import checked_kind, inverse, robust
 from .families import FAMILIES, Family
 
 PENALISED = "penalised coefficients are pulled towards 0, so the curvature tells no standard errors: fit without a penalty"
@@ -115,8 +115,7 @@ class Inference:
     @cached_property
     def null_parameters(self) -> int:
         cost = null_cost(self.cost)
-        blind = inverse(information(cost, cost.flat(self.null.params)))[1]
-        return cost.size - int(blind.shape[1])
+        return inverse(information(cost, cost.flat(self.null.params))).rank
 
     @property
     def null_log_likelihood(self) -> float | None:
@@ -225,6 +224,7 @@ def inference(
     kind: str = "classical",
     groups: Any = None,
     level: float = 0.95,
+    hessian: Any = None,
     l2: float = 0.0,
     title: str = "",
 ) -> Inference:
@@ -232,8 +232,9 @@ def inference(
 
     `names` are of the coefficients told: the flat parameters (P,) or, where `turn` (R, P) is given, turn @ parameters. `family`
     is a row of FAMILIES: a model's name, "likelihood", "exact" or "none". `kind`: "classical", "HC0" … "HC3" or "cluster",
-    which needs `groups` (m,). `l2` is the penalty that the fit had: with one, nothing is said of errors. Weights of the cost
-    are counts. Raises UsageError for what cannot be meant, DvarError where the data do not allow it.
+    which needs `groups` (m,). `hessian` (P, P) is that of the cost at the optimum, where it is at hand: it saves a pass. `l2` is
+    the penalty that the fit had: with one, nothing is said of errors. Weights of the cost are counts. Raises UsageError for
+    what cannot be meant, DvarError where the data do not allow it.
     """
     checked_kind(kind, groups)
     if family not in FAMILIES:
@@ -251,16 +252,15 @@ def inference(
                          f"the cost has {cost.size}")
     n = cost.total
     mean_loss = fit.cost if isinstance(fit, Fit) and not l2 else float(np.sum(cost.per_example(theta))) / n
-    at_hand = kind == "classical" and isinstance(fit, Fit) and fit.hessian is not None and not l2
-    each = None if at_hand else by_example(cost, theta)
-    bread, blind = inverse(fit.hessian * n if each is None else observed(each))  # type: ignore[union-attr]
+    each = by_example(cost, theta) if hessian is None or kind != "classical" else None
+    curvature = hessian * n if each is None else observed(each)
+    inner = inverse(curvature)
     square = of_square(cost, params) if known_of.scaled else 0.0
-    p = cost.size - blind.shape[1]
+    bread, p = inner.matrix, inner.rank
     why = PENALISED if l2 else not_there(fit, cost, theta, bread, kind, known_of, n - p)
     covariance, clusters = np.full((len(told),) * 2, np.nan), 0
-    flat = list(fit.flat) if isinstance(fit, Fit) else []
-    separated = np.abs(turn[:, flat]).sum(axis=1) > 0
-    clear = known(turn, blind) & ~separated
+    separated = endless(turn, list(fit.flat) if isinstance(fit, Fit) else [], curvature, bread)
+    clear = inner.known(turn) & ~separated
     if not why:
         if kind == "classical":
             middle = bread * (2 * n * mean_loss / (n - p) if known_of.scaled else 1.0)  # the square's curvature is 2
@@ -279,6 +279,19 @@ def inference(
     return Inference(title, lines, covariance, kind, level, degrees, n, p, clusters,
                      tuple(name for name, end in zip(told, separated) if end), tuple(notes), known_of, cost, params, mean_loss,
                      square, turn)
+
+
+def endless(turn: Any, flat: list[int], curvature: Any, bread: Any) -> Any:
+    """Which coefficients, rows of `turn` (R, P), have no finite optimum: the parameters in `flat` have none, and neither has what
+    is sure only as long as these stay where the fit stopped."""
+    found = np.abs(turn[:, flat]).sum(axis=1) > 0
+    if not flat:
+        return found
+    kept = np.setdiff1d(np.arange(turn.shape[1]), flat)
+    held = np.zeros_like(bread)
+    held[np.ix_(kept, kept)] = inverse(curvature[np.ix_(kept, kept)]).matrix
+    with np.errstate(all="ignore"):
+        return found | (np.einsum("ij,jk,ik->i", turn, bread, turn) > 1e4 * np.einsum("ij,jk,ik->i", turn, held, turn))
 
 
 def line(name: str, value: float, variance: float, level: float, degrees: float | None, odds: bool) -> Line:
@@ -352,14 +365,15 @@ def null_cost(cost: Cost) -> Cost:
     """The same loss where features are 0, a constant column apart, so that only the intercept is left."""
     found = {n: v for n, v in cost.data.items() if n != cost.weight}
     sizes = dict(cost.sizes)
-    for name, value in found.items():
-        if len(value.shape) != 2 or name == "y":
-            continue
+    shapes = {n: sizes[n] if n in sizes else found[n].shape[1:] for n in cost.loss.inputs}
+    met = {m.parameter: m.data for m in core(cost.loss, shapes, frozenset(found)).maps}
+    for name in set(met.values()):
+        value = found[name]
         found[name] = np.broadcast_to(np.zeros((1, 1)), (cost.m, 1))
-        if not isinstance(value, Columns):
+        if isinstance(value, np.ndarray):
             constant = np.flatnonzero((value[:1] != 0)[0] & (value == value[:1]).all(axis=0))
             found[name] = value[:, constant[:1]] if len(constant) else found[name]
-        sizes |= {n: (*s[:-1], 1) for n, s in cost.sizes.items() if s and s[-1] == value.shape[1]}
+        sizes |= {n: (*sizes[n][:-1], 1) for n, x in met.items() if x == name}
     weight = cost.data[cost.weight] if cost.weight else None
     made = Cost(cost.loss, found, weight)
     return made.sized({n: np.zeros(sizes[n]) for n in made.inputs})

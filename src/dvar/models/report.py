@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .inference import listed
 from .summary import summary
+from .telling import NO_OPTIMUM, coefficients
 from .training import Trained
-
-SHOWN = 10  # separated coefficients named in one line; all are marked in the table
 
 
 def notes(trained: Trained) -> list[str]:
@@ -34,14 +34,13 @@ def told(trained: Trained) -> str:
     kind = f"a loss of {model.target}"
     if model.name == "logistic":
         kind = f"logistic regression of {model.target} = {model.positive}"
-    lines = [f"{kind}, learned from {model.rows:,} rows", "", str(table), ""]
+    lines = [f"{kind}, learned from {model.rows:,} rows", "", coefficients(table), ""]
     if table.separated:
-        more = len(table.separated) - SHOWN
-        some = ", ".join(table.separated[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-        lines.append(f"no finite optimum, the last finite value is shown: {some}")
+        lines.append(f"{NO_OPTIMUM}, the last finite value is shown: {listed(table.separated)}")
     lines.append(f"cost {fit.cost:.10g} by {fit.method} in {fit.passes:,} passes over the data, {fit.seconds:.2f} s")
     if table.log_likelihood is not None:
-        lines.append(f"log-likelihood {table.log_likelihood:.3f}")
+        criteria = f", AIC {table.aic:.3f}, BIC {table.bic:.3f}" if table.aic is not None else ""
+        lines.append(f"log-likelihood {table.log_likelihood:.3f}{criteria}")
     lines.append(fit.message)
     if trained.holdout:
         lines.append(held_out(trained.holdout))

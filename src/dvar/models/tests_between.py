@@ -80,7 +80,7 @@ def score_test(restricted: Inference, full: Inference) -> Tested:
     value, gradient = full.cost.value_gradient(theta)
     gradient = gradient * full.n
     scale = 2 * value if full.family.scaled else 1.0  # σ², of a square whose curvature is 2
-    return chi_square("score test", float(gradient @ inverse(curvature)[0] @ gradient) / scale, degrees)
+    return chi_square("score test", float(gradient @ inverse(curvature).matrix @ gradient) / scale, degrees)
 
 
 def wald_test(found: Inference, names: Sequence[str] | Any, value: Any = 0.0) -> Tested:

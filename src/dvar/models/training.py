@@ -78,6 +78,7 @@ class Trained:
     unknown: int  # rows left out because their target is missing
     notes: tuple[str, ...]
     l2: float
+    cost: Cost  # over the rows learned from
 
 
 def train(
@@ -123,7 +124,7 @@ def train(
         raise type(error)(error.what, f"{error.help}; {columns}" if error.help else columns) from None
     model = replace(model, params=fit.params, reached=fit.message)
     worth, notes = judged(model, table, y, held)
-    return Trained(model, fit, worth, int((~known).sum()), notes, l2)
+    return Trained(model, fit, worth, int((~known).sum()), notes, l2, cost)
 
 
 def encoded(

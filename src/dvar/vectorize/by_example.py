@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.columns import Columns
 from ..derive.derivation import derive
 from ..derive.rewrite import Rewriter
 from ..derive.rules import EXACT, STABILITY
@@ -72,12 +71,8 @@ class ByExample:
                 if x is None or other is None:
                     one = (u[rows] @ (x if other is None else other))[None]
                     total += one.T if other is None else one
-                elif s.data == t.data:
-                    total += product(x, x, u[rows])
-                elif isinstance(other, Columns):
-                    total += (u[rows] * numbers(x).T) @ other
                 else:
-                    total += ((u[rows] * other.T) @ x).T
+                    total += product(x, x if s.data == t.data else other, u[rows])
         return total
 
     def features(self, slot: Slot, rows: slice) -> Any:
@@ -85,7 +80,7 @@ class ByExample:
         if not slot.data:
             return None
         part = self.cost.data[slot.data][rows]
-        return part if isinstance(part, Columns) else np.asarray(part, dtype=np.float64)
+        return part.astype(np.float64, copy=False) if isinstance(part, np.ndarray) else part
 
     def blocks(self) -> Iterator[slice]:
         return (slice(lo, min(lo + ROWS, self.cost.m)) for lo in range(0, self.cost.m, ROWS))
@@ -113,8 +108,8 @@ class ByExample:
 
 
 def numbers(x: Any) -> Any:
-    """Features written out, (rows, n); categories too."""
-    return x @ np.eye(x.shape[1]) if isinstance(x, Columns) else x
+    """Features written out, (rows, n); typed and sparse ones too."""
+    return x if isinstance(x, np.ndarray) else x @ np.eye(x.shape[1])
 
 
 def by_example(cost: Cost, theta: Any) -> ByExample:
