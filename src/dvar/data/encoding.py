@@ -6,22 +6,23 @@ those of the training rows. What is left out is named, with the reason. The resu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import pairwise
-from math import frexp, fsum, isfinite, prod, sqrt
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
 
 from ..errors import DvarError
+from . import features as named
 from . import table as tables
-from .columns import BLOCK, Category, Columns, Group, Missing, Number, Part
+from .columns import Category, Columns, Group, Missing, Number, Part
+from .learning import MAX_LEVELS, OTHER_LEVEL, Joint, Slope, learn, learn_slopes, within
 
-IDENTIFIER = 100  # levels, each in one row only, that are not worth keeping for the sake of the rows without one
 JOINT = 1024  # joint codes at most of categories that are counted together
-KINDS: dict[str, type] = {"number": Number, "missing": Missing, "category": Category}
+KINDS: dict[str, type] = {"number": Number, "missing": Missing, "category": Category, "slope": Slope, "joint": Joint}
 
 
 @dataclass(frozen=True)
@@ -34,40 +35,37 @@ class Encoding:
 
     @classmethod
     def learn(
-        cls, table: Any, features: Sequence[str], *, reference: bool, centre: bool = True, rows: np.ndarray | None = None
+        cls, table: Any, features: Sequence[str], *, reference: bool, centre: bool = True, rows: np.ndarray | None = None,
+        max_levels: int = MAX_LEVELS,
     ) -> Encoding:
         """The encoding of these columns of a `pyarrow.Table`, learned from the rows numbered `rows` (default: all).
 
         `reference`: a category's first level has no coefficient; `centre`: numbers are shifted by their mean, which changes
-        no objective only where a free intercept joins their sum. Raises UsageError for a name that is not there,
+        no objective only where a free intercept joins their sum. Of a category the `max_levels` most frequent levels stay
+        themselves, the others become "(other)". A feature is a column, or derived from columns (see `features`).
+        Raises UsageError for a name that is not there,
         DvarError where no column can be a feature.
         """
         parts: list[Part] = []
         dropped: dict[str, str] = {}
         indicators: dict[bytes, int] = {}  # which rows are missing → the index of the part that says so
-        for name in dict.fromkeys(features):
-            column = tables.column(table, name)
-            how = tables.kind(column.type)
-            learned: Part | str
-            gaps = None
-            if how == "number":
-                x, gaps = tables.numbers(column, rows)
-                learned = _learn_number(name, x, gaps, centre)
-            elif how == "category":
-                learned = _learn_category(name, tables.levels(column, rows), reference)
+        wanted = tuple(dict.fromkeys(features))
+        for name in wanted:
+            numeric, levelled = named.sides(table, name)
+            if numeric and levelled:
+                name = numeric  # whose gaps the indicator names
+                bare = reference and numeric in wanted
+                learned, gaps, out = learn_slopes(table, numeric, levelled, rows, bare, centre, max_levels)
             else:
-                learned = OTHER[how].format(column.type)
-            if isinstance(learned, str):
-                dropped[name] = learned
-            else:
-                parts.append(learned)
+                learned, gaps, out = learn(table, name, wanted, rows, reference, centre, max_levels)
+            parts += learned
+            dropped |= out
             if gaps is None or gaps.all():
                 continue
             same = indicators.setdefault(np.packbits(gaps).tobytes(), len(parts))
             if same == len(parts):
                 parts.append(Missing(name))
-            else:
-                first = parts[same]
+            elif name not in ((first := parts[same]).column, *first.also):  # type: ignore[union-attr]
                 dropped[f"{name} missing"] = f"the same rows as `{first.names[0]}`"
                 parts[same] = Missing(first.column, (*first.also, name))  # type: ignore[union-attr]
         if not parts:
@@ -122,41 +120,69 @@ class Encoding:
 
         Raises DvarError naming every column that is lacking or of another kind.
         """
-        self._check(table)
-        read = {p.column: _numbers(table, p.column, rows) for p in (self.parts[i] for i in self.singles)}
+        source = self._sources(table)
+        m = table.num_rows if rows is None else len(rows)
+        read = {p.column: _numbers(source[p.column], m, rows) for p in (self.parts[i] for i in self.singles)}
+        texts = {c: tables.levels(source[c], rows) if tables.kind(source[c].type) == "category" else None
+                 for c in {c for p in self.parts for c in _levelled(p)}}
         indicated = {c: p.column for p in self.parts if isinstance(p, Missing) for c in (p.column, *p.also)}
         data: list[np.ndarray] = []
         unseen: dict[str, int] = {}
         missing: dict[str, int] = {}
+        gaps_of: list[np.ndarray | None] = []
         for part in self.parts:
+            gaps_of.append(None)
             if isinstance(part, Category):
-                codes, unseen[part.column], missing[part.column] = _codes(table, part, rows)
+                codes, unseen[part.column], missing[part.column] = _codes(texts[part.column], m, part)
                 data.append(codes)
                 continue
             x, gaps = read[part.column]
             if isinstance(part, Missing):
-                data.append(np.zeros(len(x), bool) if gaps is None else gaps)
+                data.append(np.zeros(m, bool) if gaps is None else gaps)
                 continue
-            data.append(x)
             if gaps is not None:
                 known = read[indicated[part.column]][1] if part.column in indicated else None
                 missing[part.column] = int(np.count_nonzero(gaps if known is None else gaps & ~known))
-        gaps_of = tuple(read[p.column][1] if isinstance(p, Number) else None for p in self.parts)
+            if isinstance(part, Slope):
+                x, gaps = within(x, gaps, texts[part.within], part.level)
+            data.append(x)
+            gaps_of[-1] = gaps
         told = ({name: count for name, count in counts.items() if count} for counts in (unseen, missing))
-        return Columns(self, tuple(data), gaps_of, *told)
+        return Columns(self, tuple(data), tuple(gaps_of), *told)
 
-    def _check(self, table: Any) -> None:
-        """Raises DvarError unless the table has every column of the encoding, of the kind it was."""
-        wrong = []
-        for name, part in {p.column: p for p in self.parts}.items():
-            wanted = "category" if isinstance(part, Category) else "number"
-            if name not in table.column_names:
-                wrong.append(f"`{name}` is lacking")
-            elif tables.kind(table.schema.field(name).type) not in (wanted, "nothing"):
-                wrong.append(f"`{name}` is of type {table.schema.field(name).type} where a {wanted} was learned from")
+    def _sources(self, table: Any) -> dict[str, Any]:
+        """The columns that the parts are read from. Raises DvarError naming every one that is lacking or of another kind."""
+        wrong: dict[str, None] = {}
+        found: dict[str, Any] = {}
+        names = table.column_names
+        wanted = {c: "number" for p in self.parts if not isinstance(p, Category) for c in (p.column,)}
+        wanted |= {c: "category" for p in self.parts for c in _levelled(p)}
+        for name, kind in wanted.items():
+            if lacking := [b for b in named.bases(name, names) if b not in names]:
+                wrong |= {f"`{b}` is lacking": None for b in lacking}
+                continue
+            made = named.column(table, name)
+            if kind == "number" and tables.kind(made.type) == "category":  # numbers written with spaces or signs
+                made = made if isinstance(as_read := tables.text_as_numbers(made), str) else as_read
+            if tables.kind(made.type) not in (kind, "nothing"):
+                wrong[f"`{name}` is of type {made.type} where a {kind} was learned from"] = None
+            found[name] = made
         if wrong:
             what = "the table is not as the encoding reads it: " + ", ".join(wrong)
             raise DvarError(what, "give it the columns that were learned from")
+        return found
+
+    @property
+    def reads(self) -> dict[str, str]:
+        """The columns of a table that are read: as a "number", a "category", or to derive others from (""). """
+        wanted = {p.column: "category" if isinstance(p, Category) else "number" for p in self.parts}
+        wanted |= {p.within: "category" for p in self.parts if isinstance(p, Slope)}
+        found: dict[str, str] = {}
+        for name, kind in wanted.items():
+            for base in named.bases(name):
+                plain = base == name or (":" in name and base in named.factors(name, ()))
+                found[base] = kind if plain and found.get(base, kind) == kind else ""
+        return found
 
     def to_original(self) -> np.ndarray:
         """T (n+1, n+1) such that [intercept, coefficients] for columns in their own units = T @ [b, w].
@@ -196,79 +222,30 @@ class Encoding:
         return cls(tuple(parts), dict(value["dropped"]), value["rows"])
 
 
-OTHER = {
-    "nothing": "all missing",
-    "time": "a date or time ({}), neither number nor category",
-    "other": "of type {}, neither number nor category",
-}
+def _levelled(part: Part) -> tuple[str, ...]:
+    """The columns that a part reads as levels."""
+    return (part.column,) if isinstance(part, Category) else (part.within,) if isinstance(part, Slope) else ()
 
 
-def _learn_number(name: str, x: np.ndarray, gaps: np.ndarray | None, centre: bool) -> Number | str:
-    """How to read a column of numbers, or why it is left out."""
-    known = x if gaps is None else x[~gaps]
-    if len(known) == 0:
-        return "all missing"
-    low, high = known.min(), known.max()
-    if float(low) == float(high):
-        same = str(low) if low == high else f"from {low} to {high}, one number in float64"
-        return f"always {same}" + ("" if gaps is None else " where it is known")
-    mean, scale = _moments(known, max(abs(float(low)), abs(float(high))))
-    return Number(name, mean, scale, mean if centre else 0.0)
-
-
-def _moments(x: np.ndarray, largest: float) -> tuple[float, float]:
-    """Mean and population standard deviation in two passes of float64 (the mean corrected by what it leaves over).
-
-    Very large and very small numbers are scaled by a power of two, so that no sum or square over- or underflows.
-    """
-    exponent = frexp(largest)[1]
-    unit = 1.0 if abs(exponent) < 400 else 2.0 ** min(max(exponent, -1000), 1000)
-
-    def blocks() -> Iterator[np.ndarray]:
-        return (x[lo : lo + BLOCK].astype(np.float64) / unit for lo in range(0, len(x), BLOCK))
-
-    mean = fsum(float(b.sum()) for b in blocks()) / len(x)
-    mean += fsum(float((b - mean).sum()) for b in blocks()) / len(x)
-    deviation = sqrt(fsum(float(np.square(b - mean).sum()) for b in blocks()) / len(x))
-    return mean * unit, max(deviation * unit, float(np.finfo(float).tiny))
-
-
-def _learn_category(name: str, column: tables.Levels, reference: bool) -> Category | str:
-    """How to read a column of categories, or why it is left out."""
-    counts = np.bincount(column.codes + 1, minlength=1 + len(column.texts))
-    rows, missing = len(column.codes), int(counts[0])
-    levels = [text for text, count in zip(column.texts, counts[1:]) if count]
-    if not levels:
-        return "all missing"
-    if len(levels) == 1 and not missing:
-        return f"always {levels[0]!r}"
-    if len(levels) == rows or len(levels) == rows - missing > IDENTIFIER:
-        return f"{len(levels)} levels in {rows} rows: it looks like an identifier"
-    return Category(name, tuple(levels if column.ordered else sorted(levels)), missing > 0, reference)
-
-
-def _numbers(table: Any, name: str, rows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+def _numbers(column: Any, m: int, rows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
     """A column's values and where they are missing; one without a type (all null) is missing throughout."""
-    column = table.column(name)
     if tables.kind(column.type) == "number":
         return tables.numbers(column, rows)
-    m = len(column) if rows is None else len(rows)
     return np.zeros(m, np.int8), np.ones(m, bool)
 
 
-def _codes(table: Any, part: Category, rows: np.ndarray | None) -> tuple[np.ndarray, int, int]:
+def _codes(levels: tables.Levels | None, m: int, part: Category) -> tuple[np.ndarray, int, int]:
     """A category's codes (see `Group`), how many rows are of an unseen level, how many are missing without a level."""
-    column = table.column(part.column)
-    if tables.kind(column.type) == "category":
-        found, texts, _ = tables.levels(column, rows)
-    else:
-        found, texts = np.full(len(column) if rows is None else len(rows), -1, np.int32), ()
+    found, texts = (np.full(m, -1, np.int32), ()) if levels is None else (levels.codes, levels.texts)
     last = len(part.names)
     gap = last if part.missing else 0
     code = {level: k for k, level in enumerate(part.levels, 0 if part.reference else 1)}
-    recode = np.array([code.get(text, gap) for text in texts] + [gap], np.min_scalar_type(last))
+    if isinstance(part, Joint):
+        code |= dict.fromkeys(part.base, 0)
+    other = code.get(OTHER_LEVEL, gap)
+    recode = np.array([code.get(text, other) for text in texts] + [gap], np.min_scalar_type(last))
     counts = np.bincount(found + 1, minlength=1 + len(texts))
-    unseen = sum(int(count) for text, count in zip(texts, counts[1:]) if text not in code)
+    unseen = 0 if OTHER_LEVEL in code else sum(int(n) for text, n in zip(texts, counts[1:]) if text not in code)
     return recode.take(found), unseen, 0 if part.missing else int(counts[0])  # −1 is the last entry: the gap
 
 
@@ -293,6 +270,9 @@ FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "scale": ("a positive number", lambda v: _number(v) and v > 0),
     "levels": ("a list of different texts", lambda v: _texts(v) and len(v) == len(set(v)) > 0),
     "missing": ("true or false", lambda v: isinstance(v, bool)),
+    "within": ("a name", lambda v: isinstance(v, str)),
+    "level": ("a level", lambda v: isinstance(v, str)),
+    "base": ("a list of names", _texts),
     "reference": ("true or false", lambda v: isinstance(v, bool)),
 }
 

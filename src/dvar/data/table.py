@@ -1,4 +1,4 @@
-"""Files in, NumPy out: a table is read here, its columns decoded, its target found, its rows split.
+"""A table in, NumPy out: its columns are decoded here, its target found, its rows split.
 
 PyArrow is imported inside functions only, so that `import dvar` does not pay for it; PyArrow's compute library is never
 asked where a buffer can be read directly, which keeps both memory and types as they are in the file.
@@ -6,90 +6,14 @@ asked where a buffer can be read directly, which keeps both memory and types as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import DvarError, UsageError, nearest
-
-MISSING_TEXT = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "NaN", "nan", "?")
-MOST_LEVELS = 2**16  # beyond these, text of a CSV file is kept as text and not as codes
-
-
-def read(path: str | Path) -> Any:
-    """The `pyarrow.Table` in a Parquet, CSV or TSV file. Text comes as dictionaries (codes and levels) where it can.
-
-    In CSV and TSV a field that is empty, or NA, null, NaN or ?, is missing.
-    Raises UsageError if there is no such file or its kind is unknown, DvarError if what is in it cannot be used.
-    """
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder", "name one file: " + ", ".join(READERS))
-    if not path.exists():
-        there = [p.name for p in path.parent.iterdir() if p.suffix.lower() in READERS] if path.parent.is_dir() else []
-        raise UsageError(f"there is no file {path}{nearest(path.name, sorted(there))}", "give the path of a table")
-    if suffix not in READERS:
-        raise UsageError(f"{path} has the suffix {suffix!r}, which is not read", "what is read: " + ", ".join(READERS))
-    if path.stat().st_size == 0:
-        raise DvarError(f"{path} is empty (0 bytes)", "a table needs a line of column names and at least one row")
-    import pyarrow as pa
-
-    try:
-        table = READERS[suffix](path)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        help = "is the file whole, and of the kind its suffix says?"
-        raise DvarError(f"{path} cannot be read: {first}", help) from None
-    if twice := sorted({n for n in table.column_names if table.column_names.count(n) > 1}):
-        raise DvarError(f"{path} has more than one column named {_listed(twice)}", "give every column its own name")
-    if table.num_rows == 0:
-        raise DvarError(f"{path} has {table.num_columns} columns but no rows", "a table needs at least one row")
-    return table
-
-
-def _read_parquet(path: Path) -> Any:
-    """One row group after the other: the peak is the table plus what decoding one group takes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = pq.read_schema(path)
-    text = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-    with pq.ParquetFile(path, pre_buffer=False, read_dictionary=text) as file:
-        groups = [file.read_row_group(i) for i in range(file.num_row_groups)]
-        table = pa.concat_tables(groups) if groups else file.schema_arrow.empty_table()
-    pa.default_memory_pool().release_unused()
-    return table
-
-
-def _read_text(path: Path, delimiter: str = ",") -> Any:
-    """PyArrow settles each column's type on the first block; where that proves wrong, the whole file is one block."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    with open(path, "rb") as file:  # in a table of one column a blank line is a row whose value is missing
-        one_column = delimiter.encode() not in file.readline()
-    parse = csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=not one_column)
-    convert = csv.ConvertOptions(
-        null_values=MISSING_TEXT, strings_can_be_null=True, auto_dict_encode=True, auto_dict_max_cardinality=MOST_LEVELS
-    )
-    for block_size in (2**23, min(path.stat().st_size + 1, 2**31 - 1)):
-        try:
-            return csv.read_csv(path, csv.ReadOptions(block_size=block_size), parse, convert)
-        except pa.ArrowInvalid as error:
-            wrong = error
-    raise wrong
-
-
-READERS: dict[str, Callable[[Path], Any]] = {
-    ".parquet": _read_parquet,
-    ".pq": _read_parquet,
-    ".csv": _read_text,
-    ".tsv": partial(_read_text, delimiter="\t"),
-}
+from .reading import read as read
+from .text import as_number
 
 
 def column(table: Any, name: str) -> Any:
@@ -106,7 +30,7 @@ def kind(type_: Any) -> str:
     """How a column of this Arrow type is read: "number", "category", "nothing" (all null), "time" or "other"."""
     from pyarrow import types
 
-    if types.is_integer(type_) or types.is_floating(type_) or types.is_boolean(type_):
+    if types.is_integer(type_) or types.is_floating(type_) or types.is_boolean(type_) or types.is_decimal(type_):
         return "number"
     text = types.is_string(type_) or types.is_large_string(type_) or str(type_) == "string_view"
     if text or types.is_dictionary(type_):
@@ -122,6 +46,9 @@ def numbers(column: Any, rows: np.ndarray | None = None) -> tuple[np.ndarray, np
     `rows` picks rows by number. `missing` is a bool mask, or None where nothing is; NaN and ±inf are missing. One chunk
     is not copied (except bool, whose bits are unpacked).
     """
+    from pyarrow import float64, types
+
+    column = column.cast(float64()) if types.is_decimal(column.type) else column
     dtype = np.dtype(column.type.to_pandas_dtype())
     values = _joined([_values(chunk, dtype) for chunk in column.chunks], dtype)
     missing = None
@@ -162,6 +89,19 @@ def levels(column: Any, rows: np.ndarray | None = None) -> Levels:
     codes = _joined(parts, np.dtype(np.int32))
     ordered = types.is_dictionary(column.type) and column.type.ordered
     return Levels(codes if rows is None else codes.take(rows), tuple(seen), ordered)
+
+
+def text_as_numbers(column: Any) -> Any:
+    """A column of text as numbers, written with spaces or signs; the first text that is no number, where there is one."""
+    import pyarrow as pa
+
+    codes, texts, _ = levels(column)
+    used = np.bincount(codes[codes >= 0], minlength=len(texts)) > 0
+    values = [as_number(text) if u else 0.0 for text, u in zip(texts, used)]
+    if None in values:
+        return texts[values.index(None)]
+    x = np.array([*values, 0.0], np.float64).take(codes)
+    return pa.chunked_array([pa.array(x, mask=codes < 0)])
 
 
 def _encoded(chunk: Any) -> Any:
@@ -219,7 +159,7 @@ def target(table: Any, name: str, positive: str | None = None) -> tuple[np.ndarr
             x, missing = numbers(values)
             known = np.ones(len(x), bool) if missing is None else ~missing
             found = np.unique(x[known])
-            texts = [_text(v) for v in found[:1000]]
+            texts = [as_text(v) for v in found[:1000]]
             codes = x
         case "category":
             codes, named, ordered = levels(values)
@@ -271,7 +211,7 @@ def _check_two(name: str, count: int, texts: list[str], rows: int) -> None:
         raise DvarError(what, "for a numeric target give a loss, as --loss 'L = (w@x + b - y)**2'")
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """A number as text: true, 3, 2.5."""
     if isinstance(value, np.bool_):
         return str(bool(value)).lower()

@@ -1,0 +1,238 @@
+"""What a table's columns are asked for: names, globs, `-name`, `hour(date)`, `category(zip)`, `a:b`.
+
+A derived column is named by how it is made, and made again from any table by that name: nothing more is written into a
+model. A column of the table that bears such a name itself goes first; backticks surround a name with signs in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
+from itertools import product as pairs
+from typing import Any
+
+import numpy as np
+
+from ..errors import DvarError, UsageError, nearest
+from . import table as tables
+
+CALL = re.compile(r"\s*(\w+)\((.*)\)\s*", re.DOTALL)
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def chosen(wanted: Sequence[str] | None, names: Sequence[str], target: Iterable[str]) -> list[str]:
+    """The features asked for, by name, in order; all columns but those of the target where none is.
+
+    Raises UsageError for a name that is not there, and where what makes the target is asked for."""
+    own = set(target)
+    others = [n for n in names if n not in own]
+    kept: dict[str, None] = {}
+    leave: set[str] = set()
+    for item in wanted or ():
+        if item.startswith("-") and item not in names:
+            leave.update(expanded(item[1:].strip(), names))
+        else:
+            taken = expanded(item, names)
+            if len(taken) > 1 or item not in taken:
+                taken = [t for t in taken if t not in own]  # a glob may pass over the target
+            kept |= dict.fromkeys(taken)
+    if not kept:
+        kept = dict.fromkeys(others)
+    found = [n for n in kept if n not in leave]
+    for name in found:
+        if not own.isdisjoint(bases(name, names)):
+            raise UsageError(f"{name!r} is the target and cannot be a feature" if name in own else
+                             f"{name!r} is made of the target and cannot be a feature", "leave it out of --features")
+    if wanted is not None and not found:
+        raise UsageError("--features leaves no column", "name at least one")
+    return found
+
+
+def split(text: str) -> list[str]:
+    """What stands between commas that are in no parenthesis and no backticks."""
+    return [part for part in (p.strip() for p in parted(text, ",")) if part]
+
+
+def parted(text: str, sign: str) -> list[str]:
+    parts, depth, quoted = [""], 0, False
+    for c in text:
+        quoted ^= c == "`"
+        depth += (c == "(") - (c == ")") if not quoted else 0
+        if c == sign and depth <= 0 and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += c
+    return parts
+
+
+def expanded(item: str, names: Sequence[str]) -> list[str]:
+    """The columns, of the table or derived from it, that one item of --features stands for."""
+    if item in names:
+        return [item]
+    if len(item) > 2 and item[0] == item[-1] == "`" and "`" not in item[1:-1]:
+        if item[1:-1] in names:
+            return [item[1:-1]]
+        raise absent(item[1:-1], names)
+    if len(factors := parted(item, ":")) > 1:
+        found = [[quoted(n) for n in expanded(f.strip(), names)] for f in factors]
+        return [":".join(each) for each in pairs(*found)]
+    if (call := CALL.fullmatch(item)) and call[1] in FUNCTIONS:
+        return [f"{call[1]}({inner})" for inner in expanded(call[2].strip(), names)]
+    if call and call[1].isidentifier() and f"{call[1]}({call[2]})" == item:
+        raise UsageError(f"there is no function {call[1]!r} of a column{nearest(call[1], FUNCTIONS)}",
+                         "write e.g. hour(date) or category(zip)")
+    if any(c in item for c in "*?["):
+        if found_by := [n for n in names if fnmatchcase(n, item)]:
+            return found_by
+        raise UsageError(f"no column is called like {item!r}{nearest(item, names)}", "name columns of the table in --features")
+    raise absent(item, names)
+
+
+def absent(name: str, names: Sequence[str]) -> UsageError:
+    return UsageError(f"there is no column {name!r}{nearest(name, names)}", "name columns of the table in --features")
+
+
+def quoted(name: str) -> str:
+    return f"`{name}`" if ":" in name and "`" not in name and not CALL.fullmatch(name) else name
+
+
+def unquoted(name: str) -> str:
+    name = name.strip()
+    return name[1:-1] if len(name) > 2 and name[0] == name[-1] == "`" else name
+
+
+def factors(name: str, names: Sequence[str]) -> list[str]:
+    """The factors of a product a:b; none where the name is not one."""
+    parts = [] if name in names else parted(name, ":")
+    return [unquoted(p) for p in parts] if len(parts) > 1 else []
+
+
+def bases(name: str, names: Sequence[str] = ()) -> list[str]:
+    """The columns of a table that a column is made of."""
+    if found := factors(name, names):
+        return [b for f in found for b in bases(f, names)]
+    call = CALL.fullmatch(name)
+    return bases(call[2], names) if call and call[1] in FUNCTIONS and name not in names else [name]
+
+
+def column(table: Any, name: str) -> Any:
+    """A column of the table or derived from it, as a ChunkedArray; a product is of numbers, or of categories.
+
+    Raises UsageError where there is none of that name, DvarError where it cannot be made."""
+    names = table.column_names
+    if name in names:
+        return tables.column(table, name)
+    if parts := factors(name, names):
+        return product([column(table, p) for p in parts])
+    call = CALL.fullmatch(name)
+    if call and call[1] in FUNCTIONS:
+        return FUNCTIONS[call[1]](name, column(table, call[2]))
+    return tables.column(table, name)
+
+
+def sides(table: Any, name: str) -> tuple[str, str]:
+    """The factors of a product that are numbers, and those that are categories, each as one name; "" where there are none."""
+    found: tuple[list[str], list[str]] = [], []
+    for factor in factors(name, table.column_names):
+        found[is_category(column(table, factor))].append(quoted(factor))
+    return ":".join(found[0]), ":".join(found[1])
+
+
+def is_category(made: Any) -> bool:
+    return tables.kind(made.type) == "category"
+
+
+# ---------------------------------------------------------------- how columns are made of others
+
+
+def product(parts: list[Any]) -> Any:
+    """Numbers multiplied, missing where any is; categories side by side, a level for each combination."""
+    import pyarrow as pa
+
+    if not any(is_category(p) for p in parts):
+        values, gaps = np.ones(len(parts[0])), np.zeros(len(parts[0]), bool)
+        for part in parts:
+            x, missing = tables.numbers(part) if tables.kind(part.type) == "number" else (np.zeros(len(part)), True)
+            with np.errstate(all="ignore"):
+                values = values * x
+            gaps |= False if missing is None else missing
+        return pa.chunked_array([pa.array(values, mask=gaps)])
+    found = [tables.levels(p) for p in parts]
+    codes = found[0].codes.astype(np.int64)
+    texts, gaps = list(found[0].texts), codes < 0
+    for one in found[1:]:
+        gaps |= one.codes < 0
+        codes, used = codes * len(one.texts) + one.codes, None
+        used, codes = np.unique(np.where(gaps, -1, codes), return_inverse=True)
+        codes = np.where(gaps, -1, codes - (used[:1] < 0).sum())
+        texts = [f"{texts[u // len(one.texts)]}:{one.texts[u % len(one.texts)]}" for u in used.tolist() if u >= 0]
+    return dictionary(codes, gaps, texts, ordered=False)
+
+
+def dictionary(codes: Any, gaps: Any, texts: Sequence[str], ordered: bool = True) -> Any:
+    import pyarrow as pa
+
+    indices = pa.array(np.where(gaps, 0, codes).astype(np.int32), mask=gaps)
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(indices, pa.array(texts, pa.string()), ordered=ordered)])
+
+
+def of_time(name: str, made: Any, which: str, texts: Sequence[str] | None) -> Any:
+    """A part of a date or time (in its own time zone): as levels in their order, or as a number where it goes on without end."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if tables.kind(made.type) not in ("time", "nothing") or pa.types.is_duration(made.type):
+        raise DvarError(f"{name} asks for a date or time, and the column is of type {made.type}", "name a column of dates")
+    if tables.kind(made.type) == "nothing":
+        return made
+    try:
+        value = getattr(compute, which)(made)
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+        raise DvarError(f"{name} cannot be had from the type {made.type}", "a date has no hour, a time of day no year") from None
+    x, missing = tables.numbers(value)
+    gaps = np.zeros(len(x), bool) if missing is None else missing
+    return pa.chunked_array([pa.array(x, mask=gaps)]) if texts is None else dictionary(x - (which == "month"), gaps, texts)
+
+
+def as_category(name: str, made: Any) -> Any:
+    """A column's values as levels, numbers in their order."""
+    import pyarrow as pa
+
+    match tables.kind(made.type):
+        case "number":
+            x, missing = tables.numbers(made)
+            gaps = np.zeros(len(x), bool) if missing is None else missing
+            found, codes = np.unique(x[~gaps], return_inverse=True)
+            every = np.zeros(len(x), np.int64)
+            every[~gaps] = codes
+            return dictionary(every, gaps, [tables.as_text(v) for v in found])
+        case "time":
+            return made.cast(pa.string())
+        case "other":
+            raise DvarError(f"{name}: the column is of type {made.type}", "take numbers, text or dates")
+    return made
+
+
+def as_number(name: str, made: Any) -> Any:
+    """A column's values as numbers: text that is one, or codes of levels that are."""
+    match tables.kind(made.type):
+        case "category":
+            found = tables.text_as_numbers(made)
+            if isinstance(found, str):
+                raise DvarError(f"{name}: {found!r} is not a number",
+                                "without number(…) it is read as levels; or --missing that text")
+            return found
+        case "number" | "nothing":
+            return made
+    raise DvarError(f"{name}: the column is of type {made.type}", "of a date take year(…), month(…), weekday(…) or hour(…)")
+
+
+FUNCTIONS: dict[str, Callable[[str, Any], Any]] = {
+    "hour": lambda name, made: of_time(name, made, "hour", [str(h) for h in range(24)]),
+    "weekday": lambda name, made: of_time(name, made, "day_of_week", DAYS),
+    "month": lambda name, made: of_time(name, made, "month", [str(m + 1) for m in range(12)]),
+    "year": lambda name, made: of_time(name, made, "year", None),
+    "category": as_category,
+    "number": as_number,
+}

@@ -1,0 +1,177 @@
+"""What a column of the training rows becomes: a standardised number, a category's levels, a slope at each level, or nothing.
+
+What is left out is answered with its reason. Nothing is copied but what is derived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import frexp, fsum, sqrt
+from typing import Any
+
+import numpy as np
+
+from ..errors import DvarError
+from . import features as named
+from . import table as tables
+from .columns import BLOCK, Category, Number, Part
+
+IDENTIFIER = 100  # levels, each in one row only, that are not worth keeping for the sake of the rows without one
+MOST_SLOPES = 100  # levels that a number has slopes of their own at: each is a column of numbers
+MAX_LEVELS = 1000  # of a category, unless said otherwise; the rest, the rarest, become one
+OTHER_LEVEL = "(other)"  # a level of this name takes every text that is no level
+
+
+@dataclass(frozen=True)
+class Slope(Number):
+    """A number where the column `within` is at one level, else 0: that level's own slope."""
+
+    within: str
+    level: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (f"{self.column}:{self.within}={self.level}",)
+
+
+@dataclass(frozen=True)
+class Joint(Category):
+    """Categories' levels together, beside the categories themselves: those with a reference (`base`) have no coefficient."""
+
+    base: tuple[str, ...]
+
+
+OTHER = {
+    "nothing": "all missing",
+    "time": "a date or time ({0}), neither number nor category; ask for hour({1}), weekday({1}), month({1}) or year({1})",
+    "other": "of type {}, neither number nor category",
+}
+
+
+def learn_number(name: str, x: np.ndarray, gaps: np.ndarray | None, centre: bool) -> Number | str:
+    """How to read a column of numbers, or why it is left out."""
+    known = x if gaps is None else x[~gaps]
+    if len(known) == 0:
+        return "all missing"
+    low, high = known.min(), known.max()
+    if float(low) == float(high):
+        same = str(low) if low == high else f"from {low} to {high}, one number in float64"
+        return f"always {same}" + ("" if gaps is None else " where it is known")
+    mean, scale = moments(known, max(abs(float(low)), abs(float(high))))
+    return Number(name, mean, scale, mean if centre else 0.0)
+
+
+def moments(x: np.ndarray, largest: float) -> tuple[float, float]:
+    """Mean and population standard deviation in two passes of float64 (the mean corrected by what it leaves over).
+
+    Very large and very small numbers are scaled by a power of two, so that no sum or square over- or underflows.
+    """
+    exponent = frexp(largest)[1]
+    unit = 1.0 if abs(exponent) < 400 else 2.0 ** min(max(exponent, -1000), 1000)
+
+    def blocks() -> Iterator[np.ndarray]:
+        return (x[lo : lo + BLOCK].astype(np.float64) / unit for lo in range(0, len(x), BLOCK))
+
+    mean = fsum(float(b.sum()) for b in blocks()) / len(x)
+    mean += fsum(float((b - mean).sum()) for b in blocks()) / len(x)
+    deviation = sqrt(fsum(float(np.square(b - mean).sum()) for b in blocks()) / len(x))
+    return mean * unit, max(deviation * unit, float(np.finfo(float).tiny))
+
+
+def learn_category(name: str, column: tables.Levels, reference: bool, max_levels: int = MAX_LEVELS) -> Category | str:
+    """How to read a column of categories, or why it is left out."""
+    counts = np.bincount(column.codes + 1, minlength=1 + len(column.texts))
+    rows, missing = len(column.codes), int(counts[0])
+    levels = [text for text, count in zip(column.texts, counts[1:]) if count]
+    if not levels:
+        return "all missing"
+    if len(levels) == 1 and not missing:
+        return f"always {levels[0]!r}"
+    if len(levels) == rows or len(levels) == rows - missing > IDENTIFIER:
+        return f"{len(levels)} levels in {rows} rows: it looks like an identifier"
+    levels = levels if column.ordered else sorted(levels)
+    if len(levels) > max_levels:
+        count = dict(zip(column.texts, counts[1:].tolist()))
+        kept = set(sorted(levels, key=lambda level: -count[level])[:max_levels])
+        levels = [level for level in levels if level in kept and level != OTHER_LEVEL] + [OTHER_LEVEL]
+    return Category(name, tuple(levels), missing > 0, reference)
+
+
+def learn(
+    table: Any, name: str, wanted: Sequence[str], rows: np.ndarray | None, reference: bool, centre: bool, max_levels: int
+) -> tuple[list[Part], np.ndarray | None, dict[str, str]]:
+    """A column's part, where its number is missing, and what is left out."""
+    column = named.column(table, name)
+    how = tables.kind(column.type)
+    learned: Part | str
+    gaps = None
+    dropped: dict[str, str] = {}
+    if how == "number":
+        x, gaps = tables.numbers(column, rows)
+        learned = learn_number(name, x, gaps, centre)
+    elif how == "category":
+        levels = tables.levels(column, rows)
+        learned = learn_category(name, levels, reference, max_levels)
+        if isinstance(learned, Category):
+            if (count := len(np.unique(levels.codes[levels.codes >= 0]))) > max_levels:
+                dropped[f"{name} levels"] = f"the {count - max_levels:,} rarest of {count:,} are one level, {OTHER_LEVEL}"
+            factors = named.factors(name, table.column_names)
+            if factors and reference and all(f in wanted for f in factors):
+                learned = beside_its_factors(table, learned, factors, rows)
+    else:
+        learned = OTHER[how].format(column.type, name)
+    return ([], gaps, {**dropped, name: learned}) if isinstance(learned, str) else ([learned], gaps, dropped)
+
+
+def beside_its_factors(table: Any, part: Category, factors: Sequence[str], rows: np.ndarray | None) -> Joint | str:
+    """A product of categories that are features themselves: a combination with any one's reference is told by the others."""
+    first = []
+    for factor in factors:
+        found = tables.levels(named.column(table, factor), rows)
+        used = [found.texts[c] for c in np.unique(found.codes[found.codes >= 0])]
+        first.append(used[0] if found.ordered else min(used))
+    base = tuple(level for level in part.levels if any(a == b for a, b in zip(_cut(level, len(factors)), first)))
+    rest = tuple(level for level in part.levels if level not in base)
+    return Joint(part.column, rest, part.missing, False, base) if rest else "every combination holds a reference level"
+
+
+def _cut(level: str, count: int) -> list[str]:
+    return level.split(":", count - 1)
+
+
+def learn_slopes(
+    table: Any, numeric: str, levelled: str, rows: np.ndarray | None, reference: bool, centre: bool, max_levels: int
+) -> tuple[list[Part], np.ndarray | None, dict[str, str]]:
+    """A slope of the numbers at each level; at all but the first where the numbers are a feature themselves."""
+    name = f"{numeric}:{levelled}"
+    x, gaps = tables.numbers(named.column(table, numeric), rows)
+    levels = tables.levels(named.column(table, levelled), rows)
+    category = learn_category(levelled, levels, reference, max_levels)
+    if isinstance(category, str):
+        return [], None, {name: category}
+    if len(category.levels) > MOST_SLOPES:
+        raise DvarError(f"{name} would be {len(category.levels)} columns of numbers, one for each level of {levelled}",
+                        f"up to {MOST_SLOPES} are made; leave it out, or take fewer with --max-levels {MOST_SLOPES - 1}")
+    parts: list[Part] = []
+    dropped: dict[str, str] = {}
+    for level in category.levels[reference:]:
+        value, gap = within(x, gaps, levels, level, category.levels)
+        learned = learn_number(numeric, value, gap, centre)
+        if isinstance(learned, str):
+            dropped[f"{name}={level}"] = learned
+        else:
+            parts.append(Slope(numeric, learned.mean, learned.scale, learned.shift, levelled, level))
+    return parts, gaps, dropped
+
+
+def within(
+    x: np.ndarray, gaps: np.ndarray | None, levels: tables.Levels | None, level: str, known: Sequence[str] = ()
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The numbers at one level, 0 elsewhere, and where they are missing there."""
+    if levels is None:
+        return np.zeros(len(x)), None
+    rest = level == OTHER_LEVEL and bool(known)
+    at = [text == level or (rest and text not in known) for text in levels.texts]
+    here = np.array([*at, False]).take(levels.codes)
+    return np.where(here, x, 0).astype(np.float64), None if gaps is None else gaps & here

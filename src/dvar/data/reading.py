@@ -1,0 +1,233 @@
+"""Files in, Arrow tables out: whole, or a batch at a time so that memory stays bounded whatever the file holds.
+
+PyArrow does the reading and is imported inside functions only, so that `import dvar` does not pay for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import DvarError, UsageError
+from .opening import READS, Ahead, called, checked_names, opened, suffixes, unreadable
+from .text import USUAL, Cut, How, cut, json_lines, options, silent, text
+
+ROWS = 1 << 17  # in a batch of Parquet
+
+
+def read(path: str | Path, how: How = USUAL, say: Callable[[str], None] = silent) -> Any:
+    """The `pyarrow.Table` in a file, a folder of Parquet parts, or standard input ("-"); text as dictionaries where it can be.
+
+    In text a field that is empty, or NA, null, NaN or ?, is missing, and so is what `how` names. `say` is told whatever
+    was guessed or changed. Raises UsageError if there is no such file or its kind is unknown, DvarError if what is in it
+    cannot be used.
+    """
+    import pyarrow as pa
+
+    name, stream = called(path), None
+    try:
+        form, stream = opened(path)
+        if form == "folder":
+            table = parts(Path(path))
+        elif form == "parquet":
+            table = parquet(stream)
+        elif form == "arrow":
+            table = arrow(stream).read_all()
+        else:
+            table = text(name, form, stream, how, say)
+    except (pa.ArrowException, OSError, EOFError) as error:
+        raise unreadable(name, error) from None
+    finally:
+        if stream is not None:
+            stream.close()
+    checked_names(name, table.column_names)
+    if table.num_rows == 0:
+        raise DvarError(f"{name} has {table.num_columns} columns but no rows", "a table needs at least one row")
+    return table
+
+
+def parquet(stream: Ahead) -> Any:
+    """One row group after the other: the peak is the table plus what decoding one group takes."""
+    import pyarrow as pa
+
+    with parquet_file(stream.buffer()) as file:
+        groups = [file.read_row_group(i) for i in range(file.num_row_groups)]
+        table = pa.concat_tables(groups) if groups else file.schema_arrow.empty_table()
+    pa.default_memory_pool().release_unused()
+    return table
+
+
+def parquet_file(source: Any, names: Sequence[str] | None = None) -> Any:
+    """A Parquet file whose text comes as dictionaries."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    source = pa.BufferReader(source) if isinstance(source, pa.Buffer) else source
+    schema = pq.read_schema(source)
+    if isinstance(source, pa.BufferReader):
+        source.seek(0)
+    text = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+    return pq.ParquetFile(source, pre_buffer=False, read_dictionary=text)
+
+
+def part_files(folder: Path) -> list[Path]:
+    """The Parquet files of a folder, in the order of their names; what begins with . or _ is no part."""
+    found = [p for p in sorted(folder.rglob("*")) if suffixes(p)[0] in (".parquet", ".pq") and p.is_file()
+             and not any(step.startswith((".", "_")) for step in p.relative_to(folder).parts)]
+    if not found:
+        raise UsageError(f"{folder} is a folder without Parquet files", f"name one file; what is read: {READS}")
+    return found
+
+
+def parts(folder: Path) -> Any:
+    """The tables of a folder, one below the other."""
+    import pyarrow as pa
+
+    tables = [part(folder, path) for path in part_files(folder)]
+    for path, table in zip(part_files(folder), tables):
+        if set(table.column_names) != set(tables[0].column_names):
+            differ = ", ".join(sorted(set(table.column_names) ^ set(tables[0].column_names))[:9])
+            raise DvarError(f"the parts of {folder} differ: {path.name} has other columns ({differ})",
+                            "the parts of one table have the same columns")
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException:  # dictionaries and plain text, or of other index types: as plain text
+        return pa.concat_tables([plain(table) for table in tables], promote_options="permissive")
+
+
+def part(folder: Path, path: Path) -> Any:
+    """One part; a folder called key=value is a column of text."""
+    import pyarrow as pa
+
+    with path.open("rb") as file:
+        table = parquet(Ahead(file))
+    for step in path.relative_to(folder).parts[:-1]:
+        key, sign, value = step.partition("=")
+        if sign and key not in table.column_names:
+            codes = pa.array([0] * 0, pa.int32()) if not table.num_rows else pa.repeat(pa.scalar(0, pa.int32()), table.num_rows)
+            table = table.append_column(key, pa.DictionaryArray.from_arrays(codes, pa.array([value])))
+    return table
+
+
+def plain(table: Any) -> Any:
+    import pyarrow as pa
+
+    schema = pa.schema([pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in table.schema])
+    return table.cast(schema)
+
+
+def arrow(stream: Ahead) -> Any:
+    """A reader of Arrow's file or stream format."""
+    import pyarrow as pa
+
+    if stream.ahead(6) == b"ARROW1":
+        file = pa.ipc.open_file(stream.buffer())
+
+        class Whole:
+            schema = file.schema
+            read_all = staticmethod(file.read_all)
+
+            def __iter__(self) -> Iterator[Any]:
+                return (file.get_batch(i) for i in range(file.num_record_batches))
+
+        return Whole()
+    return pa.ipc.open_stream(pa.PythonFile(stream, "r"))
+
+
+def batches(path: str | Path, how: How = USUAL, wanted: dict[str, str] | None = None) -> Iterator[Any]:
+    """The table of a file as tables of some ten thousand rows, so that memory stays bounded whatever the file holds.
+
+    `wanted` says of columns whether they are numbers or categories: text has no types of its own, and its first rows need
+    not show them. Raises as `read` does.
+    """
+    import pyarrow as pa
+
+    name, count, stream = called(path), 0, None
+    try:
+        form, stream = opened(path)
+        for table in streamed(name, form, stream, path, how, wanted or {}):
+            if not count:
+                checked_names(name, table.column_names)
+            count += table.num_rows
+            if table.num_rows:
+                yield table
+    except (pa.ArrowException, OSError, EOFError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise unreadable(name, error) from None
+    finally:
+        if stream is not None:
+            stream.close()
+    if not count:
+        raise DvarError(f"{name} has no rows", "a table needs at least one row")
+
+
+def streamed(name: str, form: str, stream: Any, path: str | Path, how: How, wanted: dict[str, str]) -> Iterator[Any]:
+    import pyarrow as pa
+
+    if form == "folder":
+        for file in part_files(Path(path)):
+            yield part(Path(path), file)
+    elif form == "parquet":
+        with parquet_file(stream.buffer() if str(path) == "-" else str(path)) as file:
+            for batch in file.iter_batches(ROWS):
+                yield pa.Table.from_batches([batch])
+    elif form == "arrow":
+        for batch in arrow(stream):
+            yield pa.Table.from_batches([batch])
+    elif form == "jsonl":
+        yield from json_batches(name, stream, how)
+    else:
+        yield from csv_batches(name, form, stream, how, wanted)
+
+
+def json_batches(name: str, stream: Ahead, how: How) -> Iterator[Any]:
+    import pyarrow as pa
+
+    left = b""
+    while more := stream.read(1 << 23):
+        left += more
+        end = left.rfind(b"\n") + 1
+        if end:
+            yield json_lines(name, pa.py_buffer(left[:end]), how)
+            left = left[end:]
+    if left.strip():
+        yield json_lines(name, pa.py_buffer(left), how)
+
+
+def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str, str]) -> Iterator[Any]:
+    """Types are those of the first block, but what is wanted as levels is text, and whole numbers may go on as others."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    start = stream.ahead(1 << 20)
+    made = cut(name, form, start, how.decimal)
+    whole = start if len(start) < 1 << 20 else start[: start.rfind(b"\n") + 1] or start
+    first = cut_types(made, whole, how)
+    types = {}
+    for column, type_ in first.items():
+        if wanted.get(column) == "category":
+            types[column] = pa.string()
+        elif pa.types.is_integer(type_) or pa.types.is_null(type_):
+            types[column] = pa.float64() if wanted.get(column) == "number" else pa.string()
+        else:
+            types[column] = type_.value_type if pa.types.is_dictionary(type_) else type_
+    parse, convert = options(made, how, types)
+    convert.auto_dict_encode = False
+    reading = csv.ReadOptions(block_size=2**22, encoding=made.letters)
+    try:
+        for batch in csv.open_csv(pa.PythonFile(stream, "r"), reading, parse, convert):
+            yield pa.Table.from_batches([batch])
+    except pa.ArrowInvalid as error:
+        raise unreadable(name, error) from None
+
+
+def cut_types(made: Cut, start: bytes, how: How) -> dict[str, Any]:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    parse, convert = options(made, how)
+    reading = csv.ReadOptions(block_size=len(start) + 1, encoding=made.letters)
+    schema = csv.read_csv(pa.py_buffer(start), reading, parse, convert).schema
+    return dict(zip(schema.names, schema.types))

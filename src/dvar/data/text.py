@@ -1,0 +1,263 @@
+"""Text as a table: how it is cut and typed, and what was guessed or changed on the way, said.
+
+PyArrow cuts and types it. Here is what it does not do: find out which sign stands between fields and how letters are encoded,
+say which line is ragged, and see that a column of text is numbers written with spaces or signs.
+"""
+
+from __future__ import annotations
+
+import csv as lines
+import io
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from ..errors import DvarError, UsageError
+from .opening import HEAD, Ahead, checked_names, unreadable
+
+MISSING_TEXT = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "NaN", "nan", "?")
+MOST_LEVELS = 2**16  # beyond these, text of a CSV file is kept as text and not as codes
+LARGEST_BLOCK = 2**31 - 1
+MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+BETWEEN = ",;\t|"
+
+
+@dataclass(frozen=True)
+class How:
+    """How text is to be read where it is not as usual: the sign before decimals, and what else means missing."""
+
+    decimal: str = "."
+    missing: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.decimal not in (".", ","):
+            raise UsageError(f"{self.decimal!r} does not stand before decimals", "give --decimal . or --decimal ,")
+
+
+USUAL = How()
+
+
+def silent(note: str) -> None:
+    """Says nothing."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a text file is cut into fields: what its first bytes tell."""
+
+    delimiter: str
+    encoding: str
+    names: tuple[str, ...]
+    codes: tuple[str, ...]  # columns whose digits begin with 0: not numbers but names made of digits
+
+    @property
+    def letters(self) -> str:
+        """The encoding as PyArrow takes it: a mark of UTF-8 it passes over by itself."""
+        return "utf-8" if self.encoding == "utf-8-sig" else self.encoding
+
+
+def cut(name: str, form: str, start: bytes, decimal: str, encoding: str = "") -> Cut:
+    """Encoding, delimiter and column names of a CSV or TSV file."""
+    encoding = encoding or next((e for mark, e in MARKS if start.startswith(mark)), "utf-8")
+    if b"\0" in start and encoding != "utf-16":
+        raise DvarError(f"{name} cannot be read: it holds bytes that are not text", "is the file of the kind its suffix says?")
+    try:
+        head = start[: len(start) // 2 * 2 if encoding == "utf-16" else None].decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding == "utf-16" or error.start < len(start) - 4:
+            return cut(name, form, start, decimal, "latin-1")
+        head = start[: error.start].decode(encoding)
+    whole = head if len(start) < HEAD else head[: head.rfind("\n") + 1] or head
+    delimiter = "\t" if form == "tsv" else sniffed(whole, decimal)
+    rows = list(islice(lines.reader(io.StringIO(whole, newline=""), delimiter=delimiter), 1000))
+    names = tuple(rows[0]) if rows else ()
+    body = [row for row in rows[1:] if len(row) == len(names)]
+    codes = tuple(n for k, n in enumerate(names) if any(re.fullmatch(r"0\d+", row[k]) for row in body))
+    return Cut(delimiter, encoding, names, codes)
+
+
+def sniffed(head: str, decimal: str) -> str:
+    """The sign between the fields: of those that cut all first lines into equally many, the one that cuts them most."""
+    best, most = ",", 1
+    for sign in BETWEEN:
+        if sign == decimal == "," and any(other in head.split("\n", 1)[0] for other in ";\t"):
+            continue
+        counts = [len(row) for row in islice(lines.reader(io.StringIO(head, newline=""), delimiter=sign), 50) if row]
+        if counts and counts[0] > most and counts.count(counts[0]) >= 0.9 * len(counts):
+            best, most = sign, counts[0]
+    return best
+
+
+def text(name: str, form: str, stream: Ahead, how: How, say: Callable[[str], None]) -> Any:
+    """The table in CSV, TSV or JSON lines."""
+    start = stream.ahead(HEAD)
+    content = stream.buffer()
+    if form == "jsonl":
+        return json_lines(name, content, how)
+    table = cut_up(name, cut(name, form, start, how.decimal), content, how, say)
+    if binary(table):
+        table = cut_up(name, cut(name, form, start, how.decimal, "latin-1"), content, how, say)
+    return numbered(table, how, say)
+
+
+def cut_up(name: str, made: Cut, content: Any, how: How, say: Callable[[str], None]) -> Any:
+    """PyArrow settles each column's type on the first block; where that proves wrong, the whole file is one block."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    told(made, name, say)
+    checked_names(name, made.names)
+    parse, convert = options(made, how)
+    for block_size in (2**23, min(len(content) + 1, LARGEST_BLOCK)):
+        try:
+            reading = csv.ReadOptions(block_size=block_size, encoding=made.letters)
+            table = csv.read_csv(pa.BufferReader(content), reading, parse, convert)
+            break
+        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+            wrong = error
+            if "Expected" in str(error) and "columns, got" in str(error):
+                raise ragged(name, made, content) or error from None
+    else:
+        raise unreadable(name, wrong) from None
+    if odd_quotes(content) and (line := unclosed(made, content)):
+        raise DvarError(f"{name} line {line}: a quotation mark is opened and never closed", "close it, or is the file cut off?")
+    return table
+
+
+def odd_quotes(content: Any) -> bool:
+    view = memoryview(content)
+    return sum(bytes(view[k : k + 2**22]).count(b'"') for k in range(0, len(view), 2**22)) % 2 == 1
+
+
+def told(made: Cut, name: str, say: Callable[[str], None]) -> None:
+    usual = "\t" if name.lower().endswith((".tsv", ".tab", ".tsv.gz")) else ","
+    if made.delimiter != usual and len(made.names) > 1:
+        say(f"{name}: fields are separated by {made.delimiter!r}")
+    if made.encoding in ("latin-1", "utf-16"):
+        why = "by the mark it begins with" if made.encoding == "utf-16" else "since it is not UTF-8"
+        say(f"{name}: read as {made.encoding}, {why}")
+    for column in made.codes:
+        say(f"{column}: digits that begin with 0 are read as text; number({column}) reads them as numbers")
+
+
+def options(made: Cut, how: How, types: dict[str, Any] | None = None) -> tuple[Any, Any]:
+    """PyArrow's options for a file cut like this. In a table of one column a blank line is a row whose value is missing."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    parse = csv.ParseOptions(delimiter=made.delimiter, ignore_empty_lines=len(made.names) > 1, newlines_in_values=True)
+    kept = {column: pa.dictionary(pa.int32(), pa.string()) for column in made.codes}
+    convert = csv.ConvertOptions(
+        null_values=[*MISSING_TEXT, *how.missing], strings_can_be_null=True, auto_dict_encode=True,
+        auto_dict_max_cardinality=MOST_LEVELS, decimal_point=how.decimal, column_types={**kept, **(types or {})},
+    )
+    return parse, convert
+
+
+def rows_of(made: Cut, content: Any) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a text file with the number of the line each begins in, cut by Python: slow, to say where a mistake is."""
+    reader = lines.reader(io.TextIOWrapper(io.BytesIO(memoryview(content)), made.encoding, "replace", newline=""),
+                          delimiter=made.delimiter, strict=True)
+    before = 0
+    lines.field_size_limit(2**30)
+    for row in reader:
+        yield before + 1, row
+        before = reader.line_num
+
+
+def ragged(name: str, made: Cut, content: Any) -> DvarError | None:
+    """What is said of the first line with too few or too many fields."""
+    try:
+        for line, row in rows_of(made, content):
+            if len(row) != len(made.names) and (row or len(made.names) == 1):
+                what = f"{name} line {line} has {len(row)} fields, the header {len(made.names)}"
+                more = f"; with {made.delimiter!r} between fields"
+                return DvarError(what + more, "mend the line, or quote the field in which the sign stands")
+    except lines.Error:
+        pass
+    return None
+
+
+def unclosed(made: Cut, content: Any) -> int:
+    """The line of a quotation mark that is never closed; 0 where there is none."""
+    line = 0
+    try:
+        for line, row in rows_of(made, content):
+            line += 1 + sum(field.count("\n") for field in row)
+    except lines.Error as error:
+        if "unexpected end" in str(error):
+            return max(line, 1)
+    return 0
+
+
+def binary(table: Any) -> bool:
+    """Whether some text was not UTF-8."""
+    import pyarrow as pa
+
+    return any(pa.types.is_binary(t.value_type if pa.types.is_dictionary(t) else t) for t in table.schema.types)
+
+
+def json_lines(name: str, content: Any, how: How) -> Any:
+    """One object a line; text with the meaning of nothing is missing."""
+    import pyarrow as pa
+    from pyarrow import json
+
+    for block_size in (2**23, min(len(content) + 1, LARGEST_BLOCK)):
+        try:
+            return json.read_json(pa.BufferReader(content), json.ReadOptions(block_size=block_size))
+        except pa.ArrowInvalid as error:
+            wrong = error
+    row = re.search(r"in row (\d+)", str(wrong))
+    where = f" line {int(row[1]) + 1}" if row else ""
+    raise DvarError(f"{name}{where} cannot be read: {str(wrong).splitlines()[0][:200]}",
+                    "JSON lines hold one object a line, each column of one type")
+
+
+GROUPED = re.compile(r"([+-]?)\s*((?:\d{1,3}(?:[ \u00a0\u202f]\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+)?)")
+
+
+def as_number(text: str, decimal: str = ".") -> float | None:
+    """A number written with spaces or signs (" 5", "+5", "- 5", "1 000"); None where the text is none."""
+    text = text.strip().replace("−", "-")
+    if decimal == ",":
+        text = text.replace(",", ".")
+    match = GROUPED.fullmatch(text)
+    if not match or not any(c.isdigit() for c in match[2]):
+        return None
+    try:
+        return float(match[1] + re.sub(r"\s", "", match[2]))
+    except ValueError:
+        return None
+
+
+def numbered(table: Any, how: How, say: Callable[[str], None]) -> Any:
+    """The table with the columns of text that are all numbers made so; and a word where a decimal comma looks meant."""
+    import pyarrow as pa
+
+    for k, field in enumerate(table.schema):
+        if not pa.types.is_dictionary(field.type):  # with more levels than a dictionary has, the first would tell nothing
+            continue
+        column = table.column(k)
+        some = [v for v in column[:100].to_pylist() if v is not None]
+        if not some or any(re.fullmatch(r"0\d+", v) for v in some):
+            continue
+        if how.decimal == "." and all(re.fullmatch(r"[+-]?\d+,\d+", v) for v in some):
+            say(f"{field.name}: text such as {some[0]!r} looks like numbers with a decimal comma; --decimal , reads them so")
+        elif all(as_number(v, how.decimal) is not None for v in some):
+            made = [decoded(chunk, how.decimal) for chunk in column.chunks]
+            if all(chunk is not None for chunk in made):
+                say(f"{field.name}: text such as {some[0]!r} is read as numbers; category({field.name}) reads it as levels")
+                table = table.set_column(k, field.name, pa.chunked_array(made))
+    return table
+
+
+def decoded(chunk: Any, decimal: str) -> Any:
+    """A dictionary of text as numbers; None where some text is no number."""
+    import pyarrow as pa
+
+    values = [None if text is None else as_number(text, decimal) for text in chunk.dictionary.to_pylist()]
+    if any(v is None for v in values):
+        return None
+    return pa.array(values, pa.float64()).take(chunk.indices)
