@@ -64,6 +64,12 @@ class Curvature:
             p = vectors @ (along / np.where(kept, np.abs(values), 1.0))
         return Step(p / self.roots, 0.5 * float(self.downhill @ p), float(np.linalg.norm(p)), True)
 
+    def solved(self, v: Any) -> Any:
+        """H⁻¹v, where H is positive definite."""
+        from scipy.linalg import cho_solve
+
+        return cho_solve((self.root, True), v / self.roots, check_finite=False) / self.roots
+
     def within(self, radius: float) -> Step:
         """The minimum of the parabola among steps of this length or shorter: Moré & Sorensen, SIAM J. Scientific and Statistical
         Computing 4, 1983, by the eigenvalues. Where the downhill direction has nothing along the most negative curvature, the
@@ -77,6 +83,8 @@ class Curvature:
 
         if edge == 0.0 and np.linalg.norm(coordinates(0.0)) <= radius:
             p = coordinates(0.0)
+        elif not radius > 0:
+            p = np.zeros_like(along)
         else:
             low = edge
             high = edge + max(float(np.linalg.norm(along)) / radius, 1e-300)

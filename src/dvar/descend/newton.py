@@ -11,15 +11,20 @@ With many examples the first passes are over a part of the rows: their optimum i
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .curvature import Curvature, Step, without_optimum
-from .objective import Options, Outcome, Problem, Run
+from .objective import Options, Outcome, Part, Penalised, Problem, Run
 
 TAIL = 1.2  # the cost fell this much more than the parabola said, as it does where it decays exponentially
 FAR = 32.0  # steps at once along such a tail: e^-32 of it is left
+RIGHT = 0.2  # the parabola told the fall of the cost to this: the optimum is near, and the curvature changes little
+SLOW = 0.05  # of what the cost could fall is left by a step that is worth repeating with the same curvature
+FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and end the digits
+PART, LARGE, RUNS = 16, 50_000, 64  # one row in so many; of at least so many examples; in so many runs from all over the data
 ROUNDING = 1e-12  # of the cost: what is promised below it cannot be judged by the cost
 
 
@@ -35,6 +40,10 @@ class Point(NamedTuple):
 
 
 def newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
+    return steps(problem, near(problem, theta, options), run, options)
+
+
+def steps(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
     def evaluated(at: Any, rate: float, moved: float) -> Point:
         point = Point(at, *problem.smooth.value_gradient_hessian(at))
         run.record(at, point.cost, point.gradient, rate, moved)
@@ -43,7 +52,7 @@ def newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
     now = evaluated(theta, 0.0, 0.0)
     first, size = now, abs(now.cost)
     roots: Any = 0.0
-    fell, radius = 1.0, np.inf  # how much more than the parabola said; how far it is believed, in units of `roots`
+    fell, tails, radius = 1.0, 0, np.inf  # how much more than the parabola said; how far it is believed, in units of `roots`
     enough = options.tol**2
     for _ in range(options.steps):
         if not now.finite:
@@ -54,11 +63,18 @@ def newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
             return finished(now, first.hessian, step.promised)
         if run.stopped:
             return run.kept(False, "stopped on request", now.hessian)
-        if fell > TAIL:
+        tails = tails + 1 if fell > TAIL else 0
+        if tails > 1:
             new, share = tail(evaluated, now, step)
             if new is not None:
-                now, fell = new, fell if share > 1 else 1.0
+                now, tails, fell = new, 1, TAIL + 1 if share > 1 else 1.0
                 continue
+            tails = -1
+        if radius == np.inf and abs(fell - 1) < RIGHT and len(run.history) > 1 and curved.root is not None:
+            theta = kept_curvature(problem, now, curved, run, FINE * enough * max(size, abs(now.cost)))
+            new = evaluated(theta, 1.0, 0.0)
+            now, fell = new, 0.0
+            continue
         if curved.indefinite or radius < np.inf:
             roots = np.maximum(roots, curved.roots)
             curved = Curvature(now.gradient, now.hessian, roots)
@@ -78,9 +94,59 @@ def newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
             step = curved.within(radius)
         if radius < np.inf:
             radius = grown(radius, step, gained)
-        fell = gained if radius == np.inf else 1.0
+        fell = gained if radius == np.inf else 0.0
         now = new
     return run.kept(False, f"did {options.steps:,} steps; the gradient's norm is {norm(now.gradient):.1e}", now.hessian)
+
+
+def near(problem: Problem, theta: Any, options: Options) -> Any:
+    """A start near the optimum: that of a part of the rows, where there are many. A little l2 keeps parameters that these rows do
+    not tell about where they were."""
+    count = max(problem.examples // PART, 20 * len(theta))
+    if count > problem.examples // 4 or problem.examples < LARGE:
+        return theta
+    starts = np.linspace(0, problem.examples - count // RUNS, RUNS).astype(int).tolist()
+    rows = [slice(lo, lo + count // RUNS) for lo in starts]
+    part = Part(problem.smooth, rows)
+    hold = 0.01 * np.abs(np.diag(part.value_gradient_hessian(theta)[2]))
+    rough = options._replace(tol=np.sqrt(0.01 * len(theta) / count), steps=12)
+    found = steps(replace(problem, smooth=Penalised(part, hold, theta), examples=count), theta, Run(), rough)
+    return found.theta if found.converged and not found.flat else theta
+
+
+def kept_curvature(problem: Problem, now: Point, curved: Curvature, run: Run, enough: float) -> Any:
+    """Steps near the optimum by gradients alone: the Hessian stays, corrected by what the gradients show (L-BFGS), while each
+    step leaves a small share of what the cost could still fall. Answers where it ends."""
+    theta, gradient, cost = now.theta, now.gradient, now.cost
+    pairs: list[tuple[Any, Any]] = []
+    promised = curved.whole().promised
+    while promised > enough and not run.stopped:
+        move = -quasi(curved, pairs, gradient)
+        new_cost, new_gradient = problem.smooth.value_gradient(theta + move)
+        run.record(theta + move, new_cost, new_gradient, 1.0, norm(move))
+        turned = new_gradient - gradient
+        left = 0.5 * float(new_gradient @ curved.solved(new_gradient))
+        if not new_cost <= cost + 1e-15 * abs(cost) or not left < promised:
+            break
+        theta, gradient, cost, slow = theta + move, new_gradient, new_cost, left > SLOW * promised
+        promised = left
+        if slow or not float(move @ turned) > 0:
+            break
+        pairs.append((move, turned))
+    return theta
+
+
+def quasi(curved: Curvature, pairs: list[tuple[Any, Any]], gradient: Any) -> Any:
+    """The inverse Hessian times the gradient, corrected by pairs of moves and turns of the gradient (Nocedal & Wright, 7.4)."""
+    shares = []
+    for move, turned in reversed(pairs):
+        share = float(move @ gradient) / float(move @ turned)
+        gradient = gradient - share * turned
+        shares.append(share)
+    found = curved.solved(gradient)
+    for (move, turned), share in zip(pairs, reversed(shares)):
+        found = found + (share - float(turned @ found) / float(move @ turned)) * move
+    return found
 
 
 def grown(radius: float, step: Step, gained: float) -> float:

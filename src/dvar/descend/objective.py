@@ -49,6 +49,23 @@ class Penalised:
 
 
 @dataclass(frozen=True)
+class Part:
+    """An objective over some runs of its rows alone."""
+
+    inner: Objective
+    rows: Sequence[slice]
+
+    def value_gradient(self, theta: Any, rows: Rows = None) -> tuple[float, Any]:
+        return self.inner.value_gradient(theta, self.rows)
+
+    def value_gradient_hessian(self, theta: Any, rows: Rows = None) -> tuple[float, Any, Any]:
+        return self.inner.value_gradient_hessian(theta, self.rows)
+
+    def hessian_times(self, theta: Any, v: Any, rows: Rows = None) -> Any:
+        return self.inner.hessian_times(theta, v, self.rows)
+
+
+@dataclass(frozen=True)
 class Problem:
     """Minimise smooth(θ) + Σ l1_j |θ_j| over lower ≤ θ ≤ upper, all vectors (P,).
 
