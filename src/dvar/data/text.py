@@ -74,7 +74,7 @@ def cut(name: str, form: str, start: bytes, decimal: str, encoding: str = "") ->
     rows = list(islice(lines.reader(io.StringIO(whole, newline=""), delimiter=delimiter), 1000))
     names = tuple(rows[0]) if rows else ()
     body = [row for row in rows[1:] if len(row) == len(names)]
-    codes = tuple(n for k, n in enumerate(names) if any(re.fullmatch(r"0\d+", row[k]) for row in body))
+    codes = tuple(n for k, n in enumerate(names) if any(row[k][:1] == "0" and row[k][1:].isdigit() for row in body))
     return Cut(delimiter, encoding, names, codes)
 
 
@@ -110,7 +110,7 @@ def cut_up(name: str, made: Cut, content: Any, how: How, say: Callable[[str], No
     told(made, name, say)
     checked_names(name, made.names)
     parse, convert = options(made, how)
-    for block_size in (2**23, min(len(content) + 1, LARGEST_BLOCK)):
+    for block_size in (2**21, min(len(content) + 1, LARGEST_BLOCK)):
         try:
             reading = csv.ReadOptions(block_size=block_size, encoding=made.letters)
             table = csv.read_csv(pa.BufferReader(content), reading, parse, convert)
@@ -121,14 +121,22 @@ def cut_up(name: str, made: Cut, content: Any, how: How, say: Callable[[str], No
                 raise ragged(name, made, content) or error from None
     else:
         raise unreadable(name, wrong) from None
-    if odd_quotes(content) and (line := unclosed(made, content)):
+    if swallowed(table) and (line := unclosed(made, content)):
         raise DvarError(f"{name} line {line}: a quotation mark is opened and never closed", "close it, or is the file cut off?")
     return table
 
 
-def odd_quotes(content: Any) -> bool:
-    view = memoryview(content)
-    return sum(bytes(view[k : k + 2**22]).count(b'"') for k in range(0, len(view), 2**22)) % 2 == 1
+def swallowed(table: Any) -> bool:
+    """Whether some text of the last row goes over several lines, as it does where a quotation mark is never closed."""
+    last = [c[-1].as_py() for c in table.columns if is_text(c.type)] if table.num_rows else []
+    return any("\n" in value for value in last if value)
+
+
+def is_text(type_: Any) -> bool:
+    import pyarrow as pa
+
+    of = type_.value_type if pa.types.is_dictionary(type_) else type_
+    return bool(pa.types.is_string(of) or pa.types.is_large_string(of))
 
 
 def told(made: Cut, name: str, say: Callable[[str], None]) -> None:
@@ -241,7 +249,7 @@ def numbered(table: Any, how: How, say: Callable[[str], None]) -> Any:
             continue
         column = table.column(k)
         some = [v for v in column[:100].to_pylist() if v is not None]
-        if not some or any(re.fullmatch(r"0\d+", v) for v in some):
+        if not some or any(v[:1] == "0" and v[1:].isdigit() for v in some):
             continue
         if how.decimal == "." and all(re.fullmatch(r"[+-]?\d+,\d+", v) for v in some):
             say(f"{field.name}: text such as {some[0]!r} looks like numbers with a decimal comma; --decimal , reads them so")
