@@ -22,6 +22,7 @@ from .steps import signed, steps
 from .story import ALONG, LOCAL, RIGHT, Step
 from .wording import reach, told_number, write_root
 
+LONGEST = 44  # characters of a line in a box
 FEW = 4  # contributions at a fork that are written out
 
 Edges = dict[tuple[str, str], float]  # (node, consumer) → the local derivative of the one by the other
@@ -62,7 +63,7 @@ def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collectio
         i = group.last
         name = nodes[i].name
         value = f"= {show(p.values[name])}" if p else ""
-        slope = f"{spell_name(derivative_name(name))} = {forks.get(name, '')}{show(p.d[name])}" if p else ""
+        slope = sloped(name, forks.get(name, ""), show(p.d[name])) if p else ""
         if group.name:
             value = f"{spell_name(name)} {value}" if p else ""
             told.append(Box("folded", group.name, f"{group.name}: {len(group.lines)} lines", value, slope, tuple(outside),
@@ -72,6 +73,12 @@ def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collectio
         line = f"{lines[i]}: {by_example(data[name])}" if nodes[i].op == INPUT and name in data else lines[i]
         told.append(Box(kind(graph, i, data), name, line, value, slope, tuple(outside), labels))
     return told
+
+
+def sloped(name: str, fork: str, number: str) -> str:
+    """The line of a derivative; what came along each edge is left out where the line would grow too long."""
+    line = f"{spell_name(derivative_name(name))} = "
+    return line + fork + number if len(line + fork + number) <= LONGEST else line + number
 
 
 def kind(graph: Graph, i: int, data: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 APART = 26  # pixels between boxes of a column
 NEAR, FAR, STEEP = 56, 150, 0.4  # between columns: at least, at most, and as a share of the steepest rise
 PORT = 20  # between the ends of wires at one box
+LINE_UNITS = 2 * APART  # of a row of characters, so that boxes drawn with them stand half a row apart at least
 SWEEPS = 24
 
 
@@ -74,14 +75,16 @@ def layout(
     return places[: len(sizes)], wires
 
 
-def ports(links: Links, middle: Sequence[float], heights: Sequence[float]) -> dict[tuple[int, int], float]:
+def ports(
+    links: Links, middle: Sequence[float], heights: Sequence[float], apart: float = PORT
+) -> dict[tuple[int, int], float]:
     """The height at which each link ends: at a box one below the other, in the order in which they come."""
     arriving: dict[int, list[int]] = {}
     for a, b in links:
         arriving.setdefault(b, []).append(a)
     ends = {}
     for b, sources in arriving.items():
-        step = min(PORT, heights[b] / len(sources)) if b < len(heights) else 0.0
+        step = min(apart, heights[b] / len(sources)) if b < len(heights) else 0.0
         for n, a in enumerate(sorted(sources, key=middle.__getitem__)):
             ends[a, b] = middle[b] + (n - (len(sources) - 1) / 2) * step
     return ends

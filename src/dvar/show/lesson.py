@@ -91,7 +91,7 @@ def arrays(lists: list[tuple[str, ...]] | list[list[str]]) -> str:
 
 
 def story(teller: Teller, box: Box, i: int, wanted: list[int]) -> dict[str, Any]:
-    """What a box says: its formula, and what is put into it, with places ⟦v3⟧ and ⟦d3⟧ for numbers; the same of its derivative."""
+    """What a box says: its formula, and with places ⟦v3⟧, ⟦d3⟧ what is put into it; the same of its derivative."""
     node, place = teller.nodes[i], {k: n for n, k in enumerate(wanted)}
     names = {k: marked("v", n, teller.nodes[k].name, teller.tape.shapes[k]) for k, n in place.items()}
     names |= {teller.symbol[k]: marked("d", n, derivative_name(teller.nodes[k].name), teller.tape.shapes[k])

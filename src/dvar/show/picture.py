@@ -16,11 +16,10 @@ from ..derive.passes import Pass, show
 from ..errors import UsageError
 from ..expression.graph import Graph
 from ..expression.writing import spell_name
-from .boxes import Box, boxes
+from .boxes import LONGEST, Box, boxes
 from .layout import PORT, Rect, Wire, layout
 
 MOST = 60  # boxes; more of them nobody reads as a picture
-LONGEST = 44  # characters of a line in a box
 FONT, SMALL, LINE = 15, 13, 23  # pixels: the text, the caption, from line to line
 ADVANCE = 0.602 * FONT  # of a character: monospace fonts agree within a hundredth
 MARGIN, PADDING = 32, 18  # around the picture, inside a box
@@ -60,8 +59,13 @@ def shortened(text: str) -> str:
 
 
 def across(text: str) -> float:
-    """The width of a line, in pixels; Chinese, Japanese and Korean characters are two wide."""
-    return ADVANCE * sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+    """The width of a line, in pixels."""
+    return ADVANCE * cells(text)
+
+
+def cells(text: str) -> int:
+    """The width of a line in characters; Chinese, Japanese and Korean ones are two wide."""
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def box_width(box: Box, lines: Sequence[tuple[str, str]]) -> float:

@@ -62,8 +62,8 @@ function draw() {
   groups.forEach(g => {
     const n = Number(g.dataset.box), seen = reached(n), value = g.querySelector(".value"), slope = g.querySelector(".slope");
     value.textContent = `= ${one(r.v[n], boxes[n])}`;
-    const sum = fork(r.c[n]);
-    slope.textContent = `${boxes[n].derivative} = ${blank && !answered.get(n) ? "?" : (sum ? sum + " = " : "") + one(r.d[n], boxes[n])}`;
+    const sum = fork(r.c[n]), number = one(r.d[n], boxes[n]), told = `${boxes[n].derivative} = ${sum ? sum + " = " : ""}${number}`;
+    slope.textContent = blank && !answered.get(n) ? `${boxes[n].derivative} = ?` : told.length > 44 ? `${boxes[n].derivative} = ${number}` : told;
     value.classList.toggle("hidden", !seen.value);
     slope.classList.toggle("hidden", !seen.slope && !blank);
     g.classList.toggle("now", at > 0 && (at <= count ? n === at - 1 : n === backward[at - count - 1]));

@@ -1,0 +1,87 @@
+"""The picture in a terminal: what it says, that nothing lies over anything, and what happens where it does not fit."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dvar as dv
+from dvar.derive.passes import show
+from dvar.show.boxes import boxes
+from dvar.show.picture import cells
+from dvar.show.terminal import Canvas, drawn
+
+
+def first():
+    p = dv.graph("u = b*c; v = a + u; J = 3*v").at(a=5, b=3, c=2)
+    return drawn(p.graph, p)
+
+
+def test_the_first_picture():
+    told = first()
+    for text in ("u = b * c", "= 6", "du = 3", "v = a + u", "= 11", "dv = 3", "J = 3 * v", "= 33", "da = 3", "db = 6", "dc = 9"):
+        assert text in told
+    assert told.count("▶") == 5
+    assert [told.count(f"─{n}─▶") for n in (1, 2, 3)] == [2, 1, 2]  # the local derivatives
+    assert told == first()
+
+
+def test_plain_characters_where_the_terminal_knows_no_others():
+    p = dv.graph("u = b*c; v = a + u; J = 3*v").at(a=5, b=3, c=2)
+    told = drawn(p.graph, p, unicode=False)
+    assert told.isascii()
+    assert told.count(">") == 5
+
+
+def test_what_is_wider_than_the_terminal_is_not_drawn():
+    p = dv.graph("u = b*c; v = a + u; J = 3*v").at(a=5, b=3, c=2)
+    width = max(map(len, drawn(p.graph, p).splitlines()))
+    assert drawn(p.graph, p, width + 1)
+    assert drawn(p.graph, p, width - 1) == ""
+    assert drawn(dv.graph("; ".join(f"u{k} = x + {k}" for k in range(70)) + "; J = u1")) == ""
+
+
+def test_without_a_pass_there_are_no_numbers():
+    told = drawn(dv.graph("u = b*c; J = 3*u"))
+    assert "=" in told
+    assert "d" not in told
+
+
+def test_wide_characters_take_two_cells():
+    p = dv.graph("`기울기` = a*2; J = `기울기` + 1").at(a=1)
+    lines = drawn(p.graph, p).splitlines()
+    right = {cells(line[: line.rindex(c) + 1]) for line in lines for c in "┐│┘" if c in line and "┏" not in line and "┃" not in line}
+    assert len(right) <= 3  # the right sides of three boxes, whatever the characters inside them
+
+
+@st.composite
+def graphs(draw):
+    names, lines = ["a", "b"], []
+    for k in range(draw(st.integers(1, 10))):
+        used = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
+        lines.append(f"u{k} = " + " * ".join(used))
+        names.append(f"u{k}")
+    return dv.graph("inputs: a, b\n" + "; ".join(lines))
+
+
+@given(graphs())
+@settings(deadline=None, max_examples=150)
+def test_every_number_is_there_and_no_box_lies_over_another(graph):
+    p = graph.at(a=1.5, b=-2)
+    told = drawn(graph, p)
+    canvas = Canvas(boxes(graph, p, {}, None, 60), True)
+    for i, box in enumerate(canvas.told):
+        rows = range(canvas.top[i], canvas.top[i] + max(len(canvas.texts[i]), len(box.uses)) + 2)
+        for k in range(i):
+            apart = canvas.top[k] + max(len(canvas.texts[k]), len(canvas.told[k].uses)) + 2 <= rows.start or rows.stop <= canvas.top[k]
+            assert apart or not any(i in column and k in column for column in canvas.columns)
+    for name in (node.name for node in graph.nodes if node.given):
+        assert f"= {show(p.values[name])}" in told
+        assert show(p.d[name]) in told
+    assert told.count("▶") == sum(len(box.uses) for box in canvas.told)
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+def test_constants_and_outputs_have_frames_of_their_own(unicode):
+    told = drawn(dv.graph("k = 2; J = k*a"), unicode=unicode)
+    frames = [told.count(c) for c in ("╭", "┄", "━")] if unicode else [told.count(c) for c in ("/", "#")]
+    assert all(frames)
