@@ -3,6 +3,7 @@
     J = dv.graph("u = b*c; v = a + u; J = 3*v")      a graph, from text or from a Python function
     p = J.at(a=5, b=3, c=2)                          values left to right, derivatives right to left: p.u, p.du
     fit = L.over(x=X, y=Y).minimize()                the mean over m examples, trained
+    clf = dv.LogisticRegression().fit(X, y)          the same as a scikit-learn estimator
 
 Public names are loaded when they are first used, so that `import dvar` costs little more than NumPy.
 """
@@ -16,7 +17,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "api": ("Cost", "Graph", "Pass", "derivatives", "graph", "slope"),
-    "errors": ("DvarError", "UsageError"),
+    "errors": ("DvarError", "DvarWarning", "UsageError"),
+    "models.any_graph": ("Estimator",),
+    "models.estimators": ("LinearRegression", "LogisticRegression", "PoissonRegressor"),
     "descend.minimize": ("Fit",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

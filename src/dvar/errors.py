@@ -24,6 +24,10 @@ class UsageError(DvarError):
     status = 2
 
 
+class DvarWarning(UserWarning):
+    """The answer is there, and something about it should be known."""
+
+
 def nearest(name: str, known: object) -> str:
     """The names a reader may have meant, as the tail of a sentence: "; did you mean 'late'?" or "; known: a, b"."""
     import difflib

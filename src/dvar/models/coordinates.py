@@ -1,0 +1,175 @@
+"""Coordinates for a solver: features as if standardised, though the data stay as they are and the objective does too.
+
+w @ x + b = (w·s) @ ((x − c)/s) + (b + w @ c): a solver that works on w·s and b + w @ c sees standardised features, and the
+parameters that it answers are those of the data as given. Shapes and sums are asked of the cost underneath.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..data.columns import Columns, Number
+from .named import linear_maps
+
+SAMPLE = 65536  # rows, evenly spread, that tell centre and spread of a column: coordinates need no more
+
+
+class Map(NamedTuple):
+    """Where the weights (K rows of n) and the intercepts (K; none: empty) of a linear map stand, and its columns' c and s (n,).
+
+    A column that never varies has s = 0: beside an intercept it has nothing to say, and its weight stays 0.
+    """
+
+    weights: slice
+    free: slice
+    centre: Any
+    spread: Any
+
+    @property
+    def shrink(self) -> Any:
+        """1/s, 0 where s is 0."""
+        return np.divide(1.0, self.spread, out=np.zeros(len(self.spread)), where=self.spread != 0)
+
+    def blocks(self, v: Any) -> tuple[Any, Any]:
+        """The weights' part of v (P, …) as (K, n, …) and the intercepts' as (K, 1, …): views."""
+        return v[self.weights].reshape(-1, len(self.centre), *v.shape[1:]), v[self.free].reshape(-1, 1, *v.shape[1:])
+
+
+class Standardised:
+    """A cost in coordinates θ′, as `minimize` sees it; `named` answers the parameters of the data as given.
+
+    `units` (P,): a parameter that is penalised or bounded is its coordinate times this.
+    """
+
+    def __init__(self, cost: Any, maps: tuple[Map, ...], units: Any) -> None:
+        self.cost, self.maps, self.units = cost, maps, units
+        self.inputs, self.sizes, self.places, self.size, self.m = cost.inputs, cost.sizes, cost.places, cost.size, cost.m
+        self.seen: Any = None  # the coordinates asked of last
+
+    @property
+    def ran(self) -> str:
+        return str(self.cost.ran)
+
+    def sized(self, parameters: Mapping[str, Any]) -> Standardised:
+        return Standardised(self.cost.sized(parameters), self.maps, self.units)
+
+    def has_hessian(self) -> bool:
+        return bool(self.cost.has_hessian())
+
+    def zero_is_saddle(self) -> str:
+        return str(self.cost.zero_is_saddle())
+
+    def bad_rows(self) -> str:
+        return str(self.cost.bad_rows())
+
+    def flat(self, parameters: Mapping[str, Any]) -> Any:
+        """The coordinates (P,) of parameters of the data as given."""
+        theta = self.cost.flat(parameters)
+        for one in self.maps:
+            w, b = one.blocks(theta)
+            if b.size:
+                b += (w @ one.centre)[:, None]
+            w *= one.spread
+        return theta
+
+    def given(self, theta: Any) -> Any:
+        """The parameters (P,) of the data as given at coordinates (P,)."""
+        theta = theta.copy()
+        for one in self.maps:
+            w, b = one.blocks(theta)
+            w *= one.shrink
+            if b.size:
+                b -= (w @ one.centre)[:, None]
+        return theta
+
+    def named(self, theta: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self.cost.named(self.given(theta))
+        return found
+
+    def pulled(self, slope: Any) -> Any:
+        """Derivatives (P, …) by the parameters → by the coordinates."""
+        slope = slope.copy()
+        for one in self.maps:
+            w, b = one.blocks(slope)
+            across = (-1, *[1] * (slope.ndim - 1))
+            if b.size:
+                w -= b * one.centre.reshape(across)
+            w *= one.shrink.reshape(across)
+        return slope
+
+    def pushed(self, slope: Any) -> Any:
+        """Derivatives (P, …) by the coordinates → by the parameters."""
+        slope = slope.copy()
+        for one in self.maps:
+            w, b = one.blocks(slope)
+            across = (-1, *[1] * (slope.ndim - 1))
+            w *= one.spread.reshape(across)
+            if b.size:
+                w += b * one.centre.reshape(across)
+        return slope
+
+    def value_gradient(self, theta: Any, rows: Any = None) -> tuple[float, Any]:
+        self.seen = theta
+        value, gradient = self.cost.value_gradient(self.given(theta), rows)
+        return value, self.pulled(gradient)
+
+    def value_gradient_hessian(self, theta: Any, rows: Any = None) -> tuple[float, Any, Any]:
+        self.seen = theta
+        value, gradient, hessian = self.cost.value_gradient_hessian(self.given(theta), rows)
+        return value, self.pulled(gradient), self.pulled(self.pulled(hessian).T)
+
+    def hessian_times(self, theta: Any, v: Any, rows: Any = None) -> Any:
+        return self.pulled(self.cost.hessian_times(self.given(theta), self.given(v), rows))
+
+
+def standardised(cost: Any, x: Any, free: bool = True) -> Standardised:
+    """The cost in coordinates of standardised features x, as they were given; typed columns are standardised already.
+
+    `free`: the intercept is neither penalised nor bounded, so that features may be shifted.
+    """
+    names, intercept = linear_maps(cost.loss, tuple(cost.data))
+    units = np.ones(cost.size)
+    if x is None or not names:
+        return Standardised(cost, (), units)
+    if isinstance(x, Columns):
+        scale = np.concatenate([np.full(len(p.names), p.scale if isinstance(p, Number) else 1.0) for p in x.encoding.parts])
+        for name in names:
+            units[cost.places[name]] = np.resize(1.0 / scale, np.prod(cost.sizes[name]))
+        return Standardised(cost, (), units)
+    shifted = free and len(names) == 1 and bool(intercept) and cost.sizes[intercept] == cost.sizes[names[0]][:-1]
+    centre, spread = centre_spread(x, cost.data.get(cost.weight))
+    if not shifted:
+        spread = np.hypot(spread, centre)
+        spread = np.where(spread > 0, spread, 1.0)
+    maps = tuple(Map(cost.places[name], cost.places[intercept] if shifted else slice(0, 0), centre, spread) for name in names)
+    for one in maps:
+        units[one.weights] = np.resize(np.where(spread > 0, one.shrink, 1.0), one.weights.stop - one.weights.start)
+    return Standardised(cost, maps, units)
+
+
+def centre_spread(x: Any, weight: Any = None) -> tuple[Any, Any]:
+    """Mean and standard deviation (n,) of the columns of x (m, n), dense or sparse, weighted as the examples are, from at most
+    about SAMPLE rows; of a column that never varies, its value and 0."""
+    rows = np.arange(x.shape[0]) if weight is None else np.flatnonzero(weight)
+    picked = rows[:: -(-len(rows) // SAMPLE)]
+    some = x if len(picked) == x.shape[0] else x[picked]
+    share = np.ones(len(picked)) if weight is None else np.asarray(weight, dtype=np.float64)[picked]
+    share /= share.sum()
+    with np.errstate(over="ignore", invalid="ignore"):
+        centre = np.asarray(share @ some, dtype=np.float64)
+        if hasattr(some, "toarray"):
+            square = share @ some.multiply(some) - centre**2
+        else:
+            square = share @ np.square(some - centre)
+        spread = np.sqrt(np.maximum(square, 0.0))
+    usable = np.isfinite(centre) & np.isfinite(spread)
+    centre, spread = np.where(usable, centre, 0.0), np.where(usable, spread, 1.0)
+    for j in np.flatnonzero(spread <= 1e-7 * np.abs(centre)):  # by rounding, or in these rows only, or always
+        column = x[:, [j]].toarray()[rows, 0] if hasattr(x, "toarray") else x[rows, j]
+        low, high = float(np.min(column)), float(np.max(column))
+        centre[j] = low if low == high else np.mean(column, dtype=np.float64)
+        spread[j] = 0.0 if low == high else np.std(column, dtype=np.float64) or abs(centre[j])
+    return centre, spread

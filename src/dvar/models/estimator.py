@@ -1,0 +1,296 @@
+"""What all estimators share: X and y in, a graph fitted, predictions out. A subclass says which graph and what y may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from html import escape
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, check_random_state
+
+from ..descend.minimize import Fit, minimize
+from ..descend.objective import Row
+from ..errors import UsageError
+from ..expression.graph import Graph
+from ..vectorize.cost import Cost
+from ..vectorize.predict import predict, upto
+from . import inputs
+from .coordinates import Standardised, standardised
+from .named import linear_maps
+from .remarks import flat_names, remarks, shortest, told
+
+VARY = ("x", "y", "offset")  # inputs that vary by example; columns that a loss names do too
+AS_GIVEN = ("gradient-descent",)  # methods that work on the data as given
+PATIENCE = 5  # passes without a better loss on the held-out rows, after which an early stop ends the fit
+
+
+class Learner(BaseEstimator):  # type: ignore[misc]
+    """A graph over x and y as a scikit-learn estimator.
+
+    Subclasses have the parameters `l1, l2, method, rate, steps, tol, early_stopping, warm_start, random_state, watch` and answer
+    the methods that raise NotImplementedError here.
+    """
+
+    reader_: inputs.Reader
+    fit_: Fit
+
+    # what a subclass says
+
+    _family: Any = "none"  # of dvar.models.families
+
+    def _numbers(self, y: Any) -> Any:
+        """y (m,) as the numbers that the graph takes; what is known of y is kept."""
+        raise NotImplementedError
+
+    def _graph(self, offset: bool) -> tuple[Graph, str]:
+        """The graph, with an input `offset` if so asked, and the node that predicts."""
+        raise NotImplementedError
+
+    def _weights(self, y: Any, weight: Any) -> Any:
+        return weight
+
+    def _start(self, cost: Cost, features: int) -> dict[str, Any] | None:
+        return None
+
+    def _penalized(self) -> tuple[str, ...] | None:
+        """The parameters that l1 and l2 are about; None: all vectors and matrices."""
+        return None
+
+    def _l2(self, total: float) -> float:
+        return float(self.l2)
+
+    def _bounds(self) -> dict[str, Any]:
+        return {}
+
+    # learning
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> Any:
+        """Learn from X (m, n) and y (m,). `sample_weight` (m,) says how often a row counts, `offset` (m,) is added to w @ x + b.
+
+        X is an array, a sparse matrix or a frame. Raises DvarError, or what scikit-learn raises, where the data do not allow it.
+        """
+        X, y = inputs.checked(self, X, y, fit=True, target=getattr(self, "target", None) or "")
+        y = self._numbers(y)
+        weight = self._weights(y, inputs.checked_weight(sample_weight, X))
+        offset = inputs.checked_offset(offset, len(y))
+        graph, predicts = self._graph(offset is not None)
+        before = (self.reader_, self.fit_) if self.warm_start and hasattr(self, "fit_") else None
+        learn, hold = self._split(len(y))
+        l2 = self._l2(float(len(y) if weight is None else weight.sum()))
+        reader = inputs.learned(self, X, graph.inputs, features=getattr(self, "features", None), rows=learn,
+                                reference=not (l2 or self.l1), centre=bool(linear_maps(graph, VARY)[1]))
+        self.reader_ = inputs.unscaled(reader) if self.method in AS_GIVEN else reader
+        self.graph_, self.predicts_, self.offset_given_ = graph, predicts, offset is not None
+        beside = {"y": y, "offset": offset, "weight": weight}
+        cost, x = self._cost_of(X, beside, learn)
+        held = None if hold is None else self._cost_of(X, beside, hold)[0]
+        self._fit(cost, x, l2, held, before)
+        self._answer()
+        for remark in remarks(self, cost):
+            told(remark, self.fit_)
+        return self
+
+    def _cost_of(self, X: Any, beside: dict[str, Any], rows: Any) -> tuple[Cost, Any]:
+        """The cost over some rows (None: all), and its x as it was given."""
+        data = self.reader_.data(X, rows)
+        here = {k: v if rows is None else v[rows] for k, v in beside.items() if v is not None}
+        given = {k: v for k, v in (data | here).items() if k in self.graph_.inputs}
+        return Cost(self.graph_, given, here.get("weight")), data.get("x")
+
+    def _split(self, m: int) -> tuple[Any, Any]:
+        """The rows to learn from and those held out to stop on; None for all and for none."""
+        share = 0.1 if self.early_stopping is True else float(self.early_stopping)
+        if not 0 <= share < 1:
+            raise UsageError(f"early_stopping is {self.early_stopping!r}", "give the share of rows held out to stop on, as 0.1")
+        if not share:
+            return None, None
+        order = check_random_state(self.random_state).permutation(m)
+        held = round(m * share)
+        if not 0 < held < m:
+            raise UsageError(f"a share of {share:g} of {m} rows holds out {held}", "hold out more, or give more rows")
+        return np.sort(order[held:]), np.sort(order[:held])
+
+    def _fit(self, cost: Cost, x: Any, l2: float, held: Cost | None, before: Any) -> None:
+        start = self._start(cost, len(self.reader_.names))
+        if start is not None:
+            cost = cost.sized(start)
+        if before is not None:
+            start = self._warm(cost, *before) or start
+        bounds, penalized = self._bounds(), self._penalized()
+        tied = set(bounds)
+        if l2 or self.l1:
+            tied |= set(penalized or [n for n, size in cost.sizes.items() if size])
+        free = linear_maps(cost.loss, tuple(cost.data))[1] not in tied
+        seen: Any = cost if self.method in AS_GIVEN else standardised(cost, x, free)
+        watch = self.watch if held is None else Early(self.watch, seen, held.sized(zeros(cost)))
+        drawn = start is None and self.random_state is not None
+        seed = check_random_state(self.random_state).randint(2**31 - 1) if drawn else None
+        try:
+            fit = minimize(seen, self.method, rate=self.rate, steps=self.steps, tol=self.tol, l1=self.l1, l2=l2,
+                           penalize=penalized, bounds=bounds or None, start=start, seed=seed, watch=watch)
+        except Enough as enough:
+            fit = enough.fit
+        if isinstance(watch, Early):
+            fit = watch.chosen(fit)
+        self.collinear_: tuple[str, ...] = ()
+        if isinstance(seen, Standardised):
+            if not (l2 or self.l1 or bounds):
+                fit, self.collinear_ = shortest(fit, seen, self.reader_.names)
+            if fit.hessian is not None:
+                fit = replace(fit, hessian=seen.pushed(seen.pushed(fit.hessian).T))
+            self.still_ = [self.reader_.names[j] for one in seen.maps for j in np.flatnonzero(one.spread == 0)]
+        self.fit_, self.penalised_, self._cost = fit, bool(l2 or self.l1), cost
+        self.n_iter_ = max(fit.passes, 1)
+        self.loss_curve_ = [row.cost for row in fit.history]
+
+    def _warm(self, cost: Cost, reader: inputs.Reader, fit: Fit) -> dict[str, Any] | None:
+        """The parameters of the fit before, in the coordinates of this one; None where they are of other shapes or features."""
+        params = dict(fit.params)
+        if set(params) != set(cost.inputs) or reader.names != self.reader_.names:
+            return None
+        names, intercept = linear_maps(cost.loss, tuple(cost.data))
+        if len(names) == 1 and intercept:
+            w, b = reader.to_original(params[names[0]], params[intercept])
+            params[names[0]], params[intercept] = self.reader_.from_original(w, b)
+        if any(cost.sizes.get(n, np.shape(v)) != np.shape(v) for n, v in params.items()):
+            return None
+        return params
+
+    def _answer(self) -> None:
+        """coef_, intercept_ and their names, in the features' own units, where x enters the graph through one linear map."""
+        names, intercept = linear_maps(self.graph_, (*VARY, *self.reader_.own))
+        self.coef_names_ = np.array(self.reader_.names, dtype=object)
+        if len(names) == 1:
+            w = self.fit_.params[names[0]]
+            b = self.fit_.params[intercept] if intercept else np.zeros(np.shape(w)[:-1])
+            self.coef_, self.intercept_ = self.reader_.to_original(w, b)
+
+    # asking
+
+    def _predict(self, X: Any, offset: Any = None, node: str = "") -> Any:
+        """The predicting node, or another, for rows of X: (m,) or (m, K)."""
+        check_is_fitted(self)
+        X, _ = inputs.checked(self, X, fit=False, target=getattr(self, "target", None) or "")
+        m = X.num_rows if hasattr(X, "schema") else X.shape[0]
+        offset = inputs.checked_offset(offset, m, self.offset_given_)
+        data = self.reader_.data(X) | ({} if offset is None else {"offset": offset})
+        needed = upto(self.graph_, node or self.predicts_).inputs
+        return predict(self.graph_, node or self.predicts_, self.fit_.params, {k: v for k, v in data.items() if k in needed})
+
+    def summary(self, **options: Any) -> Any:
+        """Coefficients with standard errors, tests and intervals, and the likelihood; `options` (kind=, groups=, level=) as in
+        `dvar.models.inference`.
+
+        Asks the rows that were learned from, which a pickled estimator leaves behind. Raises UsageError where they are gone.
+        """
+        from .inference import inference
+
+        check_is_fitted(self)
+        if "_cost" not in self.__dict__:
+            raise UsageError("the rows that were learned from are gone: they are not pickled",
+                             "ask for the summary before, or fit again")
+        names, turn = coefficients(self)
+        return inference(self._cost, self.fit_, names, turn=turn, family=self._family, l2=float(self.penalised_), **options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return {k: v for k, v in state.items() if k != "_cost"}
+
+    def _html_repr(self) -> str:
+        """scikit-learn's picture and, once fitted, the graph's and the loss by pass."""
+        from sklearn.utils import estimator_html_repr
+
+        from ..show.picture import svg
+
+        page: str = estimator_html_repr(self)
+        if not hasattr(self, "fit_"):
+            return page
+        return f"{page}<div>{svg(self.graph_)}</div><p>{escape(repr(self.fit_)[1:-1])}</p>{curve(self.loss_curve_)}"
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.required = not getattr(self, "target", None)
+        return tags
+
+
+def coefficients(estimator: Learner) -> tuple[list[str], Any]:
+    """Names of the coefficients (R,), intercepts first, and what makes them of the flat parameters: (R, P)."""
+    cost, reader = estimator._cost.sized(estimator.fit_.params), estimator.reader_
+    maps, intercept = linear_maps(estimator.graph_, (*VARY, *reader.own))
+    turn = np.eye(cost.size)
+    weights, free = cost.places[maps[0]] if len(maps) == 1 else slice(0, 0), cost.places.get(intercept, slice(0, 0))
+    rows = np.arange(weights.start, weights.stop).reshape(-1, len(reader.names))
+    if reader.encoding is not None and rows.size:
+        to = reader.encoding.to_original()
+        for k, row in enumerate(rows):
+            turn[np.ix_(row, row)] = to[1:, 1:]
+            if intercept:
+                turn[free.start + k, row] = to[0, 1:]
+    names = flat_names(estimator, cost)
+    classes = [""] if len(rows) <= 1 else [f"{label}: " for label in getattr(estimator, "classes_", range(len(rows)))]
+    for k, row in enumerate(rows):
+        for j, name in zip(row, reader.names):
+            names[j] = classes[k] + name
+        if intercept:
+            names[free.start + k] = classes[k] + "intercept"
+    order = [*range(free.start, free.stop), *(k for k in range(cost.size) if not free.start <= k < free.stop)]
+    return [names[k] for k in order], turn[order]
+
+
+class Enough(Exception):
+    """Ends a fit from inside a pass."""
+
+    def __init__(self, fit: Fit) -> None:
+        super().__init__("enough")
+        self.fit = fit
+
+
+class Early:
+    """Watches a fit: after each pass the loss of the rows held out. `chosen` answers the parameters that were best for them."""
+
+    def __init__(self, watch: Callable[[Row], None] | None, seen: Any, held: Cost) -> None:
+        self.watch, self.seen, self.held = watch, seen, held
+        self.rows: list[Row] = []
+        self.best, self.best_pass = np.inf, 0
+        self.params: dict[str, Any] = {}
+
+    def __call__(self, row: Row) -> None:
+        self.rows.append(row)
+        if self.watch is not None:
+            self.watch(row)
+        params = self.seen.named(self.seen.seen)
+        loss = self.held.value_gradient(self.held.flat(params))[0]
+        if loss < self.best:
+            self.best, self.best_pass, self.params = loss, row.passes, params
+        elif row.passes - self.best_pass >= PATIENCE:
+            raise Enough(Fit(self.params, row.cost, False, "", "", row.passes, tuple(self.rows), row.seconds))
+
+    def chosen(self, fit: Fit) -> Fit:
+        last = fit.history[-1].passes
+        if self.best_pass == last:
+            return fit
+        cost = self.rows[self.best_pass - 1].cost
+        message = (f"stopped early: on the {self.held.m:,} rows held out the loss was best, {self.best:.6g}, after "
+                   f"{self.best_pass:,} of {last:,} passes; these parameters are kept")
+        return replace(fit, params=self.params, cost=cost, converged=False, message=message, hessian=None, flat=())
+
+
+def curve(losses: list[float]) -> str:
+    """The loss by pass as a small SVG."""
+    finite = [v for v in losses if np.isfinite(v)]
+    if len(finite) < 2 or max(finite) == min(finite):
+        return ""
+    low, high = min(finite), max(finite)
+    across, up = 280 / (len(finite) - 1), 60 / (high - low)
+    points = " ".join(f"{10 + across * k:.1f},{70 - up * (v - low):.1f}" for k, v in enumerate(finite))
+    title = f"<title>loss by pass: from {finite[0]:.6g} to {finite[-1]:.6g}</title>"
+    line = f'<polyline fill="none" stroke="currentColor" stroke-width="1.5" points="{points}"/>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" width="300" height="80" role="img">{title}{line}</svg>'
+
+
+def zeros(cost: Cost) -> dict[str, Any]:
+    return {name: np.zeros(size) for name, size in cost.sizes.items()}

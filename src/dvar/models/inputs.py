@@ -1,0 +1,154 @@
+"""What estimators are given: arrays and sparse matrices as scikit-learn takes them, frames as dvar does.
+
+An array is numbers, all of them finite. A frame – pandas, Polars, Arrow – may hold numbers, booleans, categories and text, with
+missing values; how its columns become features is learned once, from the rows of the fit. scikit-learn's own checks say what is
+wrong with shapes, names and counts of features, so that its words are the ones its users know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight, check_array, check_consistent_length, column_or_1d, validate_data
+
+from ..data.columns import Number
+from ..data.encoding import Encoding
+from ..errors import DvarError, UsageError
+from .training import chosen_features, own_units
+
+
+def table_of(X: Any) -> Any:
+    """A frame as a `pyarrow.Table`; None where X is no frame. Raises DvarError for columns that Arrow cannot hold."""
+    pandas = type(X).__module__.partition(".")[0] == "pandas" and hasattr(X, "columns")
+    arrow = type(X).__module__.partition(".")[0] == "pyarrow" and hasattr(X, "schema")
+    if not pandas and not arrow and not (hasattr(X, "__arrow_c_stream__") and hasattr(X, "columns")):
+        return None
+    import pyarrow as pa
+
+    try:
+        if pandas:
+            return pa.Table.from_pandas(X, preserve_index=False)
+        return pa.table(X)
+    except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DvarError(f"the frame cannot be read: {first}", "columns hold numbers, yes or no, categories or text") from None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How X becomes data of a graph, x and the columns that the loss names: learned at `fit`, the same at `predict`."""
+
+    columns: tuple[str, ...]  # of the frame that was learned from, or x0, x1, …
+    encoding: Encoding | None  # None: X was an array, and x is X
+    own: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The n features' names."""
+        return self.columns if self.encoding is None else self.encoding.names
+
+    def data(self, X: Any, rows: Any = None) -> dict[str, Any]:
+        """x, and columns by name, from what `checked` answered."""
+        if not hasattr(X, "schema"):
+            return {"x": X if rows is None else X[rows]}
+        found = {name: own_units(X, name, rows) for name in self.own}
+        return found | ({"x": self.encoding.encode(X, rows)} if self.encoding is not None else {})
+
+    def to_original(self, w: Any, b: Any) -> tuple[Any, Any]:
+        """Weights (…, n) and intercepts (…) of features in their own units, of those that the graph was fitted with."""
+        if self.encoding is None:
+            return w, b
+        turn = self.encoding.to_original()
+        return np.asarray(w) @ turn[1:, 1:].T, np.asarray(b) + np.asarray(w) @ turn[0, 1:]
+
+    def from_original(self, w: Any, b: Any) -> tuple[Any, Any]:
+        """The reverse."""
+        if self.encoding is None:
+            return w, b
+        turn = np.linalg.inv(self.encoding.to_original())
+        return np.asarray(w) @ turn[1:, 1:].T, np.asarray(b) + np.asarray(w) @ turn[0, 1:]
+
+
+def checked(estimator: Any, X: Any, y: Any = None, *, fit: bool, target: str = "") -> tuple[Any, Any]:
+    """X as an array, a CSR matrix or a Table, and y (m,) as it was given; raises what scikit-learn raises.
+
+    `target`: where y is None, the column of the frame that it is.
+    """
+    table = table_of(X)
+    if not fit and table is None and estimator.reader_.encoding is not None:
+        X = validate_data(estimator, X, reset=False, dtype=None)
+        return table_named(X, estimator.reader_.columns), None
+    if not fit and table is not None and estimator.reader_.encoding is None and not estimator.reader_.own:
+        table = None  # learned from an array
+    if table is None:
+        kinds = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "reset": fit}
+        return validate_data(estimator, X, y, **kinds) if fit else (validate_data(estimator, X, **kinds), None)
+    if target and target in table.column_names:
+        y = table.column(target).to_numpy() if y is None and fit else y
+        X = table = table.drop_columns(target)
+    if y is None:
+        validate_data(estimator, X, reset=fit, skip_check_array=True, **({"y": None} if fit else {}))
+        return table, None
+    validate_data(estimator, X, y, reset=fit, skip_check_array=True)
+    y = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"), warn=True)
+    check_consistent_length(np.empty(table.num_rows), y)
+    if not table.num_rows:
+        raise DvarError(f"the frame has {table.num_columns} columns but no rows", "give at least one row to learn from")
+    return table, y
+
+
+def table_named(X: Any, columns: Sequence[str]) -> Any:
+    """An array as a Table with these columns."""
+    import pyarrow as pa
+
+    dense = X.toarray() if hasattr(X, "toarray") else X
+    return pa.table({name: pa.array(np.ascontiguousarray(dense[:, j])) for j, name in enumerate(columns)})
+
+
+def learned(
+    estimator: Any, X: Any, inputs: Sequence[str], *, features: Sequence[str] | None, reference: bool, centre: bool, rows: Any
+) -> Reader:
+    """How these rows of X become the inputs of a graph."""
+    if not hasattr(X, "schema"):
+        if features is not None:
+            raise UsageError("features names columns, and X is an array without names", "give a frame, or leave features out")
+        known = getattr(estimator, "feature_names_in_", [f"x{j}" for j in range(X.shape[1])])
+        return Reader(tuple(map(str, known)), None)
+    columns = tuple(X.column_names)
+    own = tuple(n for n in inputs if n in columns and n not in ("x", "y"))
+    chosen = [c for c in chosen_features(X, "", features) if c not in own]
+    encoding = Encoding.learn(X, chosen, reference=reference, centre=centre, rows=rows) if "x" in inputs else None
+    return Reader(columns, encoding, own)
+
+
+def unscaled(reader: Reader) -> Reader:
+    """Numbers in their own units: for methods that work on the data as given."""
+    if reader.encoding is None:
+        return reader
+    parts = tuple(replace(p, shift=0.0, scale=1.0) if isinstance(p, Number) else p for p in reader.encoding.parts)
+    return replace(reader, encoding=replace(reader.encoding, parts=parts))
+
+
+def checked_weight(weight: Any, X: Any) -> Any:
+    """The examples' weights (m,), or None; finite, at least 0, not all 0."""
+    if weight is None:
+        return None
+    return _check_sample_weight(weight, X if not hasattr(X, "schema") else np.empty((X.num_rows, 1)), dtype=np.float64,
+                                ensure_non_negative=True)
+
+
+def checked_offset(offset: Any, rows: int, learned_with: bool | None = None) -> Any:
+    """What is added to w @ x + b, (m,), or None. `learned_with`: whether the fit had one, without which none can be told."""
+    if learned_with is not None and learned_with != (offset is not None):
+        raise UsageError("the model was fitted with an offset, and none is given here" if learned_with else
+                         "an offset is given, and the model was fitted without one",
+                         "give offset= to both, or to neither; zeros stand for none")
+    if offset is None:
+        return None
+    offset = column_or_1d(check_array(offset, ensure_2d=False, dtype=np.float64, input_name="offset"))
+    if len(offset) != rows:
+        raise UsageError(f"offset has {len(offset)} numbers, there are {rows} rows", "give one number a row")
+    return offset
