@@ -22,6 +22,10 @@ def softplus(z):
     return mp.log1p(mp.exp(-abs(z))) + max(z, 0)
 
 
+def sech(z):
+    return 2 * mp.exp(-abs(z)) / (1 + mp.exp(-2 * abs(z)))
+
+
 def sigmoid_slope(z):
     return mp.exp(-abs(z)) / (1 + mp.exp(-abs(z))) ** 2
 
@@ -101,6 +105,8 @@ MP = {
     "sinh": (mp.sinh, mp.cosh),
     "cosh": (mp.cosh, mp.sinh),
     "tanh": (mp.tanh, lambda a: mp.sech(a) ** 2),
+    "sech": (sech, lambda a: -sech(a) * mp.tanh(a)),
+    "logcosh": (lambda a: mp.log1p(2 * mp.sinh(a / 2) ** 2) if abs(a) < 1 else abs(a) + mp.log1p(mp.exp(-2 * abs(a))) - mp.log(2), mp.tanh),
     "sigmoid": (sigmoid, sigmoid_slope),
     "softplus": (softplus, sigmoid),
     "logaddexp": (lambda a, b: max(a, b) + mp.log1p(mp.exp(-abs(a - b))), lambda a, b: sigmoid(a - b), lambda a, b: sigmoid(b - a)),
@@ -152,6 +158,7 @@ MP_ARRAYS = {
     "max": lambda a, axis: np.max(a, axis=axis),
     "spread": lambda a, like, axis: np.broadcast_to(a if axis is None else np.expand_dims(a, axis), np.shape(like)),
     "transpose": np.transpose,
+    "index": lambda a, at: np.array(a, dtype=object)[at],
     "take": lambda a, k: a[int(k)],
     "softmax": lambda a, axis: exp(a) / total(exp(a), axis),
     "logsumexp": lambda a, axis: np.squeeze(log(total(exp(a), axis)), axis=axis),

@@ -40,7 +40,7 @@ POINTS = {
     "sin": ANGLES, "cos": ANGLES, "tan": ANGLES, "arcsin": UNIT, "arccos": UNIT, "arctan": ALL,
     "arctan2": [(0.0, 1.0), (1.0, 0.0), (-1.0, 0.0), (1e-300, -1.0), (1e300, 1e300), (1e-200, -1e-200)],
     "hypot": [(3.0, 4.0), (0.0, 2.0), (1e300, 1e300), (1e-200, 1e-200)],
-    "sinh": BELL, "cosh": BELL, "tanh": BELL, "sigmoid": BELL, "softplus": BELL, "relu": [*ALL, 0.0], "abs": [*ALL, 0.0],
+    "sinh": BELL, "cosh": BELL, "tanh": BELL, "sech": BELL, "logcosh": BELL, "sigmoid": BELL, "softplus": BELL, "relu": [*ALL, 0.0], "abs": [*ALL, 0.0],
     "logaddexp": [(0.0, 0.0), (800.0, -800.0), (1e5, 1e5), (-1e-20, -50.0), (-0.5, math.log(-math.expm1(-0.5)))],
     "xlogy": [(0.0, 0.0), (0.0, 1e-300), (2.0, 1.0), (1e-300, 1e-300), (-3.0, 1e300)],
     "xlog1py": [(0.0, -1.0), (0.0, 1e-300), (2.0, 1e-300), (1e-300, -0.5), (-3.0, 1e300)],
@@ -88,7 +88,7 @@ POLES = tuple(float(-k) for k in range(1, 12))
 ZEROS = (-2.4570247382208, -2.7476826467274, -3.1435808883499, -3.9552942848585, -0.504083008264455, -1.573498473162390)
 INSIDE = Draw(-1.0, 1.0, 1.0)
 DRAWS = {
-    "exp": [EXPONENT], "expm1": [EXPONENT], "sinh": [EXPONENT], "cosh": [EXPONENT], "sigmoid": [EXPONENT], "softplus": [EXPONENT],
+    "exp": [EXPONENT], "expm1": [EXPONENT], "sinh": [EXPONENT], "cosh": [EXPONENT], "sech": [EXPONENT], "logcosh": [Draw(usual=3.0, near=(0.9, -0.9))], "sigmoid": [EXPONENT], "softplus": [EXPONENT],
     "tanh": [Draw(usual=20.0, near=(355.0, 372.0))], "log": [POSITIVE], "log2": [POSITIVE], "log10": [POSITIVE], "sqrt": [POSITIVE],
     "log1p": [Draw(low=-1.0, near=(-1.0,))], "sin": [ANGLE], "cos": [ANGLE], "tan": [ANGLE], "arcsin": [INSIDE], "arccos": [INSIDE],
     "erf": [Draw(usual=6.0)], "erfc": [Draw(usual=27.0, near=(26.55, 27.2, 0.5))],

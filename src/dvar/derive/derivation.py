@@ -2,7 +2,8 @@
 
 As written, every node has its derivative by the chain rule: that is what is told. What runs is found in three steps:
 
-1. the *forward* graph is rewritten by the stability rules alone, so that log(sigmoid(z)) is −softplus(−z);
+1. the *forward* graph is rewritten by the stability rules alone, so that log(sigmoid(z)) is −softplus(−z), and by those whose
+   derivative is the better one: σ(z)·σ(−z) is sech(z/2)²/4;
 2. the chain rule runs on that. A derivative found this way never passes through a quotient such as −y/a that the rewriting
    has removed: dz is (1 − y)·σ(z) − y·σ(−z), finite and exact where da is not representable at all;
 3. values and derivatives are rewritten once more, together, equal nodes shared.
@@ -20,7 +21,8 @@ from ..errors import UsageError
 from ..expression.graph import CONST, INPUT, Builder, Graph, Node, shapes
 from ..expression.op import Shape
 from .backprop import Contribution, backprop
-from .rewrite import EXACT, STABILITY, Fired, Rewriter, Rule
+from .rewrite import Fired, Rewriter
+from .rules import DIFFERENTIATED, EXACT, SAME, STABILITY, Rule
 from .tape import Tape, ancestors, tape_of
 
 
@@ -51,7 +53,7 @@ def derive(graph: Graph, sizes: tuple[Shape, ...]) -> Derivation:
     told = tape_of(graph.nodes, found)
     slopes = backprop(told, last)
 
-    stable = Rewriter(rules(graph, STABILITY), share=False)
+    stable = Rewriter(rules(graph, STABILITY, DIFFERENTIATED), share=False)
     place = stable.copy(graph.nodes, found, [True] * len(found))
     on_path, stable_d = {}, {}
     if stable.fired or stable.seen_through:  # otherwise the stable graph is the graph as written
@@ -67,7 +69,7 @@ def derive(graph: Graph, sizes: tuple[Shape, ...]) -> Derivation:
     wanted = ancestors(stable.tape.nodes, [stable_d[p] for p in direct.values()])
     on_stable = final.copy(stable.tape.nodes, stable.tape.shapes, wanted)
     d = {i: on_told[k] for i, k in from_told.items()} | {i: on_stable[stable_d[p]] for i, p in direct.items()}
-    fired = tuple(f for f in dict.fromkeys(final.fired) if f.node <= last and f.rule in STABILITY)
+    fired = tuple(f for f in dict.fromkeys(final.fired) if f.node <= last and f.rule in STABILITY and f.rule.why != SAME)
     return Derivation(graph, told, slopes.d, slopes.contributions, final.tape, on_told[: last + 1], d, fired)
 
 

@@ -21,9 +21,8 @@ from ..expression.op import Options, Shape, elementwise
 from ..expression.ops import OPS
 
 Key = tuple[str, tuple[int, ...], Options]
+COMMUTE = ("plus", "times")  # with the same result bit for bit
 EXACTLY: dict[str, Callable[[Any, Any], Any]] = {"plus": operator.add, "minus": operator.sub, "times": operator.mul}
-
-
 @lru_cache(maxsize=1024)
 def formula(text: str) -> Graph:
     """A formula of the table or of a rule, read once. One that is a name or a number alone is that node alone."""
@@ -32,16 +31,18 @@ def formula(text: str) -> Graph:
 
 
 class Tape:
-    def __init__(self, share: bool = True) -> None:
+    """`commute` has a*b and b*a be one node, as what runs may; what is told keeps the order in which it is written."""
+
+    def __init__(self, share: bool = True, commute: bool = False) -> None:
         self.nodes: list[Node] = []
         self.shapes: list[Shape] = []
-        self.share = share
+        self.share, self.commute = share, commute
         self.inputs: dict[str, int] = {}
         self.constants: dict[Value | str, int] = {}  # by their digits
         self.known: dict[Key, int] = {}  # operations
 
     def copy(self) -> Tape:
-        other = Tape(self.share)
+        other = Tape(self.share, self.commute)
         other.nodes, other.shapes = list(self.nodes), list(self.shapes)
         other.inputs, other.constants, other.known = dict(self.inputs), dict(self.constants), dict(self.known)
         return other
@@ -54,10 +55,16 @@ class Tape:
         if node.op == INPUT:
             self.inputs.setdefault(node.name, at)
         elif node.op != CONST:
-            self.known.setdefault((node.op, node.operands, node.options), at)
+            self.known.setdefault(self.key(node.op, node.operands, node.options), at)
         elif not node.name:
             self.constants.setdefault(digits(node.value), at)  # type: ignore[arg-type]
         return at
+
+    def key(self, op: str, operands: tuple[int, ...], options: Options) -> Key:
+        """What tells one operation from another."""
+        if self.commute and op in COMMUTE and operands[0] > operands[1]:
+            operands = operands[::-1]
+        return op, operands, options
 
     def const(self, value: Any) -> int:
         value = constant(value)
@@ -66,7 +73,7 @@ class Tape:
 
     def apply(self, op: str, *operands: int, options: Options = ()) -> int:
         options = options or OPS[op].unless_said
-        key = op, operands, options
+        key = self.key(op, operands, options)
         if self.share and key in self.known:
             return self.known[key]
         return self.add(Node(op, operands, "", False, None, options), self.shape_of(op, operands, options))

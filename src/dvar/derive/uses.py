@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..expression.graph import CONST, INPUT, Node
 from ..expression.writing import spell_name, write
 from .derivation import Derivation, run_names
-from .rewrite import Rewriter
+from .rewrite import ANY_INDEX, Rewriter, options_of
 from .tape import Tape, formula
 
 MANY = 24  # operations of one expression; the rest is left to the imagination, as …
@@ -80,11 +81,11 @@ def expression(tape: Tape, names: Mapping[int, str], root: int) -> str:
     return instance(tape, names, (Node(INPUT, (), "x"),), {"x": root})
 
 
-def instance(tape: Tape, names: Mapping[int, str], pattern: tuple[Node, ...], found: Mapping[str, int]) -> str:
+def instance(tape: Tape, names: Mapping[int, str], pattern: tuple[Node, ...], found: Mapping[str, Any]) -> str:
     """A pattern's text with the expressions that its variables stand for."""
     local: list[Node] = []
     place: dict[int, int] = {}
-    for k in reached(tape, names, found.values()):
+    for k in reached(tape, names, [k for v, k in found.items() if v != ANY_INDEX]):
         node = tape.nodes[k]
         if k in names:
             node = Node(INPUT, (), names[k])
@@ -99,7 +100,7 @@ def instance(tape: Tape, names: Mapping[int, str], pattern: tuple[Node, ...], fo
         elif node.op == "same":
             moved.append(moved[node.operands[0]])
         else:
-            local.append(node._replace(operands=tuple(moved[j] for j in node.operands)))
+            local.append(node._replace(operands=tuple(moved[j] for j in node.operands), options=options_of(node, found)))
             moved.append(len(local) - 1)
     last = moved[-1]
     if local[last].op == INPUT:

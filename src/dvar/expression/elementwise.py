@@ -9,6 +9,8 @@ import numpy as np
 
 from .op import ATOM, COMPARE, MINUS, POWER, PRODUCT, SUM, Op, call, infix, latex_own
 
+LOG_2 = 0.6931471805599453
+
 
 def sigmoid(z: Any) -> Any:
     """1/(1 + exp(−z)) without overflow: only exp of a negative number is taken, so both tails keep their digits."""
@@ -23,6 +25,23 @@ def softplus(z: Any) -> Any:
     if np.iscomplexobj(z):
         return np.log1p(np.exp(z))
     return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def sech(a: Any) -> Any:
+    """1/cosh(a), without overflow."""
+    if np.iscomplexobj(a):
+        return 1.0 / np.cosh(a)
+    e = np.exp(-np.abs(a))
+    return 2.0 * e / (1.0 + e * e)
+
+
+def logcosh(a: Any) -> Any:
+    """log(cosh(a)): near 0 from cosh(a) = 1 + 2·sinh²(a/2), elsewhere |a| + log1p(exp(−2|a|)) − log 2, which cannot overflow."""
+    if np.iscomplexobj(a):
+        return np.log1p(2.0 * np.sinh(a / 2.0) ** 2)
+    size = np.abs(a)
+    near = np.log1p(2.0 * np.sinh(np.minimum(size, 1.0) / 2.0) ** 2)
+    return np.where(size < 0.9, near, size + (np.log1p(np.exp(-2.0 * size)) - LOG_2))
 
 
 def relu(a: Any) -> Any:
@@ -142,6 +161,11 @@ ROWS = [
     call("sinh", np.sinh, "cosh(a)", latex=latex_own("sinh"), analytic=True),
     call("cosh", np.cosh, "sinh(a)", latex=latex_own("cosh"), analytic=True),
     call("tanh", np.tanh, "1 - tanh(a)**2", latex=latex_own("tanh"), analytic=True),
+    call("sech", sech, "-sech(a)*tanh(a)", analytic=True,
+         floats="1.0 / cosh({0}) if -700.0 < {0} < 700.0 else 2.0 * exp(-abs({0}))"),
+    call("logcosh", logcosh, "tanh(a)", analytic=True,
+         floats="log1p(2.0 * sinh(0.5 * {0}) ** 2) if -0.9 < {0} < 0.9 else "
+                f"abs({{0}}) + (log1p(exp(-2.0 * abs({{0}}))) - {LOG_2})"),
     call("sigmoid", sigmoid, "sigmoid(a)*(1 - sigmoid(a))", latex=r"\sigma\left({}\right)", analytic=True,
          floats="1.0 / (1.0 + exp(-{0})) if {0} > -700.0 else exp({0})"),
     call("softplus", softplus, "sigmoid(a)", analytic=True, floats="({0} if {0} > 0.0 else 0.0) + log1p(exp(-abs({0})))"),
