@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from ..derive.backprop import backprop
 from ..derive.derivation import derive, run_names
-from ..derive.rewrite import EXACT, STABILITY, Rewriter
+from ..derive.rewrite import Rewriter
+from ..derive.rules import EXACT, STABILITY
 from ..derive.tape import Tape
 from ..expression.graph import CONST, INPUT, Node
 from ..expression.op import Shape

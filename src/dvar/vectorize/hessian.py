@@ -14,7 +14,8 @@ import numpy as np
 
 from ..derive.backprop import backprop
 from ..derive.derivation import Derivation
-from ..derive.rewrite import EXACT, STABILITY, Rewriter
+from ..derive.rewrite import Rewriter
+from ..derive.rules import EXACT, STABILITY
 from ..derive.tape import ancestors
 from ..expression.graph import INPUT
 from .program import Listing, listing
@@ -104,4 +105,6 @@ def product(x: Any, other: Any, d: Any) -> Any:
     """Σ d_i x_i otherᵢᵀ over the rows of a block."""
     if x is other and hasattr(x, "gram"):
         return x.gram(d)
-    return x.T @ (d[:, None] * other)
+    if not isinstance(other, np.ndarray):  # typed or sparse columns, written out
+        other = other @ np.eye(other.shape[1])
+    return ((d[:, None] * other).T @ x).T

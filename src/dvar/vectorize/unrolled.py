@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..derive.rewrite import EXACT, Rewriter
+from ..derive.rewrite import Rewriter
+from ..derive.rules import EXACT
 from ..derive.tape import Tape, ancestors
 from ..expression.graph import CONST, INPUT, Node
 from ..expression.ops import OPS
