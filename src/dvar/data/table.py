@@ -62,6 +62,17 @@ def numbers(column: Any, rows: np.ndarray | None = None) -> tuple[np.ndarray, np
     return values, missing if missing is not None and missing.any() else None
 
 
+def not_finite(column: Any) -> int:
+    """How many values of a column are NaN or infinite."""
+    from pyarrow import types
+
+    if not types.is_floating(column.type):
+        return 0
+    values = [_values(chunk, np.dtype(column.type.to_pandas_dtype())) for chunk in column.chunks]
+    known = [_missing(chunk) for chunk in column.chunks]
+    return sum(int(np.count_nonzero(~np.isfinite(v) & (True if gap is None else ~gap))) for v, gap in zip(values, known))
+
+
 class Levels(NamedTuple):
     """A column of categories: row i is `texts[codes[i]]`, missing where its code is −1. Some texts may be unused."""
 

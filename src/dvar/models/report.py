@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from .diagnostics import diagnose
 from .inference import listed
-from .summary import summary
+from .summary import places, summary
 from .telling import NO_OPTIMUM, coefficients
 from .training import Trained
 
@@ -25,7 +26,7 @@ def notes(trained: Trained) -> list[str]:
     if model.name == "custom":
         own, parameters = ", ".join(model.own) or "none by name", ", ".join(model.params)
         said.append(f"columns in the loss: {own}; parameters: {parameters}; predicts: {model.predicts}")
-    return said + [f"held-out rows: {note}" for note in trained.notes]
+    return said + list(trained.notes)
 
 
 def told(trained: Trained) -> str:
@@ -37,6 +38,7 @@ def told(trained: Trained) -> str:
     lines = [f"{kind}, learned from {model.rows:,} rows", "", coefficients(table), ""]
     if table.separated:
         lines.append(f"{NO_OPTIMUM}, the last finite value is shown: {listed(table.separated)}")
+    lines += [said for said in findings(trained) if said != fit.message]
     lines.append(f"cost {fit.cost:.10g} by {fit.method} in {fit.passes:,} passes over the data, {fit.seconds:.2f} s")
     if table.log_likelihood is not None:
         criteria = f", AIC {table.aic:.3f}, BIC {table.bic:.3f}" if table.aic is not None else ""
@@ -45,6 +47,12 @@ def told(trained: Trained) -> str:
     if trained.holdout:
         lines.append(held_out(trained.holdout))
     return "\n".join(lines)
+
+
+def findings(trained: Trained) -> tuple[str, ...]:
+    """What to know before trusting the fit, a sentence each."""
+    at = places(trained)
+    return diagnose(trained.cost, trained.fit, sorted(at, key=at.__getitem__), l2=trained.l2)
 
 
 def held_out(worth: dict[str, float]) -> str:

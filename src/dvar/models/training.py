@@ -6,24 +6,40 @@ and the cost is minimised. The held-out rows say what the model is worth on rows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..data import features as asked
 from ..data import table as tables
+from ..data.columns import Category
 from ..data.encoding import Encoding
+from ..data.learning import MAX_LEVELS
 from ..descend.minimize import Fit, minimize
 from ..descend.objective import Row
-from ..errors import DvarError, UsageError, nearest
+from ..errors import DvarError, UsageError
 from ..expression.formula import parse
 from ..expression.graph import Graph
 from ..vectorize.cost import Cost
 from ..vectorize.predict import predict
+from . import target as targets
+from .leaks import leaks
 from .named import CUSTOM, LOGISTIC, linear_maps, prediction
 
 SEED = 2  # of the split into rows to learn from and rows held out
+
+
+class Note(NamedTuple):
+    """Something noticed of some rows of a column; in a table read in batches, the counts add up."""
+
+    column: str
+    what: str
+    rows: int
+
+    def __str__(self) -> str:
+        return f"{self.column}: {self.rows:,} {self.what}"
 
 
 @dataclass(frozen=True)
@@ -40,26 +56,36 @@ class Model:
     predicts: str  # the node that is free of y
     rows: int  # learned from
     reached: str = ""  # how the fit ended: converged, or not and why
+    weight: str = ""  # the column of the examples' weights
+    made: Mapping[str, str] = field(default_factory=dict)  # where it came from: file, date, command, run
 
     @property
     def linear_maps(self) -> tuple[list[str], str]:
         """The parameters that meet x as w @ x, and the free intercept of their sum ("" where there is none)."""
         return linear_maps(self.graph, ("x", "y", *self.own))
 
-    def data(self, table: Any, rows: Any = None) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """The inputs of the graph, y apart, from rows of a table; and what was noticed, a sentence each."""
+    def data(self, table: Any, rows: Any = None) -> tuple[dict[str, Any], tuple[Note, ...]]:
+        """The inputs of the graph, y apart, from rows of a table; and what was noticed."""
         found: dict[str, Any] = {}
-        notes: list[str] = []
+        notes: list[Note] = []
         if self.encoding is not None:
             columns = self.encoding.encode(table, rows)
             found["x"] = columns
-            notes += [f"{c}: {n:,} rows of a level not seen in training" for c, n in columns.unseen.items()]
-            notes += [f"{c}: {n:,} rows missing, though none was in training" for c, n in columns.missing.items()]
+            for what, counts in (("rows of a level not seen in training", columns.unseen),
+                                 ("rows missing, though none was in training", columns.missing)):
+                notes += [Note(c, f"{what}, {self.taken(c)}", n) for c, n in counts.items()]
         for name in self.own:
             found[name] = own_units(table, name, rows)
         return found, tuple(notes)
 
-    def predict(self, table: Any, rows: Any = None) -> tuple[Any, tuple[str, ...]]:
+    def taken(self, column: str) -> str:
+        """What a value is taken for that a category or number was not learned with."""
+        part = next(p for p in self.encoding.parts if p.column == column) if self.encoding else None
+        if not isinstance(part, Category):
+            return "taken as the mean"
+        return "taken as missing" if part.missing else f"taken as {part.levels[0]!r}" if part.reference else "taken as no level"
+
+    def predict(self, table: Any, rows: Any = None) -> tuple[Any, tuple[Note, ...]]:
         """The predicting node for rows of a table, (m,): for a yes/no target the probability of `positive`; and notes."""
         data, notes = self.data(table, rows)
         count = table.num_rows if rows is None else len(rows)
@@ -90,6 +116,8 @@ def train(
     holdout: float = 0.2,
     positive: str | None = None,
     l2: float = 0.0,
+    weight: str | None = None,
+    max_levels: int = MAX_LEVELS,
     watch: Callable[[Row, int], None] | None = None,
     **options: Any,
 ) -> Trained:
@@ -97,7 +125,8 @@ def train(
     each pass with its Row and how many rows of the table it read.
 
     Without `loss` the model is logistic regression of a yes/no target. In a loss, `y` is the target, `x` all encoded
-    features, a column's name that column in its own units, any other name a parameter. Raises UsageError or DvarError.
+    features, a column's name that column in its own units, any other name a parameter. `target` may be a formula over columns;
+    `features` as in `features.chosen`; `weight` is a column. Raises UsageError or DvarError.
     """
     named = LOGISTIC if loss is None else CUSTOM
     graph = LOGISTIC.graph if loss is None else parse(loss)
@@ -106,16 +135,21 @@ def train(
                          'compare a prediction with y, as in "z = w@x + b; L = (z - y)**2"')
     if loss is not None and target in graph.inputs and target != "y":
         raise UsageError(f"the loss names the target {target!r} itself", "the target is called y in the loss")
-    y, known, label = read_target(table, target, loss is None, positive)
-    learn, held = tables.split(known, holdout, SEED)
+    made_of = targets.columns(table, target)
+    y, known, label = targets.read(table, target, loss is None, positive)
     own = () if loss is None else tuple(n for n in graph.inputs if n in table.column_names and n not in ("x", "y"))
-    chosen = [c for c in chosen_features(table, target, features) if c not in own]
+    beside = {*made_of, *([weight] if weight is not None else [])}
+    if touched := sorted(beside.intersection(own)):
+        raise UsageError(f"the loss names {touched[0]!r}, which makes the target or is the weight", "leave it out of the loss")
+    chosen = [c for c in asked.chosen(features, table.column_names, beside) if c not in own]
+    weights = None if weight is None else weights_of(table, weight, known)
+    learn, held = tables.split(known, holdout, SEED)
     try:
-        encoding = encoded(graph, table, chosen, own, learn, reference=not l2)
+        encoding = encoded(graph, table, chosen, own, learn, reference=not l2, max_levels=max_levels)
         predicts = prediction(graph, {"y", *own} | ({"x"} if encoding else set()))
-        model = Model(named.name, graph, {}, encoding, own, target, label, predicts, len(learn))
+        model = Model(named.name, graph, {}, encoding, own, target, label, predicts, len(learn), weight=weight or "")
         data, _ = model.data(table, learn)
-        cost = Cost(graph, {**data, "y": y[learn]})
+        cost = Cost(graph, {**data, "y": y[learn]}, weight=None if weights is None else weights[learn])
         fit = minimize(cost, l2=l2, watch=watch and (lambda row: watch(row, len(learn))), **options)
     except DvarError as error:
         if not own:
@@ -123,72 +157,91 @@ def train(
         columns = f"in the loss {', '.join(own)} are columns of the table; a parameter needs another name than a column"
         raise type(error)(error.what, f"{error.help}; {columns}" if error.help else columns) from None
     model = replace(model, params=fit.params, reached=fit.message)
-    worth, notes = judged(model, table, y, held)
-    return Trained(model, fit, worth, int((~known).sum()), notes, l2, cost)
+    worth, seen = judged(model, table, y, held, weights)
+    notes = [*noticed(table, chosen, made_of, target), *(f"held-out rows: {note}" for note in seen)]
+    if label and "x" in data:
+        notes += [f"{c} alone tells {target} in every row: is it known before {target} is? --features '-{c}' leaves it out"
+                  for c in leaks(data["x"], y[learn])]
+    return Trained(model, fit, worth, int((~known).sum()), tuple(notes), l2, cost)
+
+
+def noticed(table: Any, chosen: Sequence[str], made_of: tuple[str, ...], target: str) -> list[str]:
+    """What is to be said of the columns: those of the target, and numbers that are not finite."""
+    said = [] if made_of == (target,) else [f"left out: {name}: it makes the target {target}" for name in made_of]
+    for name in chosen:
+        if name in table.column_names and (count := tables.not_finite(table.column(name))):
+            said.append(f"{name}: {count:,} values are NaN or infinite and count as missing")
+    return said
+
+
+def weights_of(table: Any, weight: str, known: Any) -> Any:
+    """The examples' weights, (rows,). Raises DvarError where one that is needed is missing or negative."""
+    values = own_units(table, weight, np.flatnonzero(known), f"the weight {weight!r}", "give every row a weight")
+    if (values < 0).any():
+        raise DvarError(f"the weight {weight!r} is negative in {int((values < 0).sum()):,} rows", "a weight is at least 0")
+    found = np.zeros(len(known))
+    found[known] = values
+    return found
 
 
 def encoded(
-    graph: Graph, table: Any, features: Sequence[str], own: tuple[str, ...], rows: Any, reference: bool
+    graph: Graph, table: Any, features: Sequence[str], own: tuple[str, ...], rows: Any, reference: bool,
+    max_levels: int = MAX_LEVELS,
 ) -> Encoding | None:
     """How the features become x, learned from these rows; None where the loss does not use x."""
     if "x" not in graph.inputs:
         return None
     centre = bool(linear_maps(graph, ("x", "y", *own))[1])
-    return Encoding.learn(table, features, reference=reference, centre=centre, rows=rows)
-
-
-def read_target(table: Any, target: str, yes_no: bool, positive: str | None) -> tuple[Any, Any, str]:
-    """y (rows,), which rows are known, and the value that counts as 1 ("" for a number)."""
-    column = tables.column(table, target)
-    if yes_no or positive is not None or tables.kind(column.type) == "category":
-        return tables.target(table, target, positive)
-    y, known = tables.number_target(table, target)
-    return y, known, ""
+    return Encoding.learn(table, features, reference=reference, centre=centre, rows=rows, max_levels=max_levels)
 
 
 def chosen_features(table: Any, target: str, features: Sequence[str] | None) -> list[str]:
     """The columns that become features: those named, or all but the target."""
-    others = [c for c in table.column_names if c != target]
-    for name in features or ():
-        if name == target:
-            raise UsageError(f"{name!r} is the target and cannot be a feature", "leave it out of --features")
-        if name not in others:
-            raise UsageError(f"there is no column {name!r}{nearest(name, others)}", "name columns of the table in --features")
-    return list(features) if features else others
+    return asked.chosen(features, table.column_names, [target])
 
 
-def own_units(table: Any, name: str, rows: Any) -> Any:
+def own_units(table: Any, name: str, rows: Any, what: str = "", help: str = "") -> Any:
     """A numeric column as it is. Raises DvarError where it is not numeric or has missing values."""
+    what = what or f"the loss names the column {name!r}, which"
     column = tables.column(table, name)
     if tables.kind(column.type) != "number":
-        raise DvarError(f"the loss names the column {name!r}, which is of type {column.type}, not a number",
-                        "use it through x, or give the parameter of that name another one")
+        raise DvarError(f"{what} is of type {column.type}, not a number",
+                        help or "use it through x, or give the parameter of that name another one")
     values, missing = tables.numbers(column, rows)
     if missing is not None:
-        raise DvarError(f"the loss names the column {name!r}, which is missing in {int(missing.sum()):,} rows",
-                        "use it through x, where a missing number counts as the mean, or leave these rows out")
+        raise DvarError(f"{what} is missing in {int(missing.sum()):,} rows",
+                        help or "use it through x, where a missing number counts as the mean, or leave these rows out")
     return values
 
 
-def judged(model: Model, table: Any, y: Any, held: Any) -> tuple[dict[str, float], tuple[str, ...]]:
+def judged(model: Model, table: Any, y: Any, held: Any, weights: Any = None) -> tuple[dict[str, float], tuple[Note, ...]]:
     """What the model is worth on the rows held out."""
     if not len(held):
         return {}, ()
     data, notes = model.data(table, held)
     truth = y[held]
-    cost = Cost(model.graph, {**data, "y": truth})
+    weight = None if weights is None else weights[held]
+    cost = Cost(model.graph, {**data, "y": truth}, weight=weight)
     worth: dict[str, float] = {"m": len(held), "cost": cost.value_gradient(cost.flat(model.params))[0]}
     if model.positive:
-        guess = predict(model.graph, model.predicts, model.params, data)
-        worth |= {"accuracy": float(np.mean((guess >= 0.5) == truth)), "auc": auc(guess, truth), "base_rate": float(truth.mean())}
+        worth |= of_answers(predict(model.graph, model.predicts, model.params, data), truth, weight)
     return worth, notes
 
 
-def auc(score: Any, truth: Any) -> float:
+def of_answers(guess: Any, truth: Any, weight: Any = None) -> dict[str, float]:
+    """What probabilities are worth as answers to a yes/no question, (m,): accuracy at a half, AUC, the share of yes."""
+    return {"accuracy": float(np.average((guess >= 0.5) == truth, weights=weight)), "auc": auc(guess, truth, weight),
+            "base_rate": float(np.average(truth, weights=weight))}
+
+
+def auc(score: Any, truth: Any, weight: Any = None) -> float:
     """The area under the ROC curve: the share of pairs of a yes and a no whose scores are in order, ties counted half
-    (Mann and Whitney, 1947). NaN where one of the two is not there."""
-    yes, no = score[truth == 1], np.sort(score[truth == 0])
-    if not len(yes) or not len(no):
+    (Mann and Whitney, 1947); a pair counts as much as its weights' product. NaN where one of the two is not there."""
+    weight = np.ones(len(score)) if weight is None else weight
+    found, place = np.unique(score, return_inverse=True)
+    yes = np.bincount(place, weight * (truth == 1), len(found))
+    no = np.bincount(place, weight * (truth == 0), len(found))
+    if not yes.sum() or not no.sum():
         return float("nan")
-    below, upto = np.searchsorted(no, yes, "left"), np.searchsorted(no, yes, "right")
-    return float((below.sum() + upto.sum()) / (2.0 * len(yes) * len(no)))
+    below = np.cumsum(no) - no
+    return float((yes @ (below + no / 2)) / (yes.sum() * no.sum()))
