@@ -70,6 +70,11 @@ class Curvature:
 
         return cho_solve((self.root, True), v / self.roots, check_finite=False) / self.roots
 
+    def fall(self, move: Any) -> float:
+        """By how much the parabola falls along a step."""
+        p = move * self.roots
+        return float(self.downhill @ p) - 0.5 * float(p @ self.scaled @ p)
+
     def within(self, radius: float) -> Step:
         """The minimum of the parabola among steps of this length or shorter: Moré & Sorensen, SIAM J. Scientific and Statistical
         Computing 4, 1983, by the eigenvalues. Where the downhill direction has nothing along the most negative curvature, the
@@ -115,20 +120,20 @@ def least_share(scaled: Any) -> float:
     return 0.0 if failed else 0.1 * share * norm
 
 
-def without_optimum(hessian: Any, first: Any) -> tuple[tuple[int, ...], int]:
-    """The parameters along which the curvature has vanished since the start, and how many directions never had any."""
+def vanished(hessian: Any, first: Any) -> tuple[Any, int]:
+    """The directions (P, k) along which the curvature has vanished since the start, and how many others never had any."""
     diagonal = np.abs(np.diag(first))
     scale = np.where(diagonal > 0, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 1.0)
     now, start = hessian * scale[:, None] * scale, first * scale[:, None] * scale
     if least_share(now) > VANISHED * float(np.max(np.sum(np.abs(start), axis=0), initial=0.0)):
-        return (), 0
+        return np.zeros((len(now), 0)), 0
     values, vectors = np.linalg.eigh(now)
-    flat: set[int] = set()
-    alike = 0
     before = np.abs(np.einsum("ij,ij->j", vectors, start @ vectors))
-    for value, direction, was in zip(values, vectors.T, before):
-        if was <= 1e-10:
-            alike += int(abs(value) <= 1e-10 * np.max(np.abs(values)))
-        elif value < VANISHED * was:
-            flat.update(np.flatnonzero(np.abs(direction) > 0.1 * np.max(np.abs(direction))).tolist())
-    return tuple(sorted(flat)), alike
+    never = before <= 1e-10
+    alike = int(np.sum(never & (np.abs(values) <= 1e-10 * np.max(np.abs(values), initial=0.0))))
+    return vectors[:, ~never & (values < VANISHED * before)], alike
+
+
+def directions_of(vectors: Any) -> tuple[int, ...]:
+    """The parameters that these directions (P, k) are made of."""
+    return tuple(np.flatnonzero((np.abs(vectors) > 0.1 * np.max(np.abs(vectors), axis=0)).any(axis=1)).tolist())

@@ -1,10 +1,9 @@
 """Newton's method, in a region where the Hessian is singular or indefinite or a whole step fails.
 
-Each pass over the data gives the cost, its gradient and its Hessian. The whole step is tried first. Where it does not lower the
-cost as its parabola said, or curvature is negative, steps are kept within a region that grows and shrinks with how well the
-parabola tells the cost (Moré, 1978; Conn, Gould & Toint, Trust-Region Methods, 2000). Where the cost keeps falling faster than a
-parabola would, as along parameters without finite optimum, many steps are tried at once: such a tail ends in one pass instead
-of one per e-fold, for all of them together.
+Each pass over the data gives the cost, its gradient and its Hessian. The whole step is tried first; where it does not lower the
+cost as its parabola said, or curvature is negative, region.py takes over. Where the cost keeps falling faster than a parabola
+would, as along parameters without finite optimum, many steps are tried at once: such a tail ends in one pass instead of one per
+e-fold, for all of them together. Near the optimum the Hessian is kept, and steps need gradients only.
 
 With many examples the first passes are over a part of the rows: their optimum is near the whole's, and the whole needs fewer.
 """
@@ -12,31 +11,22 @@ With many examples the first passes are over a part of the rows: their optimum i
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from .curvature import Curvature, Step, without_optimum
+from .curvature import Curvature, Step, directions_of, vanished
 from .objective import Options, Outcome, Part, Penalised, Problem, Run
+from .region import ROUNDING, Evaluated, Point, Region
 
 TAIL = 1.2  # the cost fell this much more than the parabola said, as it does where it decays exponentially
 FAR = 32.0  # steps at once along such a tail: e^-32 of it is left
+NOTHING = 1e-28  # of the cost at the start: where all of it can be lost, this is rounding
 RIGHT = 0.2  # the parabola told the fall of the cost to this: the optimum is near, and the curvature changes little
 SLOW = 0.05  # of what the cost could fall is left by a step that is worth repeating with the same curvature
 FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and end the digits
+LEVEL = 1e-6  # of the cost: a rise below it is none
 PART, LARGE, RUNS = 16, 50_000, 64  # one row in so many; of at least so many examples; in so many runs from all over the data
-ROUNDING = 1e-12  # of the cost: what is promised below it cannot be judged by the cost
-
-
-class Point(NamedTuple):
-    theta: Any
-    cost: float
-    gradient: Any
-    hessian: Any
-
-    @property
-    def finite(self) -> bool:
-        return bool(np.isfinite(self.cost) and np.isfinite(self.gradient).all() and np.isfinite(self.hessian).all())
 
 
 def newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
@@ -51,16 +41,15 @@ def steps(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
 
     now = evaluated(theta, 0.0, 0.0)
     first, size = now, abs(now.cost)
-    roots: Any = 0.0
-    fell, tails, radius = 1.0, 0, np.inf  # how much more than the parabola said; how far it is believed, in units of `roots`
-    enough = options.tol**2
+    region, enough = Region(problem), options.tol**2
+    fell, tails = 0.0, 0  # by what share of the parabola's promise the last whole step fell; how often it fell further
     for _ in range(options.steps):
         if not now.finite:
             return run.kept(False, f"stopped: the cost is {now.cost} or its derivatives are not finite")
         curved = Curvature(now.gradient, now.hessian)
         step = curved.whole()
-        if step.promised <= enough * max(size, abs(now.cost)):
-            return finished(now, first.hessian, step.promised)
+        if step.promised <= max(enough * abs(now.cost), NOTHING * size):
+            return finished(now, first, step.promised, evaluated)
         if run.stopped:
             return run.kept(False, "stopped on request", now.hessian)
         tails = tails + 1 if fell > TAIL else 0
@@ -70,32 +59,23 @@ def steps(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
                 now, tails, fell = new, 1, TAIL + 1 if share > 1 else 1.0
                 continue
             tails = -1
-        if radius == np.inf and abs(fell - 1) < RIGHT and len(run.history) > 1 and curved.root is not None:
-            theta = kept_curvature(problem, now, curved, run, FINE * enough * max(size, abs(now.cost)))
+        if region.radius == np.inf and abs(fell - 1) < RIGHT and curved.root is not None:
+            theta = kept_curvature(problem, now, curved, run, FINE * max(enough * abs(now.cost), NOTHING * size))
             new = evaluated(theta, 1.0, 0.0)
             now, fell = new, 0.0
             continue
-        if curved.indefinite or radius < np.inf:
-            roots = np.maximum(roots, curved.roots)
-            curved = Curvature(now.gradient, now.hessian, roots)
-            if radius == np.inf:
-                radius = curved.whole().length
-            step = curved.within(radius)
-        while True:
-            new = evaluated(now.theta + step.move, step.length / max(step.length, curved.whole().length), norm(step.move))
-            gained = (now.cost - new.cost) / step.promised if step.promised > 0 else -np.inf
-            if gained > 1e-4 or (step.promised < ROUNDING * abs(now.cost) and new.cost <= now.cost + 1e-15 * abs(now.cost)):
-                break
-            if run.stopped or norm(step.move) <= 1e-15 * norm(now.theta) + 1e-300 or step.length < 1e-12 * curved.whole().length:
+        if curved.indefinite or region.radius < np.inf:
+            inside = region.stepped(now, evaluated, run)
+            if inside is None:
                 return no_better(run, now, step.promised <= 1e-10 * max(size, abs(now.cost)))
-            roots = np.maximum(roots, curved.roots)
-            curved = Curvature(now.gradient, now.hessian, roots)
-            radius = (0.25 if np.isfinite(new.cost) else 0.1) * step.length
-            step = curved.within(radius)
-        if radius < np.inf:
-            radius = grown(radius, step, gained)
-        fell = gained if radius == np.inf else 0.0
-        now = new
+            now, fell = inside, 0.0
+            continue
+        new = evaluated(now.theta + step.move, 1.0, norm(step.move))
+        fell = (now.cost - new.cost) / step.promised
+        if fell > 1e-4 or (step.promised < ROUNDING * abs(now.cost) and new.cost <= now.cost + 1e-15 * abs(now.cost)):
+            now = new
+            continue
+        region.radius, fell = (0.25 if np.isfinite(new.cost) else 0.1) * step.length, 0.0
     return run.kept(False, f"did {options.steps:,} steps; the gradient's norm is {norm(now.gradient):.1e}", now.hessian)
 
 
@@ -149,16 +129,7 @@ def quasi(curved: Curvature, pairs: list[tuple[Any, Any]], gradient: Any) -> Any
     return found
 
 
-def grown(radius: float, step: Step, gained: float) -> float:
-    """The region after a step: larger where the parabola was right, smaller where it was not, gone where it did not matter."""
-    if gained < 0.25:
-        return 0.5 * step.length
-    if step.whole and gained > 0.5:
-        return np.inf
-    return max(radius, 2 * step.length) if gained > 0.75 else radius
-
-
-def tail(evaluated: Any, now: Point, step: Step) -> tuple[Point | None, float]:
+def tail(evaluated: Evaluated, now: Point, step: Step) -> tuple[Point | None, float]:
     """Many steps at once, while they lower the cost by more than one would; None where they do not."""
     share = FAR
     while share > 1:
@@ -181,13 +152,18 @@ def no_better(run: Run, now: Point, done: bool) -> Outcome:
                           f"{norm(now.gradient):.1e}", now.hessian)
 
 
-def finished(now: Point, first: Any, promised: float) -> Outcome:
+def finished(now: Point, first: Point, promised: float, evaluated: Evaluated) -> Outcome:
     slope = norm(now.gradient)
     curved = Curvature(now.gradient, now.hessian)
     if curved.indefinite:
         return Outcome(now.theta, now.cost, False, f"stopped at a saddle or a maximum, where the gradient is zero ({slope:.1e}): "
                                                    "start elsewhere, with start or seed", now.hessian)
-    flat, alike = without_optimum(now.hessian, first)
+    away, alike = vanished(now.hessian, first.hessian)
+    flat: tuple[int, ...] = ()
+    if away.size:  # the curvature is little: is there none? As far again along these directions the cost would rise if there were
+        move = away @ (away.T @ (now.theta - first.theta))
+        if evaluated(now.theta + move, 1.0, norm(move)).cost <= now.cost + LEVEL * (abs(now.cost) + first.cost - now.cost):
+            flat = directions_of(away)
     said = f"converged: the gradient's norm is {slope:.1e}, the cost can fall by at most {promised:.0e} more"
     if flat:
         said += f"; {len(flat)} parameter{'s have' if len(flat) > 1 else ' has'} no finite optimum"

@@ -24,6 +24,8 @@ class Objective(Protocol):
 
     def hessian_times(self, theta: Any, v: Any, rows: Rows = None) -> Any: ...
 
+    def gauss_newton(self, theta: Any) -> Any: ...  # (P, P), never negative; None where the loss is no square
+
 
 @dataclass(frozen=True)
 class Penalised:
@@ -44,6 +46,10 @@ class Penalised:
     def hessian_times(self, theta: Any, v: Any, rows: Rows = None) -> Any:
         return self.inner.hessian_times(theta, v, rows) + self.l2 * v
 
+    def gauss_newton(self, theta: Any) -> Any:
+        found = self.inner.gauss_newton(theta)
+        return None if found is None else found + np.diag(self.l2)
+
     def value(self, theta: Any) -> float:
         return 0.5 * float(np.sum(self.l2 * (theta - self.about) ** 2))
 
@@ -63,6 +69,9 @@ class Part:
 
     def hessian_times(self, theta: Any, v: Any, rows: Rows = None) -> Any:
         return self.inner.hessian_times(theta, v, self.rows)
+
+    def gauss_newton(self, theta: Any) -> Any:
+        return None  # of all rows only
 
 
 @dataclass(frozen=True)

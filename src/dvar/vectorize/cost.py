@@ -59,6 +59,19 @@ class Cost(Summed):
         """The Hessian times a vector (P,), at a flat vector: one pass over the data, or over these runs of rows alone."""
         return self.slope_along[0].value_gradient(np.concatenate([theta, v]), rows)[1][: self.size]
 
+    def gauss_newton(self, theta: Any) -> Any:
+        """Of a loss that is a square r², the Hessian (P, P) without the curvature of r; None where it is no square."""
+        if self.squared is None:
+            return None
+        whole = self.squared.value_gradient_hessian(np.concatenate([theta, np.zeros(self.size)]))[2]
+        return whole[self.size :, self.size :]
+
+    @cached_property
+    def squared(self) -> Cost | None:
+        from .squares import squared_slope
+
+        return squared_slope(self)
+
     @cached_property
     def slope_along(self) -> tuple[Cost, dict[str, str]]:
         """The slope of J along a direction, as a cost of the parameters and the direction; and what that is called in it."""

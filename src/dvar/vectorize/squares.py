@@ -1,0 +1,64 @@
+"""Gauss and Newton's part of the Hessian, where a loss is a square: 2 Σ ∇r ∇rᵀ of L = r², the curvature of r itself left out.
+
+It is never negative, so that it shows a way down where the Hessian does not. No rule of its own is needed: the slope of r along a
+direction v, squared, is another graph over the same examples, and its Hessian by v is this part.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..derive.backprop import backprop
+from ..derive.derivation import extract
+from ..derive.higher import free_names
+from ..expression.graph import CONST, INPUT, Graph, Node
+
+if TYPE_CHECKING:
+    from .cost import Cost
+
+
+def squared_slope(cost: Cost) -> Cost | None:
+    """The mean of (Σ v·∂r/∂θ)², times what multiplies r², over the parameters and the directions v; None where L is no square."""
+    found = residual(cost.graph, cost.inputs)
+    derivation = cost.derivation
+    if found is None or min(derivation.value[k] for k in (found[0], *found[1])) < 0:
+        return None
+    root, factors, ops = found
+    tape, names = derivation.run.copy(), free_names(cost.graph, cost.inputs)
+    slopes = backprop(tape, derivation.value[root]).d
+    place = {n.name: k for k, n in enumerate(tape.nodes) if n.op == INPUT}
+    total = tape.const(0.0)
+    for name in cost.inputs:
+        v = tape.add(Node(INPUT, (), names[name], True), cost.sizes[name])
+        if place[name] in slopes:
+            total = tape.apply("plus", total, tape.apply("sum", tape.apply("times", v, slopes[place[name]])))
+    square = tape.apply("times", total, total)
+    for op, k in zip(ops, factors):
+        square = tape.apply(op, square, derivation.value[k])
+    sizes = {n: cost.sizes[n] for n in cost.inputs}
+    graph = extract(derivation, square, "square", tape)
+    return cost.over_same_data(graph, sizes | {names[n]: cost.sizes[n] for n in cost.inputs})
+
+
+def residual(graph: Graph, parameters: tuple[str, ...]) -> tuple[int, list[int], list[str]] | None:
+    """The node r of a loss r², what it is multiplied with or divided by, and which of the two; None where it is no square."""
+    moves: list[bool] = []
+    for node in graph.nodes:
+        moves.append(node.name in parameters if node.op == INPUT else any(moves[k] for k in node.operands))
+    at, factors, ops = len(graph.nodes) - 1, list[int](), list[str]()
+    while True:
+        node = graph.nodes[at]
+        if node.op == "times" and not all(moves[k] for k in node.operands):
+            a, b = node.operands
+            at, factor = (a, b) if moves[a] else (b, a)
+        elif node.op == "over" and not moves[node.operands[1]]:
+            at, factor = node.operands
+        else:
+            break
+        factors.append(factor)
+        ops.append(node.op)
+    if node.op == "power":
+        exponent = graph.nodes[node.operands[1]]
+        return (node.operands[0], factors, ops) if exponent.op == CONST and exponent.value == 2.0 else None
+    same = node.op == "times" and node.operands[0] == node.operands[1]
+    return (node.operands[0], factors, ops) if same else None
