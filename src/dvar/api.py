@@ -261,8 +261,8 @@ class Cost(_Cost):
     __doc__ = _Cost.__doc__
 
     def minimize(self, method: str = "auto", **options: Any) -> Fit:
-        """Minimise J over its parameters: method "gradient-descent" (rate=, steps=), "newton" or "auto"; l2=, penalize=,
-        start=, seed=, watch= as in `dvar.descend.minimize`."""
+        """Minimise J over its parameters, by "auto" or a method of the table in `dvar.descend.minimize`, which says all
+        options: rate=, momentum=, nesterov=, batch=, steps=, tol=, l1=, l2=, penalize=, bounds=, start=, seed=, watch=."""
         return minimize(self, method, **options)
 
     def svg(self, fold: Fold = None) -> str:
