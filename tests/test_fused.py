@@ -135,18 +135,6 @@ def test_every_storage_of_a_target(y):
 
 
 @pytest.mark.parametrize(
-    ("x", "why"),
-    [(X[::2], "row by row"), (X[:, ::2], "row by row"), (X.astype(">f8"), "type >f8"), (X.astype(np.float16), "float16")],
-)
-def test_what_has_no_fused_program_runs_on_numpy_and_says_so(x, why):
-    cost = dv.graph(LOGISTIC).over(x=x, y=Y[: len(x)])
-    program = cost.program("fused")
-    assert program.source.startswith("# no fused program: ")
-    assert why in program.source.split("\n")[0]
-    assert program(w=AT["w"][: x.shape[1]], b=0.3)[0] == cost.at(w=AT["w"][: x.shape[1]], b=0.3).value
-
-
-@pytest.mark.parametrize(
     ("text", "data", "at", "why"),
     [
         ("inputs: w, x\nL = sum((x @ w)**2)", {"x": (3,)}, {"w": (3, 2)}, None),

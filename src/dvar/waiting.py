@@ -74,7 +74,7 @@ class Waiting(Graph):
 
     def over(self, data: Mapping[str, Any] | None = None, /, *, axis: int = 0, **more: Any) -> Cost:
         """As of any graph. The shapes of the data are known; the function may not ask for those of the parameters."""
-        options = {k: more.pop(k) for k in ("weight", "threads") if k in more}
+        options = {k: more.pop(k) for k in ("weight", "threads", "program") if k in more}
         data = {**(data or {}), **more}
         if not set(data) <= set(self.inputs):
             bind(self, (), data)  # says which inputs there are

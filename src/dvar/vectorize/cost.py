@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..data.columns import Columns
+from ..data.sparse import Sparse
 from ..derive.derivation import derivative_name, derive
 from ..derive.higher import along
 from ..errors import UsageError, nearest
@@ -136,6 +137,8 @@ class Cost(Summed):
     def bad_rows(self) -> str:
         """Which data are not finite, as a sentence; "" where all are."""
         for name, value in self.data.items():
+            if isinstance(value, Sparse):
+                value = value.data
             if not isinstance(value, Columns):
                 finite = np.isfinite(value)
                 if not finite.all():
@@ -145,7 +148,8 @@ class Cost(Summed):
 
     def __repr__(self) -> str:
         told = ", ".join(f"{n} {self.sizes.get(n, '?')}" for n in self.inputs)
-        return f"<Cost J({told}): mean of {self.loss.output} over {self.m:,} examples>"
+        said = "".join(f"\n  {note}" for note in self.notes)
+        return f"<Cost J({told}): mean of {self.loss.output} over {self.m:,} examples{said}>"
 
 
 class CostPass:

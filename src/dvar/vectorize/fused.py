@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..data.columns import Category, Columns, Number
+from ..data.native import Chunked, Converted, native_dtype, streamed, whole
+from ..data.sparse import Sparse
 from ..expression.graph import Graph
 from ..expression.op import Shape
 from .core import core
 from .example import Curve, Element
+from .run import group_count
 from .write_fused import ROWS, Fused, NotWritable, Store, columns_store, rows_store, write_fused
 
 FEATURES, CATEGORIES = 200, 16  # typed columns in one program; it has some lines for each, and for each pair of categories
-GROUPS, LEAST = 32, 8  # partial sums at the most, and blocks for each at the least
+LEAST = 8  # blocks at the least for each of the partial sums
+COPIED = 16  # blocks at the most that are converted at a time
+
+
+class Fixed(NamedTuple):
+    """An argument of a program that is the same for all rows; others are cut where a program runs over some of the rows."""
+
+    array: Any
+
+
+class Starts(NamedTuple):
+    """An argument in which row i has two entries, i and i + 1."""
+
+    array: Any
 
 
 @dataclass(frozen=True)
@@ -57,9 +73,14 @@ class Sums(NamedTuple):
     cross: Any  # second derivatives by what maps give and by small parameters, times the features (…, width)
     gram: Any  # and by what maps give, both (…, width, width)
 
-    def __add__(self, other: Sums) -> Sums:  # type: ignore[override]
-        slopes = [a + b for a, b in zip(self.slopes, other.slopes)]
-        return Sums(self.small + other.small, slopes, self.cross + other.cross, self.gram + other.gram)
+    @property
+    def arrays(self) -> list[Any]:
+        return [self.small, *self.slopes, self.cross, self.gram]
+
+    def __iadd__(self, other: Sums) -> Sums:  # type: ignore[override,misc]
+        for mine, more in zip(self.arrays, other.arrays):
+            mine += more
+        return self
 
 
 class FusedProgram:
@@ -72,17 +93,24 @@ class FusedProgram:
         self.sizes, self.second = sizes, second
         names = frozenset(data)
         found = core(graph, {n: sizes[n] if n in sizes else data[n].shape[1:] for n in graph.inputs}, names)
-        typed = [n for n in found.graph.inputs if isinstance(data.get(n), Columns)]
+        typed = [n for n in found.graph.inputs if isinstance(data.get(n), (Columns, Sparse))]
         if typed:
             raise NotWritable(f"{typed[0]} enters the loss otherwise than in w @ {typed[0]}")
+        if any(by_columns(v) for v in data.values()):  # of these no rows can be cut
+            data = {n: made_whole(v) for n, v in data.items()}
         self.features = {m.data: features(data[m.data]) for m in found.maps}
         if second and any(f.categories > CATEGORIES for f in self.features.values()):
             raise NotWritable(f"there are more than {CATEGORIES} categories, each of which meets each other one")
         stores = {n: f.store for n, f in self.features.items()}
         self.program: Fused = write_fused(found, names, stores, kernels, second)
         self.columns = [numeric(data[n]) for n in self.program.data]
+        rows = [a for f in self.features.values() for a in f.arguments] + self.columns
+        self.chunked = [a for a in rows if isinstance(a, Chunked)]
+        self.converts = any(isinstance(a, Converted) for a in rows)
         given = self.given({n: np.zeros(s) for n, s in sizes.items()})
-        self.run = compiled(self.program.source, self.program.name, types_of(self.arguments(0, 0, given, self.zeros(given))))
+        sums = self.zeros(given)
+        self.numbers = sum(a.size for a in sums.arrays)  # that it adds up
+        self.run = compiled(self.program.source, self.program.name, types_of(self.arguments(slice(0, 2), given, sums)))
 
     def given(self, parameters: Mapping[str, Any]) -> tuple[Any, list[Any]]:
         """The parameters as the program takes them: those outside maps raveled, and per map the weights (results, width)."""
@@ -95,21 +123,38 @@ class FusedProgram:
         return Sums(np.zeros(one.rows), [np.zeros_like(w) for w in given[1]], np.zeros((len(one.crosses), width)),
                     np.zeros((len(one.grams), width, width)))
 
-    def arguments(self, lo: int, hi: int, given: tuple[Any, list[Any]], sums: Sums) -> list[Any]:
+    def arguments(self, rows: slice, given: tuple[Any, list[Any]], sums: Sums) -> list[Any]:
+        """What the program is called with for these rows; arrays are cut only where one of them must be."""
         one, maps = self.program, list[Any]()
+        cut = rows if self.chunked or self.converts else None
         for m, w, g in zip(one.maps, given[1], sums.slopes):
             features = self.features[m.data]
-            maps += [w, g, *features.arguments, *features.scratch()]
+            maps += [w, g, *(taken(a, cut) for a in features.arguments), *features.scratch()]
         block = [np.empty((max(count, 1), ROWS)) for count in (one.results, one.results, one.rows)]
         curves = np.empty((max(len(one.crosses) + len(one.grams), 1), ROWS))
         curved = [np.empty(ROWS), curves, sums.cross, sums.gram] if self.second else []
-        return [lo, hi, given[0], *block, sums.small, *maps, *self.columns, *curved]
+        lo, hi = (rows.start, rows.stop) if cut is None else (0, rows.stop - rows.start)
+        return [lo, hi, given[0], *block, sums.small, *maps, *(taken(c, cut) for c in self.columns), *curved]
 
     def added(self, given: tuple[Any, list[Any]], rows: slice) -> Sums:
         """The sums over these rows."""
         sums = self.zeros(given)
-        self.run(*self.arguments(rows.start, rows.stop, given, sums))
+        for part in self.parts(rows):
+            self.run(*self.arguments(part, given, sums))
         return sums
+
+    def parts(self, rows: slice) -> Iterator[slice]:
+        """Runs of whole blocks, each within one chunk of every column; a block that is in two chunks by itself, as it is copied.
+        A program adds to its sums block by block, so where runs end changes no bit."""
+        at = rows.start
+        while at < rows.stop:
+            end = min([rows.stop, *(c.end(at) for c in self.chunked)])
+            if self.converts:
+                end = min(end, at + COPIED * ROWS)
+            if end < rows.stop:
+                end = max(at + (end - at) // ROWS * ROWS, min(at + ROWS, rows.stop))
+            yield slice(at, end)
+            at = end
 
     def answer(self, sums: Sums) -> list[Any]:
         """The sums of the value, of each parameter's derivative and, where second derivatives are written, of the Hessian of all
@@ -163,30 +208,71 @@ class FusedProgram:
         return total
 
 
-def groups(m: int) -> list[list[slice]]:
-    """Runs of rows, whole blocks, as many as there are partial sums; they depend on the data alone."""
+def groups(m: int, numbers: int = 1, pairs: bool = False) -> list[list[slice]]:
+    """Runs of rows, whole blocks, as many as there are partial sums; they depend on the data and the number of sums alone."""
     blocks = -(-m // ROWS)
-    each = max(-(-blocks // GROUPS), LEAST) * ROWS
+    each = max(-(-blocks // group_count(numbers, pairs)), LEAST) * ROWS
     return [[slice(lo, min(lo + each, m))] for lo in range(0, m, each)]
 
 
+def by_columns(value: Any) -> bool:
+    """Whether features lie in memory column by column only."""
+    return isinstance(value, np.ndarray) and value.ndim == 2 and value.flags.f_contiguous and not value.flags.c_contiguous
+
+
+def made_whole(value: Any) -> Any:
+    """Data without chunks and conversions."""
+    if isinstance(value, Columns):
+        return replace(value, data=tuple(map(whole, value.data)))
+    return value if isinstance(value, Sparse) else whole(value)
+
+
 def numeric(value: Any) -> Any:
-    """Data that are numbers, as a program reads them."""
-    array = np.asarray(value)
-    if not array.dtype.isnative or array.dtype.itemsize > 8 or array.dtype == np.float16:
-        raise NotWritable(f"numbers of type {array.dtype} have no compiled form")
+    """Data that are numbers, as a program reads them: all read-only, so that programs differ by what matters alone."""
+    if isinstance(value, Chunked) and value.dtype == native_dtype(value.dtype):
+        return value
+    if value.dtype != native_dtype(value.dtype) or not streamed(value):
+        return Converted(value)
+    array = np.asarray(value).view()
+    array.flags.writeable = False
     return array
+
+
+def taken(argument: Any, rows: slice | None) -> Any:
+    """An argument for these rows, or all of it."""
+    if isinstance(argument, Fixed):
+        return argument.array
+    if isinstance(argument, Starts):
+        return argument.array if rows is None else argument.array[rows.start : rows.stop + 1]
+    if rows is None:
+        return argument
+    cut = argument[rows]
+    cut.flags.writeable = False
+    return cut
 
 
 def features(value: Any) -> Features:
     """How features are stored, told to the writer and passed to its program."""
     if isinstance(value, Columns):
         return typed_features(value)
+    if isinstance(value, Sparse):
+        return sparse_features(value)
     x = numeric(value)
-    if not (x.flags.c_contiguous or x.flags.f_contiguous):
-        raise NotWritable("the features are neither stored row by row nor column by column")
-    store = rows_store if x.flags.c_contiguous else columns_store
+    store = columns_store if by_columns(x) else rows_store
     return Features(store, (x,), np.arange(x.shape[1]), x.shape[1])
+
+
+def sparse_features(x: Sparse) -> Features:
+    """Places are never negative: without a sign they need no look at it."""
+    arguments = Fixed(x.data), Fixed(x.indices.view(f"u{x.indices.itemsize}")), Starts(x.starts)
+    return Features(sparse_store, arguments, np.arange(x.width), x.width)
+
+
+def sparse_store(name: str) -> Store:
+    given = f"{name}_data, {name}_indices, {name}_starts"
+    forward, backward, gram = (f"{kernel}({given}, {rest}, {{at}}, {{n}})" for kernel, rest in
+                               (("dot_sparse", "{w}, {z}"), ("add_sparse", "{z}, {g}"), ("gram_sparse", "{d}, {h}")))
+    return Store((f"{name}_data", f"{name}_indices", f"{name}_starts"), (forward,), (backward,), (), (gram,))
 
 
 def typed_features(columns: Columns) -> Features:
@@ -195,12 +281,11 @@ def typed_features(columns: Columns) -> Features:
     if len(parts) > FEATURES:
         raise NotWritable(f"there are {len(parts)} columns; a fused program reads up to {FEATURES} typed ones")
     scales = np.zeros((len(parts), 3))  # by part: shift, scale, what stands for a missing number
-    arguments: dict[str, Any] = {"scales": scales}
+    arguments: dict[str, Any] = {"scales": Fixed(scales)}
     lines = Lines(["zero({z}, {n})"], [], [], [])
     places, numbers, categories, at = list[int](), list[int](), list[tuple[str, int]](), 0
     for i, (part, data, gaps) in enumerate(zip(parts, columns.data, columns.gaps)):
-        column = arguments[f"column{i}"] = numeric(data)
-        assert column is not None
+        arguments[f"column{i}"] = numeric(data)
         if isinstance(part, Category):
             count = len(part.names) + 1  # code 0 has no coefficient
             lines.forward.append(f"dot_codes([column{i}], {{w}}[{at}:{at + count}], {{z}}, {{at}}, {{n}})")
@@ -215,7 +300,7 @@ def typed_features(columns: Columns) -> Features:
         if isinstance(part, Number):
             kind, given = "number", f"[column{i}], [scales][{i}, 0], [scales][{i}, 1]"
             if gaps is not None:
-                arguments[f"gaps{i}"] = gaps
+                arguments[f"gaps{i}"] = numeric(gaps)
                 kind, given = "number_or", f"[column{i}], [gaps{i}], [scales][{i}, 0], [scales][{i}, 1], [scales][{i}, 2]"
         lines.forward.append(f"dot_{kind}({given}, {{w}}[{at}], {{z}}, {{at}}, {{n}})")
         lines.backward.append(f"{{g}}[{at}] += add_{kind}({given}, {{z}}, {{at}}, {{n}})")
@@ -223,7 +308,7 @@ def typed_features(columns: Columns) -> Features:
         numbers.append(at)
         places.append(at)
         at += 1
-    arguments["numbers"] = np.array(numbers, dtype=np.int64)
+    arguments["numbers"] = Fixed(np.array(numbers, dtype=np.int64))
     lines.gram.append("gram_numbers([block], [numbers], {d}, {t}, {h}, {n})")
     for k, (column, first) in enumerate(categories):
         lines.gram.append(f"gram_codes({column}, {first}, {{d}}, {{h}}, {{at}}, {{n}})")

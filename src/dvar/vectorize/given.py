@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 
 from ..data.columns import Columns
+from ..data.frames import columns, is_frame, is_series, is_table, numbers, read
+from ..data.native import Chunked, native_dtype, streamed, told
+from ..data.sparse import Sparse, is_sparse, sparse
 from ..errors import UsageError
 from ..expression.graph import CONST, INPUT, Builder, Graph, result_shape
 from ..expression.op import Shape, elementwise
 from ..expression.ops import OPS
+
+TYPED = (Columns, Sparse)  # features that are no arrays: they know their own linear maps
 
 
 def beside_dot(graph: Graph) -> set[str]:
@@ -20,18 +25,54 @@ def beside_dot(graph: Graph) -> set[str]:
     return {graph.nodes[k].name for node in graph.nodes if node.op == "dot" for k in node.operands}
 
 
-def by_row(name: str, value: Any, axis: int, vector: bool) -> Any:
-    """The data of one input with examples along the first axis; a view, never a copy of an array."""
+def by_row(name: str, value: Any, axis: int, vector: bool, notes: list[str] | None = None) -> Any:
+    """The data of one input with examples along the first axis: an array as it is, a frame as typed columns, a sparse matrix by
+    rows, a series as an array or in chunks. What is converted or read otherwise than plainly is noted, a sentence each."""
+    notes = [] if notes is None else notes
     if axis not in (0, 1):
         raise UsageError(f"axis is {axis!r}", "0 where examples are rows, 1 where they are columns")
-    if isinstance(value, Columns):
+    if isinstance(value, (Columns, Sparse, Chunked)):
         return value
+    if is_frame(value):
+        value = read(name, value, notes)
+    if is_table(value):
+        if axis == 1:
+            raise UsageError(f"{name} is a frame, whose rows are its examples", "leave axis out")
+        return columns(name, value, notes)
+    if is_sparse(value):
+        return sparse(name, value, axis, notes)
+    if is_series(value):
+        return numbers(name, value)
+    return array_by_row(name, value, axis, vector, notes)
+
+
+def array_by_row(name: str, value: Any, axis: int, vector: bool, notes: list[str]) -> Any:
+    """A view, never a copy of an array."""
     array = np.asarray(value)
+    if np.ma.isMaskedArray(value) and np.ma.is_masked(value):
+        raise UsageError(f"{name} has masked elements", "fill them with .filled(…), leave these rows out, or give a frame: "
+                                                        "what is missing in a column gets a coefficient that says so")
     if array.dtype.kind not in "biuf" or array.ndim not in (1, 2):
         raise UsageError(f"{name} is an array of {array.dtype} with shape {array.shape}", "give numbers of shape (m,) or (m, n)")
+    if array.dtype != native_dtype(array.dtype):
+        lost = ", which holds fewer digits" if array.dtype.itemsize > 8 else ""
+        plain = native_dtype(array.dtype)
+        notes.append(f"{name}: {told(array.dtype)} is read as {plain}{lost}, converted a few rows at a time in every pass; "
+                     f"{name}.astype('{plain}') converts once")
+    elif not streamed(array):
+        notes.append(f"{name}: its rows lie apart in memory (strides {array.strides}), so a few at a time are copied in every "
+                     f"pass; numpy.ascontiguousarray({name}) copies once")
     if axis == 1 and array.ndim == 2:
         return array[0] if array.shape[0] == 1 and not vector else array.T
     return array
+
+
+def as_block(part: Any) -> Any:
+    """Rows of an array as float64 that BLAS reads as they lie."""
+    part = part.astype(np.float64, copy=False)
+    if part.ndim == 2 and 8 not in part.strides and part.size:
+        part = np.ascontiguousarray(part)
+    return part
 
 
 def weighted(graph: Graph) -> tuple[Graph, str]:

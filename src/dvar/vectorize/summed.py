@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..data.columns import Columns
+from ..data.sparse import Sparse
 from ..derive.derivation import derive
 from ..errors import DvarError, UsageError, nearest
 from ..expression.graph import Graph, as_array
 from ..expression.op import Shape
-from .given import beside_dot, by_row, infer, weighted
+from .given import TYPED, as_block, beside_dot, by_row, infer, weighted
 from .hessian import assemble, second_order
 from .program import Listing, compiled, listing
-from .run import added, partition, thread_count
+from .run import added, group_count, partition, thread_count
 from .write_numpy import used_as_numbers, write_numpy
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 # What a pass of the NumPy program takes on this kind of machine, per number, and what compiling costs: measured on two cores by
 # benchmarks/gradient.py, rounded. A fit makes some PASSES.
 DENSE_SECONDS, TYPED_SECONDS, EXAMPLE_SECONDS, COMPILE_SECONDS, PASSES = 1.5e-9, 1.5e-8, 2.5e-8, 2.0, 10
+MOST_SECOND = 20_000  # parameters that have a Hessian, of 3 GB then
 FUSED_HESSIAN = 1000  # parameters; a matrix of more for each of the partial sums is no longer small
 
 
@@ -39,21 +41,26 @@ class Summed:
     """
 
     def __init__(
-        self, graph: Graph, data: Mapping[str, Any], weight: Any = None, axis: int = 0, threads: int | None = None
+        self, graph: Graph, data: Mapping[str, Any], weight: Any = None, axis: int = 0, threads: int | None = None,
+        program: str | None = None,
     ) -> None:
-        self.loss = graph
+        if program not in (None, "numpy", "fused"):
+            raise UsageError(f"program is {program!r}", 'give "fused" or "numpy", or leave it out: the faster one is taken')
+        self.loss, self.asked = graph, program
         for name in data:
             if name not in graph.inputs:
                 raise UsageError(f"the loss has no input {name!r}{nearest(name, graph.inputs)}")
         vectors = beside_dot(graph)
+        notes: list[str] = []  # what was converted, or read otherwise than plainly
         # In the order of the graph's inputs, which is the order in which programs take them.
-        self.data = {n: by_row(n, data[n], axis, n in vectors) for n in graph.inputs if n in data}
+        self.data = {n: by_row(n, data[n], axis, n in vectors, notes) for n in graph.inputs if n in data}
         if not self.data:
             raise UsageError("no input varies by example", "say which do, e.g. L.over(x=X, y=Y)")
         self.weight = ""
         if weight is not None:
             graph, self.weight = weighted(graph)
-            self.data[self.weight] = by_row("weight", weight, axis, False)
+            self.data[self.weight] = by_row("weight", weight, axis, False, notes)
+        self.notes = tuple(notes)
         self.m = self.count()
         self.total = float(np.sum(self.data[self.weight], dtype=np.float64)) if self.weight else float(self.m)
         if self.weight and not (np.min(self.data[self.weight]) >= 0 and 0 < self.total < np.inf):
@@ -153,7 +160,7 @@ class Summed:
             return derive(self.graph, sizes)
         except UsageError as error:
             thin = [n for n, v in self.data.items() if np.ndim(v) == 2 and np.shape(v)[1] == 1]
-            if thin and not isinstance(self.data[thin[0]], Columns):
+            if thin and not isinstance(self.data[thin[0]], TYPED):
                 raise UsageError(error.what, f"{thin[0]} has shape {np.shape(self.data[thin[0]])}: where it is one number "
                                              f"per example, pass {thin[0]}.ravel()") from None
             raise
@@ -191,13 +198,23 @@ class Summed:
         try:
             return FusedProgram(self.graph, {n: self.sizes[n] for n in self.inputs}, self.data, second)
         except NotWritable as why:
+            if self.asked == "fused" and not second:
+                raise UsageError(f"there is no fused program: {why}", 'leave program= out, or take "numpy"') from None
             return str(why)
+
+    @property
+    def runs(self) -> str:
+        """The program that runs over the data where values and gradients are asked for: "fused" or "numpy"."""
+        return "fused" if self.runs_fused and not isinstance(self.fused, str) else "numpy"
 
     @cached_property
     def runs_fused(self) -> bool:
         """Whether a pass over the data is long enough that compiling a program for it is soon earned back."""
+        if self.asked:
+            return self.asked == "fused"
         typed = sum(len(v.data) for v in self.data.values() if isinstance(v, Columns))
-        dense = sum(int(np.prod(v.shape[1:])) for v in self.data.values() if not isinstance(v, Columns))
+        dense = sum(v.stored / self.m if isinstance(v, Sparse) else int(np.prod(v.shape[1:]))
+                    for v in self.data.values() if not isinstance(v, Columns))
         return self.m * (dense * DENSE_SECONDS + typed * TYPED_SECONDS + EXAMPLE_SECONDS) > COMPILE_SECONDS / PASSES
 
     @cached_property
@@ -210,25 +227,36 @@ class Summed:
 
     @cached_property
     def groups(self) -> list[list[slice]]:
-        """The blocks of rows; they depend on the data alone."""
+        """The blocks of rows; they depend on the data and the number of parameters alone."""
+        return partition(self.m, self.width, group_count(self.size))
+
+    @cached_property
+    def second_groups(self) -> list[list[slice]]:
+        """The same for second derivatives, P² numbers."""
+        return partition(self.m, self.width, group_count(self.size * (self.size + 1), pairs=True))
+
+    @property
+    def width(self) -> int:
+        """How many numbers a row holds."""
         # Typed columns are made numbers part by part: however many there are, the largest block serves them best.
-        width = sum(1 if isinstance(v, Columns) else int(np.prod(v.shape[1:])) for v in self.data.values())
-        return partition(self.m, width)
+        return sum(1 if isinstance(v, Columns) and n not in self.as_numbers else
+                   v.stored // self.m if isinstance(v, Sparse) and n not in self.as_numbers else int(np.prod(v.shape[1:]))
+                   for n, v in self.data.items())
 
     @cached_property
     def as_numbers(self) -> set[str]:
-        """Typed columns that the loss uses otherwise than in linear maps: they are made numbers block by block."""
-        return {n for n in used_as_numbers(self.listed()) if isinstance(self.data[n], Columns)}
+        """Typed and sparse columns that the loss uses otherwise than in linear maps: they are made numbers block by block."""
+        return {n for n in used_as_numbers(self.listed()) if isinstance(self.data[n], TYPED)}
 
     def block(self, rows: slice) -> dict[str, Any]:
         """The data of some rows: numbers as float64, typed columns as they are."""
         found = {}
         for name, value in self.data.items():
             part = value[rows]
-            if isinstance(part, Columns):
+            if isinstance(part, TYPED):
                 found[name] = part.dense() if name in self.as_numbers else part
             else:
-                found[name] = part.astype(np.float64, copy=False)
+                found[name] = as_block(part)
         return found
 
     # what is asked of a cost
@@ -254,7 +282,7 @@ class Summed:
         """J and its derivatives by a fused program."""
         from .fused import groups
 
-        given, parts = program.given(parameters), groups(self.m)
+        given, parts = program.given(parameters), groups(self.m, program.numbers, program.second)
         parts = parts if rows is None else within(parts, rows)
         [sums] = added(lambda block: (program.added(given, block),), parts, self.fused_threads)
         total = self.total_of(rows)
@@ -277,6 +305,9 @@ class Summed:
             value, *slopes, hessian = self.run_fused(self.fused_second, self.named(theta), rows)
             if np.isfinite(value):
                 return float(value), raveled(slopes), hessian
+        if self.size > MOST_SECOND:
+            raise DvarError(f"the Hessian of {self.size:,} parameters has {self.size**2:,} numbers, "
+                            f"{self.size**2 / 1.25e8:,.0f} GB", "ask for hvp, or take a method that needs none")
         if self.second is None:
             raise DvarError("the Hessian needs a loss whose vectors of parameters meet the data only as w @ x",
                             "take the method gradient-descent")
@@ -290,7 +321,8 @@ class Summed:
             curvature = assembled(data, block.stop - block.start, answers[count:]) / total
             return (*answers[:count], curvature)
 
-        value, *slopes, hessian = added(sums, self.groups if rows is None else within(self.groups, rows), self.threads)
+        parts = self.second_groups
+        value, *slopes, hessian = added(sums, parts if rows is None else within(parts, rows), self.threads)
         return float(value), raveled(slopes), hessian
 
     def has_hessian(self) -> bool:
@@ -312,7 +344,7 @@ class Summed:
 
     def whole(self) -> dict[str, Any]:
         """All rows, as numbers: what a plain Python loop reads."""
-        return {n: v.dense() if isinstance(v, Columns) else np.asarray(v, dtype=np.float64) for n, v in self.data.items()}
+        return {n: v.dense() if isinstance(v, TYPED) else np.asarray(v, dtype=np.float64) for n, v in self.data.items()}
 
 
 def raveled(slopes: list[Any]) -> Any:
