@@ -124,6 +124,10 @@ class Standardised:
     def hessian_times(self, theta: Any, v: Any, rows: Any = None) -> Any:
         return self.pulled(self.cost.hessian_times(self.given(theta), self.given(v), rows))
 
+    def gauss_newton(self, theta: Any) -> Any:
+        found = self.cost.gauss_newton(self.given(theta))
+        return None if found is None else self.pulled(self.pulled(found).T)
+
 
 def standardised(cost: Any, x: Any, free: bool = True) -> Standardised:
     """The cost in coordinates of standardised features x, as they were given; typed columns are standardised already.
