@@ -18,7 +18,7 @@ from ..errors import UsageError, nearest
 from ..expression.graph import INPUT, Builder, Graph, Node, as_array, shapes
 from ..expression.op import Shape
 from .derivation import derive, extract
-from .passes import Pass
+from .passes import Pass, evaluated
 
 Named = dict[str, Any]
 
@@ -82,7 +82,7 @@ def times_direction(graph: Graph, given: Mapping[str, Any], direction: Mapping[s
             raise UsageError(f"the direction of {name!r} has shape {np.shape(value)}, the input {np.shape(given[name])}")
     slope, names = along(graph, tuple(np.shape(given[n]) for n in graph.inputs), tuple(direction))
     moved = {names[n]: as_array(v, f"the direction of {n!r}") for n, v in direction.items()}
-    d = Pass(slope, {**given, **moved}).d
+    d = evaluated(slope, {**given, **moved})[2]
     return {n: d[n] for n in graph.inputs}
 
 
@@ -94,7 +94,7 @@ def hessian(graph: Graph, given: Mapping[str, Any]) -> Any:
     rows = []
     for name, size in zip(graph.inputs, sizes):
         for unit in unit_vectors(size):
-            d = Pass(slope, {**given, **still, names[name]: unit}).d
+            d = evaluated(slope, {**given, **still, names[name]: unit})[2]
             rows.append(np.concatenate([np.ravel(d[n]) for n in graph.inputs]))
     return np.array(rows).reshape(len(rows), len(rows))
 
@@ -103,7 +103,8 @@ def jacobian(graph: Graph, given: Mapping[str, Any]) -> Named:
     """By input, ∂J/∂input in the shape of the output followed by the input's."""
     shape = shapes(graph, {n: np.shape(given[n]) for n in graph.inputs})[-1]
     if shape == ():
-        return {n: Pass(graph, given).d[n] for n in graph.inputs}
+        d = Pass(graph, given).d
+        return {n: d[n] for n in graph.inputs}
     slope, name = weighed(graph)
-    rows = [Pass(slope, {**given, name: unit}).d for unit in unit_vectors(shape)]
+    rows = [evaluated(slope, {**given, name: unit})[2] for unit in unit_vectors(shape)]
     return {n: np.reshape([row[n] for row in rows], shape + np.shape(given[n])) for n in graph.inputs}

@@ -71,25 +71,27 @@ class Row(NamedTuple):
     nudged: float  # the numeric derivative; nan where there is none
     unsure: float  # how far it may be off
     error: float  # how far apart, beyond what rounding and nudging leave unsure, relative to their size
-    ok: bool
+    ok: bool | None  # None where nothing could be compared
     verdict: str
     kink: bool = False  # it bends or jumps here
 
 
 @dataclass(frozen=True, repr=False)
 class Check:
-    """Every input nudged. `ok` where no derivative is wrong; `worst` is the input that agrees least."""
+    """Every input nudged. `ok` where at least one derivative could be compared and none is wrong; `worst` is the input that agrees
+    least."""
 
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        return all(r.ok for r in self.rows)
+        verdicts = {r.ok for r in self.rows}
+        return True in verdicts and False not in verdicts
 
     @property
     def worst(self) -> Row | None:
-        return max(self.rows, key=lambda r: (not r.ok, r.error), default=None)
+        return max(self.rows, key=lambda r: (r.ok is False, r.error), default=None)
 
     def __repr__(self) -> str:
         width = max([5, *(len(r.name) for r in self.rows)])
@@ -113,6 +115,9 @@ def check(p: Pass) -> Check:
             size = f"{line.array.size:,}"
             notes.append(f"{name} has {size} elements: moved in {DIRECTIONS} random directions, all elements at once")
             rows += in_directions(subject)
+    if all(r.ok is None for r in rows):
+        why = ", ".join(dict.fromkeys(r.verdict for r in rows)) or "there is no input to nudge"
+        notes.append(f"no derivative could be compared ({why}): this is no evidence for them")
     return Check(tuple(rows), tuple(notes))
 
 
@@ -185,7 +190,7 @@ def in_directions(subject: Subject) -> Iterator[Row]:
         direction = rng.choice([-1.0, 1.0], sizes.shape) * 2.0 ** np.floor(np.log2(sizes))
         row = subject.row(direction, f", direction {k + 1}")
         yield row
-        if not row.ok:
+        if row.ok is False:
             yield from narrowed(subject, direction)
             return
 
@@ -196,7 +201,7 @@ def narrowed(subject: Subject, direction: Any) -> Iterator[Row]:
     while len(places) > 1:
         halves = places[: len(places) // 2], places[len(places) // 2 :]
         masks = (np.isin(np.arange(direction.size), half).reshape(direction.shape) for half in halves)
-        wrong = next((half for half, mask in zip(halves, masks) if not subject.row(direction * mask).ok), None)
+        wrong = next((half for half, mask in zip(halves, masks) if subject.row(direction * mask).ok is False), None)
         if wrong is None:
             return
         places = wrong
@@ -231,7 +236,7 @@ def remark(row: Row, found: Measured, way: Route) -> str:
 
 def unjudged(name: str, told: float, verdict: str) -> Row:
     """Where there is no number to compare with."""
-    return Row(name, told, np.nan, np.inf, 0.0, True, verdict)
+    return Row(name, told, np.nan, np.inf, 0.0, None, verdict)
 
 
 def seen(found: Reading, exact: Reading) -> bool:
@@ -249,17 +254,18 @@ def judged(name: str, exact: Reading, found: Reading, steepest: float = 0.0) -> 
     error = max(0.0, apart - slack) / size if size >= LEAST else 0.0
     # Zero has no digits to count; f must hold still compared with how it moves elsewhere.
     nought = exact.slope == 0 and (size < LEAST or found.unsure <= TOLERANCE * steepest)
+    ok: bool | None = True
     if error > TOLERANCE:
-        verdict = "DIFFER"
+        ok, verdict = False, "DIFFER"
     elif nought or slack <= 10 * TOLERANCE * size:
         verdict = "agree"
     elif not seen(found, exact):
-        verdict = "too small to be seen by nudging"
+        ok, verdict = None, "too small to be seen by nudging"
     elif exact.unsure > SEEN * size:
-        verdict = "lost in rounding: larger numbers cancel in it"
+        ok, verdict = None, "lost in rounding: larger numbers cancel in it"
     else:
         verdict = f"agree, as far as nudging can tell: ±{slack:.1g}"
-    return Row(name, exact.slope, *found, error, error <= TOLERANCE, verdict)
+    return Row(name, exact.slope, *found, error, ok, verdict)
 
 
 def at_bend(name: str, exact: Reading, found: Measured) -> Row:

@@ -10,13 +10,15 @@ import numpy as np
 from ..errors import UsageError, nearest
 from ..expression.graph import Graph, bind, evaluate, plain
 from .derivation import Derivation, derivative_name, derive, runs_as
+from .tape import ancestors
 
 
 class Pass:
     """One forward and backward pass at given inputs.
 
     `values[name]` and `d[name]` answer every node; as attributes, `p.u` is a value and `p.du` a derivative of the final
-    output. Numbers are floats, vectors and matrices NumPy arrays of the node's shape.
+    output. Numbers are floats, vectors and matrices NumPy arrays of the node's shape. Where the output is not defined (nan), so
+    is no derivative of it: log has none at −1, though the formula 1/a has a value there.
     """
 
     values: Mapping[str, Any]
@@ -25,16 +27,11 @@ class Pass:
     def __init__(self, graph: Graph, given: Mapping[str, Any]) -> None:
         self.graph = graph
         self.given = given
-        self.derivation: Derivation = derive(graph, tuple(np.shape(given[n]) for n in graph.inputs))
-        computed = evaluate(self.derivation.run.nodes, given)
-        names = [n.name for n in graph.nodes]
-        self.values = {name: plain(computed[k]) for name, k in zip(names, self.derivation.value) if name}
-        self.d = {}
-        for i, name in enumerate(names):
-            if name:
-                k = self.derivation.d.get(i)
-                slope = np.zeros(self.derivation.told.shapes[i]) if k is None else computed[k]
-                self.d[name] = plain(slope)
+        self.derivation, self.values, self.d = evaluated(graph, given)
+        if np.isnan(self.value):
+            last = len(graph.nodes) - 1
+            before = {n.name for n, on in zip(graph.nodes[:last], ancestors(list(graph.nodes), [last])) if on}
+            self.d = {n: plain(np.full(np.shape(v), np.nan)) if n in before else v for n, v in self.d.items()}
 
     @property
     def value(self) -> Any:
@@ -77,6 +74,16 @@ class Pass:
         widths = [max(len(r[c]) for r in rows) for c in range(2)]
         lines = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c}" for a, b, c in rows]
         return "\n".join([*lines, *(f"note: {n}" for n in self.notes)])
+
+
+def evaluated(graph: Graph, given: Mapping[str, Any]) -> tuple[Derivation, dict[str, Any], dict[str, Any]]:
+    """The derivation; by name the value of every node and its derivative, as the formulas have them."""
+    found = derive(graph, tuple(np.shape(given[n]) for n in graph.inputs))
+    computed = evaluate(found.run.nodes, given)
+    named = [(i, node.name) for i, node in enumerate(graph.nodes) if node.name]
+    still = {i: np.zeros(found.told.shapes[i]) for i, _ in named if i not in found.d}
+    values = {name: plain(computed[found.value[i]]) for i, name in named}
+    return found, values, {name: plain(still[i] if i in still else computed[found.d[i]]) for i, name in named}
 
 
 def run(graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
