@@ -120,18 +120,22 @@ def least_share(scaled: Any) -> float:
     return 0.0 if failed else 0.1 * share * norm
 
 
-def vanished(hessian: Any, first: Any) -> tuple[Any, int]:
-    """The directions (P, k) along which the curvature has vanished since the start, and how many others never had any."""
+def vanished(hessian: Any, first: Any, share: float = VANISHED) -> tuple[Any, Any, int]:
+    """The directions (P, k) along which the curvature has vanished since the start; the units (P,) of the coordinates in which
+    they are told and orthonormal; and how many others never had any, which are taken out first, as they would mix."""
     diagonal = np.abs(np.diag(first))
     scale = np.where(diagonal > 0, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 1.0)
     now, start = hessian * scale[:, None] * scale, first * scale[:, None] * scale
-    if least_share(now) > VANISHED * float(np.max(np.sum(np.abs(start), axis=0), initial=0.0)):
-        return np.zeros((len(now), 0)), 0
-    values, vectors = np.linalg.eigh(now)
-    before = np.abs(np.einsum("ij,ij->j", vectors, start @ vectors))
-    never = before <= 1e-10
-    alike = int(np.sum(never & (np.abs(values) <= 1e-10 * np.max(np.abs(values), initial=0.0))))
-    return vectors[:, ~never & (values < VANISHED * before)], alike
+    if least_share(now) > share * float(np.max(np.sum(np.abs(start), axis=0), initial=0.0)):
+        return np.zeros((len(now), 0)), scale, 0
+    values, vectors = np.linalg.eigh(start)
+    curved = np.abs(values) > 1e-10 * np.max(np.abs(values), initial=0.0)
+    had, never = vectors[:, curved], vectors[:, ~curved]
+    left, turned = np.linalg.eigh(had.T @ now @ had)
+    before = np.abs(np.einsum("ij,ij->j", turned, had.T @ start @ had @ turned))
+    still = np.linalg.eigvalsh(never.T @ now @ never)
+    alike = int(np.sum(np.abs(still) <= 1e-10 * np.max(np.abs(left), initial=0.0)))
+    return had @ turned[:, left < share * before], scale, alike
 
 
 def directions_of(vectors: Any) -> tuple[int, ...]:

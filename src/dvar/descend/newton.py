@@ -158,10 +158,10 @@ def finished(now: Point, first: Point, promised: float, evaluated: Evaluated) ->
     if curved.indefinite:
         return Outcome(now.theta, now.cost, False, f"stopped at a saddle or a maximum, where the gradient is zero ({slope:.1e}): "
                                                    "start elsewhere, with start or seed", now.hessian)
-    away, alike = vanished(now.hessian, first.hessian)
+    away, units, alike = vanished(now.hessian, first.hessian)
     flat: tuple[int, ...] = ()
     if away.size:  # the curvature is little: is there none? As far again along these directions the cost would rise if there were
-        move = away @ (away.T @ (now.theta - first.theta))
+        move = units * (away @ (away.T @ ((now.theta - first.theta) / units)))
         if evaluated(now.theta + move, 1.0, norm(move)).cost <= now.cost + LEVEL * (abs(now.cost) + first.cost - now.cost):
             flat = directions_of(away)
     said = f"converged: the gradient's norm is {slope:.1e}, the cost can fall by at most {promised:.0e} more"
