@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from .write_fused import ROWS, Fused, NotWritable, Store, columns_store, rows_st
 
 FEATURES, CATEGORIES = 200, 16  # typed columns in one program; it has some lines for each, and for each pair of categories
 LEAST = 8  # blocks at the least for each of the partial sums
+SPREAD = 4  # partial sums of runs from all over the data
 COPIED = 16  # blocks at the most that are converted at a time
 
 
@@ -136,11 +137,12 @@ class FusedProgram:
         lo, hi = (rows.start, rows.stop) if cut is None else (0, rows.stop - rows.start)
         return [lo, hi, given[0], *block, sums.small, *maps, *(taken(c, cut) for c in self.columns), *curved]
 
-    def added(self, given: tuple[Any, list[Any]], rows: slice) -> Sums:
-        """The sums over these rows."""
+    def added(self, given: tuple[Any, list[Any]], *rows: slice) -> Sums:
+        """The sums over these runs of rows."""
         sums = self.zeros(given)
-        for part in self.parts(rows):
-            self.run(*self.arguments(part, given, sums))
+        for run in rows:
+            for part in self.parts(run):
+                self.run(*self.arguments(part, given, sums))
         return sums
 
     def parts(self, rows: slice) -> Iterator[slice]:
@@ -213,6 +215,12 @@ def groups(m: int, numbers: int = 1, pairs: bool = False) -> list[list[slice]]:
     blocks = -(-m // ROWS)
     each = max(-(-blocks // group_count(numbers, pairs)), LEAST) * ROWS
     return [[slice(lo, min(lo + each, m))] for lo in range(0, m, each)]
+
+
+def spread(rows: Sequence[slice]) -> list[list[tuple[slice, ...]]]:
+    """Runs of rows in place of all: few partial sums of them, as they depend on the runs alone."""
+    count = min(SPREAD, len(rows)) if sum(r.stop - r.start for r in rows) > SPREAD * LEAST * ROWS else 1
+    return [[tuple(rows[k::count])] for k in range(count)]
 
 
 def by_columns(value: Any) -> bool:

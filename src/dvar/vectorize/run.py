@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -64,7 +65,7 @@ def pool(count: int, process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix="dvar")
 
 
-def added(function: Callable[[slice], tuple[Any, ...]], groups: list[list[slice]], threads: int) -> list[Any]:
+def added(function: Callable[[Any], tuple[Any, ...]], groups: list[list[Any]], threads: int) -> list[Any]:
     """The sums of what `function` answers for every block; it answers arrays of its own, which are added to in place."""
 
     def group(blocks: list[slice]) -> list[Any]:
@@ -122,7 +123,7 @@ class _Blas:
 def one_blas_thread() -> Iterator[None]:
     with _Blas.lock:
         if _Blas.inside == 0:
-            _Blas.limit = controller().limit(limits=1, user_api="blas")
+            _Blas.limit = controller("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas")
         _Blas.inside += 1
     try:
         yield
@@ -135,7 +136,8 @@ def one_blas_thread() -> Iterator[None]:
 
 
 @lru_cache(maxsize=1)
-def controller() -> Any:
+def controller(scipy: bool) -> Any:
+    """Of the libraries loaded so far; SciPy brings a BLAS of its own."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -280,11 +280,14 @@ class Summed:
         self, program: FusedProgram, parameters: Mapping[str, Any], rows: Sequence[slice] | None = None
     ) -> list[Any]:
         """J and its derivatives by a fused program."""
-        from .fused import groups
+        from .fused import groups, spread
 
-        given, parts = program.given(parameters), groups(self.m, program.numbers, program.second)
-        parts = parts if rows is None else within(parts, rows)
-        [sums] = added(lambda block: (program.added(given, block),), parts, self.fused_threads)
+        given = program.given(parameters)
+        if rows is None:
+            parts: list[list[Any]] = [[(run,) for run in group] for group in groups(self.m, program.numbers, program.second)]
+        else:
+            parts = spread(rows)
+        [sums] = added(lambda runs: (program.added(given, *runs),), parts, self.fused_threads)
         total = self.total_of(rows)
         return [s / total for s in program.answer(sums)]
 
