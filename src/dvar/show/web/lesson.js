@@ -190,7 +190,7 @@ function recall() {
   if (given.length === start.length && state.has("x") && given.every(Number.isFinite)) x = given;
   if (/^\d+$/.test(state.get("step") || "")) at = Math.min(total, Number(state.get("step")));
   if (["watch", "predict", "blank"].includes(state.get("mode"))) $("mode").value = state.get("mode");
-  const wanted = state.get("lang") || (navigator.language || "en").slice(0, 2);
+  const wanted = state.get("lang") || new URLSearchParams(location.search).get("lang") || (navigator.language || "en").slice(0, 2);
   language = wanted in LESSON.messages ? wanted : "en";
 }
 

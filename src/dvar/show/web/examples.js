@@ -1,0 +1,130 @@
+// m examples: points or a table; gradient descent live; three programs of one graph beside each other.
+const plane = new Plot($("plane"), 560, 460), curve = new Plot($("curve"), 480, 240);
+let points = [[-2, -1, 0], [-1.5, 1, 0], [-0.5, -2, 0], [0.2, -0.4, 0], [-0.4, 0.6, 1], [1, 0.5, 1], [1.5, 2, 1], [2.2, -0.5, 1], [0.6, 1.8, 1]];
+let mark = 1, trial = null, costs = [], running = false, csv = "";
+const rate = () => 10 ** Number($("rate").value);
+
+async function ask(path, sent) {
+  $("trouble").textContent = "";
+  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent) });
+  const told = await answer.json();
+  if (!answer.ok) { $("trouble").textContent = [told.error, told.help].filter(Boolean).join(" → "); running = false; labels(); return null; }
+  return told;
+}
+
+async function begin() {
+  running = false;
+  const kind = $("kind").value, sent = { kind, standardise: $("standardise").checked };
+  if (kind === "points") sent.points = points;
+  if (kind === "csv") { if (!csv) { trial = null; draw(); return; } sent.text = csv; sent.target = $("target").value; }
+  trial = await ask("/api/begin", sent);
+  costs = trial ? trial.costs : [];
+  draw();
+  if (trial) await race();
+}
+
+async function steps(count) {
+  if (!trial) return;
+  const told = await ask("/api/step", { id: trial.id, rate: rate(), steps: count });
+  if (!told) return;
+  Object.assign(trial, told);
+  costs.push(...told.costs);
+  if (told.costs.includes(null)) { running = false; $("trouble").textContent = say("diverged", { rate: show(rate(), 3) }); }
+  else if (told.costs.at(-1) > costs.at(-1 - told.costs.length) * 1.0001) $("trouble").textContent = say("rising", { rate: show(rate(), 3) });
+  draw();
+}
+
+async function go() {
+  while (running) {
+    const started = performance.now();
+    await steps(Math.min(1000, 1 + Math.floor(costs.length / 20)));
+    await new Promise(done => setTimeout(done, Math.max(30 - (performance.now() - started), 0)));
+  }
+  labels();
+}
+
+async function race() {
+  const told = await ask("/api/race", { id: trial.id });
+  if (!told) return;
+  const head = ["program", "rows", "pass", "cost", "equal"].map(key => `<th>${say("race_" + key)}</th>`).join("");
+  const body = document.createDocumentFragment();
+  for (const r of told) {
+    const row = document.createElement("tr");
+    for (const text of [r.program === r.asked ? r.asked : `${r.asked} → ${r.program}`, r.m.toLocaleString(language), time(r.seconds), show(r.cost), r.differs < 1e-9 * Math.max(1, Math.abs(r.cost)) ? "✓" : r.differs.toExponential(1)]) {
+      const cell = document.createElement("td");
+      cell.textContent = text;
+      row.append(cell);
+    }
+    body.append(row);
+  }
+  $("race").innerHTML = `<thead><tr>${head}</tr></thead>`;
+  $("race").append(body);
+}
+
+const time = s => s < 1e-3 ? `${show(s * 1e6, 3)} µs` : s < 1 ? `${show(s * 1e3, 3)} ms` : `${show(s, 3)} s`;
+
+function draw() {
+  const pointed = $("kind").value === "points";
+  $("plane").toggleAttribute("hidden", !pointed);
+  $("coefficients").toggleAttribute("hidden", pointed || !trial);
+  for (const [id, shown] of [["upload", $("kind").value === "csv"], ["targeted", $("kind").value === "csv"], ["scaled", !pointed], ["pointed", pointed]]) $(id).hidden = !shown;
+  if (pointed) drawPlane(); else if (trial) drawBars();
+  const seen = costs.filter(c => c !== null), top = Math.max(...seen, 0.7) * 1.05;
+  curve.clear(0, Math.max(costs.length - 1, 10), 0, Number.isFinite(top) ? top : 1);
+  curve.line(costs.map((c, k) => [k, c ?? NaN]), "curve");
+  $("state").textContent = trial ? say("descending", { step: trial.steps, cost: show(seen.at(-1) ?? NaN) }) : "";
+  $("rateshown").textContent = show(rate(), 3);
+  labels();
+}
+
+function drawPlane() {
+  plane.clear(-4, 4, -4, 4);
+  if (trial && trial.n === 2) {
+    const [w1, w2] = trial.w, b = trial.b, at = Math.abs(w2) > Math.abs(w1);
+    const ends = [-50, 50].map(v => at ? [v, -(b + w1 * v) / w2] : [-(b + w2 * v) / w1, v]);
+    if (ends.flat().every(Number.isFinite)) plane.line(ends, "boundary");
+  }
+  for (const [x, y, kind] of points) svg("circle", { class: kind ? "yes" : "no", r: 7, cx: plane.x(x), cy: plane.y(y) }, plane.host);
+}
+
+function drawBars() {
+  const order = trial.names.map((name, k) => [name, trial.w[k]]).sort((p, q) => Math.abs(q[1]) - Math.abs(p[1])).slice(0, 15);
+  const longest = Math.max(...order.map(([, w]) => Math.abs(w)), 1e-9);
+  $("coefficients").replaceChildren(...order.map(([name, w]) => {
+    const row = document.createElement("tr"), [a, b, c] = [0, 1, 2].map(() => document.createElement("td")), bar = document.createElement("span");
+    a.textContent = name; b.textContent = show(w, 4);
+    bar.className = w < 0 ? "bar minus" : "bar";
+    bar.style.width = `${100 * Math.abs(w) / longest}%`;
+    c.append(bar);
+    row.append(a, b, c);
+    return row;
+  }));
+}
+
+function labels() {
+  $("go").textContent = say(running ? "pause" : "go");
+  for (const id of ["one", "again", "clear", "race_again"]) $(id).textContent = say(id);
+  $("yes").textContent = say("mark", { kind: 1 });
+  $("no").textContent = say("mark", { kind: 0 });
+  $("yes").setAttribute("aria-pressed", mark === 1);
+  $("no").setAttribute("aria-pressed", mark === 0);
+  for (const option of $("kind").options) option.textContent = say("kind_" + option.value);
+}
+
+$("kind").addEventListener("change", begin);
+$("standardise").addEventListener("change", begin);
+$("target").addEventListener("change", begin);
+$("file").addEventListener("change", async () => { csv = await $("file").files[0].text(); begin(); });
+$("plane").addEventListener("pointerdown", event => {
+  const [x, y] = plane.at(event).map(v => Number(v.toFixed(3)));
+  if (Math.abs(x) <= 4 && Math.abs(y) <= 4) { points.push([x, y, event.shiftKey ? 1 - mark : mark]); begin(); }
+});
+$("yes").addEventListener("click", () => { mark = 1; labels(); });
+$("no").addEventListener("click", () => { mark = 0; labels(); });
+$("clear").addEventListener("click", () => { points = []; trial = null; costs = []; running = false; draw(); });
+$("rate").addEventListener("input", () => { $("rateshown").textContent = show(rate(), 3); });
+$("go").addEventListener("click", () => { running = !running && trial !== null; labels(); go(); });
+$("one").addEventListener("click", () => { running = false; steps(1); });
+$("again").addEventListener("click", async () => { running = false; if (trial) { const told = await ask("/api/reset", { id: trial.id }); if (told) { Object.assign(trial, told); costs = told.costs; } } draw(); });
+$("race_again").addEventListener("click", () => { if (trial) race(); });
+begin();

@@ -1,0 +1,232 @@
+"""The page of `dvar play`: what it refuses, what it answers, and a person's way through it in a real browser."""
+
+import json
+import re
+import shutil
+import threading
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+starlette = pytest.importorskip("starlette.testclient", reason="the page is served by Starlette")
+from dvar.show import trials  # noqa: E402
+from dvar.show.messages import MESSAGES  # noqa: E402
+from dvar.show.play import FORMULA, KEPT, app  # noqa: E402
+
+POINTS = [[-2, -1, 0], [-1.5, 1, 0], [-0.5, -2, 0], [1.2, -0.4, 0], [-0.4, 0.6, 1], [1, 0.5, 1], [1.5, 2, 1], [2.2, -0.5, 1]]
+
+
+@pytest.fixture
+def client():
+    return starlette.TestClient(app(), base_url="http://127.0.0.1:8000")
+
+
+def post(client, path, **sent):
+    return client.post(path, json=sent)
+
+
+# who is answered
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example:8000", "", "[::2]:80"])
+def test_a_foreign_host_is_refused(client, host):
+    answer = client.get("/", headers={"host": host})
+    assert answer.status_code == 403
+    assert "dvar" not in answer.text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8000", "localhost:1234", "[::1]:8000"])
+def test_this_machine_is_answered(client, host):
+    assert client.get("/", headers={"host": host}).status_code == 200
+
+
+def test_another_site_cannot_post(client):
+    assert client.post("/api/begin", json={"kind": "flights"}, headers={"origin": "http://evil.example"}).status_code == 403
+    assert client.post("/api/begin", json={"kind": "flights"}, headers={"origin": "http://127.0.0.1:8000"}).status_code == 200
+
+
+def test_nothing_is_fetched_from_elsewhere(client):
+    answer = client.get("/examples")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "//" not in answer.text.replace("http://www.w3.org/2000/svg", "").replace("// ", "")
+
+
+# what is asked
+
+
+@pytest.mark.parametrize(("path", "formula", "said"), [
+    ("/", "1+", "where a number, a name or a parenthesis is expected"),
+    ("/", "u = b^2", "a power is written **"),
+    ("/", "__import__('os').system('x')", "not part of the language"),
+    ("/", "a" * (FORMULA + 1), "4,001 characters"),
+    ("/", "(" * 2000, "nested more than 100 deep"),
+    ("/", "9**9**9**9*a", "picture"),
+    ("/", "a + " * 900 + "a", "nodes"),
+    ("/", "<script>alert(1)</script>", "&lt;script&gt;"),
+    ("/", "", "the text is empty"),
+    ("/slopes", "a*b", "a slope is asked of a function of one number"),
+    ("/slopes", "3", "one number"),
+])
+def test_a_formula_that_cannot_be_drawn_is_refused_on_the_page(client, path, formula, said):
+    answer = client.get(path, params={"f": formula})
+    if answer.status_code == 200:  # a number too large is infinity, and is drawn so
+        assert formula.startswith("9**9")
+        return
+    assert answer.status_code == 400
+    assert said in answer.text
+    assert "<script>alert" not in answer.text
+    assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(("path", "sent", "said"), [
+    ("/api/begin", {}, "flights, points and csv"),
+    ("/api/begin", {"kind": "points", "points": [[0, 0, 0]]}, "1 points"),
+    ("/api/begin", {"kind": "points", "points": [[0, 0, 2], [1, 1, 1]]}, "0 or 1"),
+    ("/api/begin", {"kind": "points", "points": [["a", 0, 1]]}, "triples"),
+    ("/api/begin", {"kind": "points", "points": [[0, 0, 1]] * 6000}, "5,000"),
+    ("/api/begin", {"kind": "csv", "text": "a,b\n1,2\n"}, ""),
+    ("/api/begin", {"kind": "csv", "text": "a,y\n1,0\n2,1\n", "target": "z"}, "no column 'z'"),
+    ("/api/step", {"id": "nobody", "rate": 1, "steps": 1}, "no longer kept"),
+    ("/api/step", {"id": "nobody", "rate": "1", "steps": 1}, "a rate and a number of steps"),
+])
+def test_what_cannot_be_done_says_why(client, path, sent, said):
+    answer = client.post(path, json=sent)
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]
+
+
+def test_what_is_no_json_or_too_long_is_refused(client):
+    assert client.post("/api/step", content=b"{").json()["error"] == "what was sent is not JSON"
+    assert client.post("/api/step", content=b"[1]").json()["error"] == "what was sent is no JSON object"
+    assert "bytes were sent" in client.post("/api/step", content=b" " * 300_000).json()["error"]
+
+
+def test_only_so_many_trials_are_kept(client):
+    names = [post(client, "/api/begin", kind="points", points=POINTS).json()["id"] for _ in range(KEPT + 1)]
+    assert post(client, "/api/step", id=names[0], rate=1, steps=1).status_code == 400
+    assert post(client, "/api/step", id=names[1], rate=1, steps=1).status_code == 200
+
+
+# m examples
+
+
+def test_descent_reaches_what_scikit_learn_finds(client):
+    points = np.array([*POINTS, [-1, 1.5, 1], [2, 1, 0]], dtype=float)
+    begun = post(client, "/api/begin", kind="points", points=points.tolist()).json()
+    assert begun["costs"] == [pytest.approx(np.log(2))]
+    for _ in range(5):
+        told = post(client, "/api/step", id=begun["id"], rate=1.0, steps=1000).json()
+    reference = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(points[:, :2], points[:, 2])
+    assert [*told["w"], told["b"]] == pytest.approx([*reference.coef_[0], *reference.intercept_], abs=1e-6)
+    assert told["steps"] == 5000
+    assert post(client, "/api/reset", id=begun["id"]).json()["w"] == [0.0, 0.0]
+
+
+def test_a_rate_far_too_high_is_told_as_no_number(client):
+    begun = post(client, "/api/begin", kind="flights", standardise=False).json()
+    told = post(client, "/api/step", id=begun["id"], rate=1e308, steps=50).json()
+    assert None in told["costs"] or told["costs"][-1] > told["costs"][0]
+    json.dumps(told, allow_nan=False)
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_three_programs_agree(standardise):
+    rows = trials.of_flights(standardise)
+    rows.descend(0.1 if standardise else 1e-6, 3)
+    race = rows.race()
+    assert [r["program"] for r in race] == ["loop", "numpy", "fused"]
+    assert all(r["differs"] < 1e-11 * max(1, r["cost"]) for r in race)
+    assert len({r["cost"] for r in race}) <= 3
+    assert race[0]["cost"] == pytest.approx(race[2]["cost"], rel=1e-12)
+
+
+def test_a_table_of_ones_own(client):
+    text = "age;job;bought\n" + "\n".join(f"{20 + k};{'ab'[k % 2]};{'yes' if k % 3 else 'no'}" for k in range(30))
+    told = post(client, "/api/begin", kind="csv", text=text).json()
+    assert told["names"] == ["age", "job=b"]
+    assert told["m"] == 30
+
+
+# in a browser
+
+
+@pytest.fixture(scope="module")
+def served():
+    uvicorn = pytest.importorskip("uvicorn")
+    server = uvicorn.Server(uvicorn.Config(app(), port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def page(served):
+    playwright = pytest.importorskip("playwright.sync_api", reason="drives the browser")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium is installed")
+    troubles = []
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=[
+            "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"])
+        opened = browser.new_page(viewport={"width": 1200, "height": 900}, base_url=served, locale="en-US")
+        opened.on("pageerror", lambda error: troubles.append(str(error)))
+        opened.on("request", lambda request: troubles.append(request.url) if not request.url.startswith(served) else None)
+        yield opened
+        browser.close()
+    assert not troubles
+
+
+def numbers(page):
+    told = [e.text_content() for e in page.query_selector_all("#numbers dt, #numbers dd")]
+    return dict(zip(told[::2], told[1::2]))
+
+
+def test_a_person_tries_the_four_ideas(page, tmp_path):
+    page.goto("/slopes")
+    assert numbers(page)["f(a)"] == "4"
+    box = page.locator("#point").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 120, box["y"] + 10, steps=4)
+    page.mouse.up()
+    a = float(numbers(page)["a"])
+    assert a < 1.9
+    assert float(numbers(page)["exact derivative da"]) == pytest.approx(2 * a, rel=1e-6)
+    page.fill("textarea", "g = log(t)")
+    page.click("button[data-say=draw]")
+    assert page.text_content("#formula") == "dt = 1 / t"
+
+    page.click("a[data-say=page_graph]")
+    assert page.text_content("#slopes li:nth-child(2)") == "dv = 3"
+    page.fill("textarea", "u = x*x\nJ = u + x")
+    page.click("button[data-say=draw]")
+    assert "dx = " in page.text_content("#slopes")
+
+    page.click("a[data-say=page_logistic]")
+    assert "dz = da * a * (1 - a) = a - y" in page.text_content("#slopes")
+
+    page.click("a[data-say=page_examples]")
+    page.wait_for_selector("#race tr:nth-child(3)")
+    page.click("#one")
+    page.locator("#state", has_text="step 1,").wait_for()
+    page.click("#go")
+    page.locator("#state", has_text=re.compile(r"step \d\d")).wait_for()
+    page.click("#go")
+    before = page.locator("#plane circle").count()
+    page.click("#plane", position={"x": 200, "y": 150})
+    page.locator(f"#plane circle:nth-of-type({before + 1})").wait_for()
+    table = tmp_path / "mine.csv"
+    table.write_text("age,bought\n" + "\n".join(f"{k},{k % 2}" for k in range(20)))
+    page.select_option("#kind", "csv")
+    page.set_input_files("#file", table)
+    page.wait_for_selector("#coefficients tr")
+    assert "age" in page.text_content("#coefficients")
+
+    page.click("a.language")
+    assert page.text_content("h1") == MESSAGES["page_examples"][1]
