@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DvarError, UsageError, nearest
-from ..vectorize.by_example import ByExample
+from ..vectorize.by_example import ByExample, by_example
+from ..vectorize.cost import Cost
 
 KINDS = {
     "classical": "classical (the inverse of the observed information)",
@@ -56,6 +57,22 @@ def inverse(information: Any) -> Inverse:
     else:
         found = (vectors / np.where(null, np.inf, values)) @ vectors.T
     return Inverse((found + found.T) / 2 * scale[:, None] * scale, vectors[:, null] * scale[:, None], scale)
+
+
+def information(cost: Cost, theta: Any) -> Any:
+    """The observed information at a flat vector, (P, P): one pass over the data."""
+    return observed(by_example(cost, theta))
+
+
+def observed(each: ByExample) -> Any:
+    """The observed information: the Hessian of the sum of losses, (P, P)."""
+    weight = weights(each.cost)
+    return each.gram(lambda a, b: weight * each.curves[a, b])
+
+
+def weights(cost: Cost) -> Any:
+    """How often each example counts, (m,)."""
+    return np.asarray(cost.data[cost.weight], dtype=np.float64) if cost.weight else np.ones(cost.m)
 
 
 def robust(each: ByExample, bread: Any, kind: str, groups: Any, weight: Any, n: float, p: int) -> tuple[Any, int]:

@@ -18,11 +18,12 @@ import numpy as np
 
 from ..descend.minimize import Fit, minimize
 from ..errors import DvarError, UsageError, nearest
-from ..vectorize.by_example import ByExample, by_example
+from ..vectorize.by_example import by_example
 from ..vectorize.core import core
 from ..vectorize.cost import Cost
-from .covariance import checked_kind, inverse, robust
+from .covariance import checked_kind, information, inverse, observed, robust, weights
 from .families import FAMILIES, Family
+from .words import listed
 
 PENALISED = "penalised coefficients are pulled towards 0, so the curvature tells no standard errors: fit without a penalty"
 STILL = 1e-6  # a log-likelihood that can rise by less is at its top
@@ -259,7 +260,10 @@ def inference(
     bread, p = inner.matrix, inner.rank
     why = PENALISED if l2 else not_there(fit, cost, theta, bread, kind, known_of, n - p)
     covariance, clusters = np.full((len(told),) * 2, np.nan), 0
-    separated = endless(turn, list(fit.flat) if isinstance(fit, Fit) else [], curvature, bread)
+    separated = np.zeros(len(told), bool)
+    if isinstance(fit, Fit) and fit.flat:
+        free, bread = bread, held(curvature, fit.flat)
+        separated = endless(turn, fit.flat, free, bread)
     clear = inner.known(turn) & ~separated
     if not why:
         if kind == "classical":
@@ -281,17 +285,21 @@ def inference(
                      square, turn)
 
 
-def endless(turn: Any, flat: list[int], curvature: Any, bread: Any) -> Any:
+def held(curvature: Any, flat: Sequence[int]) -> Any:
+    """The inverse information (P, P) where the parameters in `flat` stay as they are: at infinity, where these without finite
+    optimum go, the rows that they touch say nothing of the others."""
+    kept = np.setdiff1d(np.arange(len(curvature)), flat)
+    found = np.zeros_like(curvature)
+    found[np.ix_(kept, kept)] = inverse(curvature[np.ix_(kept, kept)]).matrix
+    return found
+
+
+def endless(turn: Any, flat: Sequence[int], free: Any, bread: Any) -> Any:
     """Which coefficients, rows of `turn` (R, P), have no finite optimum: the parameters in `flat` have none, and neither has what
-    is sure only as long as these stay where the fit stopped."""
-    found = np.abs(turn[:, flat]).sum(axis=1) > 0
-    if not flat:
-        return found
-    kept = np.setdiff1d(np.arange(turn.shape[1]), flat)
-    held = np.zeros_like(bread)
-    held[np.ix_(kept, kept)] = inverse(curvature[np.ix_(kept, kept)]).matrix
+    is far surer where these stay (`bread`) than where they move (`free`)."""
     with np.errstate(all="ignore"):
-        return found | (np.einsum("ij,jk,ik->i", turn, bread, turn) > 1e4 * np.einsum("ij,jk,ik->i", turn, held, turn))
+        loose = np.einsum("ij,jk,ik->i", turn, free, turn) > 1e4 * np.einsum("ij,jk,ik->i", turn, bread, turn)
+    return loose | (np.abs(turn[:, list(flat)]).sum(axis=1) > 0)
 
 
 def line(name: str, value: float, variance: float, level: float, degrees: float | None, odds: bool) -> Line:
@@ -345,22 +353,6 @@ def of_square(cost: Cost, params: Mapping[str, Any]) -> float:
     return 2.0 / curvature
 
 
-def information(cost: Cost, theta: Any) -> Any:
-    """The observed information at a flat vector, (P, P): one pass over the data."""
-    return observed(by_example(cost, theta))
-
-
-def observed(each: ByExample) -> Any:
-    """The observed information: the Hessian of the sum of losses, (P, P)."""
-    weight = weights(each.cost)
-    return each.gram(lambda a, b: weight * each.curves[a, b])
-
-
-def weights(cost: Cost) -> Any:
-    """How often each example counts, (m,)."""
-    return np.asarray(cost.data[cost.weight], dtype=np.float64) if cost.weight else np.ones(cost.m)
-
-
 def null_cost(cost: Cost) -> Cost:
     """The same loss where features are 0, a constant column apart, so that only the intercept is left."""
     found = {n: v for n, v in cost.data.items() if n != cost.weight}
@@ -382,7 +374,3 @@ def null_cost(cost: Cost) -> Cost:
 def default_names(cost: Cost) -> list[str]:
     """b, w[0], W[1, 0]."""
     return [name + (str(list(at)) if at else "") for name in cost.inputs for at in np.ndindex(*cost.sizes[name])]
-
-
-def listed(names: Sequence[str], most: int = 10) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from .diagnostics import diagnose
-from .inference import listed
 from .summary import places, summary
 from .telling import NO_OPTIMUM, coefficients
 from .training import Trained
+from .words import listed
 
 
 def notes(trained: Trained) -> list[str]:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DvarError, UsageError, nearest
-from .covariance import inverse
-from .inference import Inference, information, weights
+from .covariance import information, inverse, weights
+from .inference import Inference
 
 __all__ = ["Tested", "against_null", "lr_test", "score_test", "wald_test"]
 
