@@ -23,6 +23,7 @@ class Map(NamedTuple):
     data: str
     result: str
     shape: Shape  # of the result: a number, or one number per row of the parameter
+    width: int  # how many features
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def core(graph: Graph, sizes: Mapping[str, Shape], data: frozenset[str]) -> Core
         elif (made := mapped.get(i)) is not None:
             name = node.name if node.given else f"{made[0]}_dot_{made[1]}"
             place[i] = builder.input(name)
-            maps.append(Map(*made, builder.nodes[place[i]].name, found[i]))
+            width = next(found[k][0] for k in node.operands if graph.nodes[k].name == made[1])
+            maps.append(Map(*made, builder.nodes[place[i]].name, found[i], width))
     for i, node in enumerate(graph.nodes):
         if i in place or node.op == INPUT:
             continue

@@ -17,7 +17,8 @@ from ..expression.op import Shape
 from .core import core
 from .example import Curve, Element
 from .run import group_count
-from .write_fused import ROWS, Fused, NotWritable, Store, columns_store, rows_store, write_fused
+from .stores import Store, columns_store, rows_store
+from .write_fused import ROWS, Fused, NotWritable, write_fused
 
 FEATURES, CATEGORIES = 200, 16  # typed columns in one program; it has some lines for each, and for each pair of categories
 LEAST = 8  # blocks at the least for each of the partial sums
@@ -88,8 +89,7 @@ class FusedProgram:
     """Sums of value and derivatives over runs of rows. Raises NotWritable where the loss, or its data, has no such program."""
 
     def __init__(self, graph: Graph, sizes: Mapping[str, Shape], data: Mapping[str, Any], second: bool = False) -> None:
-        from . import kernels
-        from .compiled import compiled, types_of
+        from .compiled import compiled, kernel_names, types_of
 
         self.sizes, self.second = sizes, second
         names = frozenset(data)
@@ -103,7 +103,7 @@ class FusedProgram:
         if second and any(f.categories > CATEGORIES for f in self.features.values()):
             raise NotWritable(f"there are more than {CATEGORIES} categories, each of which meets each other one")
         stores = {n: f.store for n, f in self.features.items()}
-        self.program: Fused = write_fused(found, names, stores, kernels, second)
+        self.program: Fused = write_fused(found, names, stores, kernel_names(), second)
         self.columns = [numeric(data[n]) for n in self.program.data]
         rows = [a for f in self.features.values() for a in f.arguments] + self.columns
         self.chunked = [a for a in rows if isinstance(a, Chunked)]
@@ -330,7 +330,8 @@ def typed_features(columns: Columns) -> Features:
         def told(line: str) -> str:
             return re.sub(r"\[([a-z]+\d*)\]", lambda match: called[match[1]], line)
 
-        return Store(tuple(called.values()), *(tuple(map(told, half)) for half in lines))
+        forward, backward, before, gram = (tuple(map(told, half)) for half in lines)
+        return Store(tuple(called.values()), forward, backward, before, gram)
 
     return Features(store, tuple(arguments.values()), np.array(places, dtype=np.intp), at, (max(len(numbers), 1), ROWS),
                     len(categories))

@@ -2,15 +2,16 @@
 
 A block of rows is small enough to stay in the cache. Over each block: the linear maps' results, the loss and its derivatives row
 by row in one loop without branches, the transposes of the maps and, on request, the curvature of the maps' weights; so features
-are read from memory once. The program adds up; the mean is taken of its sums.
+are read from memory once. Where features are few their maps and the transposes are lines of that loop, and a row is not left
+before all is done with it. The program adds up; the mean is taken of its sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from math import isfinite
-from types import ModuleType
+from typing import NamedTuple
 
 from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.op import ATOM, PRODUCT, Form, Shape
@@ -19,26 +20,38 @@ from ..expression.writing import write
 from .core import Core, Map
 from .example import Curve, Example, example
 from .program import Listing, Names
+from .stores import Inline, Store
 from .unrolled import NotUnrolled
 
-ROWS = 512  # of a block: with them the two halves of a linear map of a thousand features share the second-level cache
+ROWS, LEAST = 512, 64  # of a block, at the most and at the least
+BLOCK = 1 << 16  # features in a block: half a megabyte, which stays in the cache between the two halves of a map
+FEW, TERMS = 32, 64  # features that are lines of the loop over rows, and their products with weights, at the most
 
 
 class NotWritable(Exception):
     """Why a loss has no fused program, as a sentence."""
 
 
-@dataclass(frozen=True)
-class Store:
-    """How the features of one map are stored: the arguments they are passed as, and lines: the two halves of the map, with its
-    weights {w}, derivatives {g} and a block's row {z} of results or slopes; and the sum Σ d·x·xᵀ in {h} for a row {d} of
-    second derivatives, with scratch {t}, after the lines in `before`."""
+@dataclass
+class Lines:
+    """Of the linear maps, by their place in the program."""
 
-    arguments: tuple[str, ...]
-    forward: tuple[str, ...]
-    backward: tuple[str, ...]
-    before: tuple[str, ...]
-    gram: tuple[str, ...]
+    whole: list[str] = field(default_factory=list)  # before the loop over blocks
+    before: list[str] = field(default_factory=list)  # in it, before the loop over rows
+    loads: list[str] = field(default_factory=list)  # in that
+    slopes: list[tuple[int | None, str]] = field(default_factory=list)  # a derivative and what is done with it
+    after: list[str] = field(default_factory=list)
+    rows: int = 0  # of the buffers for results and slopes
+    width: int = 0  # of a row that stays in the cache between the two halves
+
+
+class Weights(NamedTuple):
+    """A map, its weights and their derivatives among the program's arguments, and the nodes of its results."""
+
+    map: Map
+    w: str
+    g: str
+    results: list[int]
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,8 @@ class Fused:
 
 
 def write_fused(
-    core: Core, data: frozenset[str], stores: Mapping[str, Callable[[str], Store]], kernels: ModuleType, second: bool = False
+    core: Core, data: frozenset[str], stores: Mapping[str, Callable[[str], Store]], kernels: frozenset[str],
+    second: bool = False,
 ) -> Fused:
     """The program of a core; `stores` says for the data in maps how they are stored. Raises NotWritable."""
     results = {m.result for m in core.maps}
@@ -76,7 +90,7 @@ def write_fused(
 
 class Writer:
     def __init__(
-        self, core: Core, data: frozenset[str], one: Example, small: tuple[tuple[str, Shape], ...], kernels: ModuleType
+        self, core: Core, data: frozenset[str], one: Example, small: tuple[tuple[str, Shape], ...], kernels: frozenset[str]
     ) -> None:
         self.core, self.one, self.small, self.kernels = core, one, small, kernels
         self.nodes, count = one.nodes, len(one.nodes)
@@ -87,10 +101,9 @@ class Writer:
         self.numbers, self.maps, self.slopes, self.rows, self.sums = map(
             self.names.fresh, ("numbers", "maps", "slopes", "rows", "sums"))
         self.columns = {n: self.names.fresh(f"{n}_column") for n in core.graph.inputs if n in data}
-        self.results = [(m.result, at) for m in core.maps for at in range(len(one.inputs[m.result]))]
 
     def function(self, name: str) -> str:
-        return self.names.function(self.kernels.__name__, name)
+        return self.names.function(f"{__package__}.kernels", name)
 
     def fused(self, stores: Mapping[str, Callable[[str], Store]], second: bool) -> Fused:
         results = {m.result for m in self.core.maps}
@@ -98,7 +111,7 @@ class Writer:
         crosses = tuple(c for c in self.one.curves if c.a.name in results and c.b.name not in results)
         corners = tuple(c for c in self.one.curves if c.a.name not in results)
         arguments = [self.lo, self.hi, self.numbers, self.maps, self.slopes, self.rows, self.sums]
-        forward, backward, told = self.halves(stores, arguments)
+        lines, told = self.linear(stores, arguments)
         arguments += self.columns.values()
         stored, more = list[str](), list[str]()
         if second:
@@ -106,51 +119,94 @@ class Writer:
             arguments += [scratch, curves, cross, gram]
             stored = [f"{curves}[{row}, {self.i}] = {{{row}}}" for row in range(len(crosses) + len(grams))]
             more = self.curvature(told, len(crosses), len(grams), scratch, curves, cross, gram)
+            lines.width = max([lines.width, *(m.width for m in self.core.maps)])
         kept: list[int | None] = [self.one.value, *(k for n, _ in self.small for k in self.one.d[n]), *(c.node for c in corners)]
         distinct = list(dict.fromkeys(kept))
-        body = self.body(distinct, [c.node for c in (*crosses, *grams)], stored)
-        total = self.function("total")
-        lines = [
+        sums = [self.names.fresh("sum_" + (self.nodes[k].name if k is not None and self.nodes[k].name else str(row)))
+                for row, k in enumerate(distinct)]
+        loads = self.loads(lines)
+        body = self.body(list(zip(distinct, sums)), lines, [c.node for c in (*crosses, *grams)], stored)
+        rows = ROWS
+        while rows > LEAST and rows * lines.width > BLOCK:
+            rows //= 2
+        program = [
+            f"{self.function('wide')}()  # the longest vectors there are",
             *self.constants(),
-            f"for {self.at} in {self.range}({self.lo}, {self.hi}, {ROWS}):",
+            *lines.whole,
+            f"for {self.at} in {self.range}({self.lo}, {self.hi}, {rows}):",
             *indented([
-                f"{self.n} = {self.min}({ROWS}, {self.hi} - {self.at})",
-                *forward,
+                f"{self.n} = {self.min}({rows}, {self.hi} - {self.at})",
+                *lines.before,
+                *zeros(sums),
                 f"for {self.i} in {self.range}({self.n}):",
-                *indented([*self.loads(), *body]),
-                *(f"{self.sums}[{row}] += {total}({self.rows}[{row}], {self.n})" for row in range(len(distinct))),
-                *backward,
+                *indented([*lines.loads, *loads, *body]),
+                *(f"{self.sums}[{row}] += {name}" for row, name in enumerate(sums)),
+                *lines.after,
                 *more,
             ]),
         ]
         name = self.names.fresh(f"{self.core.graph.output}_of_rows")
         head = f"def {name}({', '.join(arguments)}):"
-        source = "\n".join([*self.names.import_lines(), "", "", head, *indented(lines), ""])
+        source = "\n".join([*self.names.import_lines(), "", "", head, *indented(program), ""])
         where = tuple(distinct.index(k) for k in kept)
-        return Fused(source, name, self.core.maps, self.small, tuple(self.columns), where, len(distinct), len(self.results),
+        return Fused(source, name, self.core.maps, self.small, tuple(self.columns), where, len(distinct), lines.rows,
                      corners, crosses, grams)
 
-    def halves(
-        self, stores: Mapping[str, Callable[[str], Store]], arguments: list[str]
-    ) -> tuple[list[str], list[str], list[Store]]:
-        """The lines of the linear maps before and after the loop over rows; adds to the program's arguments."""
-        forward: list[str] = []
-        backward: list[str] = []
-        told: list[Store] = []
-        first = 0
+    def linear(self, stores: Mapping[str, Callable[[str], Store]], arguments: list[str]) -> tuple[Lines, list[Store]]:
+        """The lines of the linear maps; adds to the program's arguments."""
+        lines, told = Lines(), dict[str, Store]()
+        weights: dict[str, list[Weights]] = {}
         for m in self.core.maps:
             w, g = self.names.fresh(m.parameter), self.names.fresh("d" + m.parameter)
             store = stores[m.data](self.names.fresh(m.data))
-            told.append(store)
+            told.setdefault(m.data, store)
             arguments += [w, g, *store.arguments]
-            count = len(self.one.inputs[m.result])
+            weights.setdefault(m.data, []).append(Weights(m, w, g, self.one.inputs[m.result]))
+        for data, maps in weights.items():
+            store, width, results = told[data], maps[0].map.width, sum(len(one.results) for one in maps)
+            if store.inline and width <= FEW and width * results <= TERMS:
+                self.written_out(store.inline, maps, width, lines)
+            else:
+                self.by_block(store, maps, results, lines)
+        return lines, list(told.values())
+
+    def written_out(self, inline: Inline, maps: list[Weights], width: int, lines: Lines) -> None:
+        """Maps of few features: a line for each result, and one for each of its weights' derivatives."""
+        name = maps[0].map.data
+        told = {"i": self.i, "width": width}
+        each = "{j}" in inline.part
+        parts = [self.names.fresh(f"{name}_{j}_block" if each else f"{name}_block") for j in range(width if each else width > 0)]
+        x = [self.names.fresh(f"{name}_{j}") for j in range(width)]
+        lines.before += [self.called(inline.part, part=part, j=str(j)) for j, part in enumerate(parts)]
+        elements = (inline.element.format(**told, part=parts[j if each else 0], j=j) for j in range(width))
+        lines.loads += assigned(x, (f"1.0 * {element}" for element in elements), 4)
+        for m, w, g, results in maps:
+            for row, k in enumerate(results):
+                of = f"{row}_" if len(results) > 1 else ""
+                ws = [self.names.fresh(f"{m.parameter}_{of}{j}") for j in range(width)]
+                gs = [self.names.fresh(f"d{m.parameter}_{of}{j}") for j in range(width)]
+                lines.whole += assigned(ws, (f"{w}[{row}, {j}]" for j in range(width)))
+                lines.before += zeros(gs)
+                terms = [f"{a} * {b}" for a, b in zip(ws, x)] or ["0.0"]
+                lines.loads += wrapped(f"{self.listing.name(k)} = ", terms)
+                slope, added = self.one.d[m.result][row], self.function("added")
+                lines.slopes += [(slope, f"{a} = {added}({a}, {{}} * {b})") for a, b in zip(gs, x)]
+                lines.after += [f"{g}[{row}, {j}] += {a}" for j, a in enumerate(gs)]
+
+    def by_block(self, store: Store, maps: list[Weights], results: int, lines: Lines) -> None:
+        """Maps by kernels that run over a block, before and after the loop over its rows."""
+        lines.width += maps[0].map.width
+        for m, w, g, nodes in maps:
+            count, first = len(nodes), lines.rows
             row = str(first) if count == 1 else (self.k if first == 0 else f"{first} + {self.k}")
             which = "0" if count == 1 else self.k
-            for halves, buffer, block in ((store.forward, self.maps, forward), (store.backward, self.slopes, backward)):
+            for halves, buffer, block in ((store.forward, self.maps, lines.before), (store.backward, self.slopes, lines.after)):
                 block += self.repeated_for(count, [
                     self.called(line, w=f"{w}[{which}]", g=f"{g}[{which}]", z=f"{buffer}[{row}]") for line in halves])
-            first += count
-        return forward, backward, told
+            for at, k in enumerate(nodes):
+                lines.loads.append(f"{self.listing.name(k)} = {self.maps}[{first + at}, {self.i}]")
+                lines.slopes.append((self.one.d[m.result][at], f"{self.slopes}[{first + at}, {self.i}] = {{}}"))
+            lines.rows += count
 
     def repeated_for(self, count: int, lines: list[str]) -> list[str]:
         return lines if count == 1 else [f"for {self.k} in {self.range}({count}):", *indented(lines)]
@@ -182,22 +238,24 @@ class Writer:
         places = [k for name, _ in self.small for k in self.one.inputs[name]]
         return [f"{self.listing.name(k)} = {self.numbers}[{at}]" for at, k in enumerate(places)]
 
-    def loads(self) -> list[str]:
-        """The lines that read a row: what the maps give, and the data that are numbers."""
+    def loads(self, lines: Lines) -> list[str]:
+        """The lines that read of a row the data outside maps."""
         used = {k for node in self.nodes for k in node.operands} | {self.one.value}
-        lines = [f"{self.listing.name(self.one.inputs[name][at])} = {self.maps}[{row}, {self.i}]"
-                 for row, (name, at) in enumerate(self.results)]
+        found = []
         for name, column in self.columns.items():
+            vector = bool(self.core.sizes[name])
+            block = column if vector else self.names.fresh(f"{name}_block")
+            if not vector:
+                lines.before.append(f"{block} = {column}[{self.at}:{self.at} + {self.n}]")
             for j, k in enumerate(self.one.inputs[name]):
-                element = f", {j}" if self.core.sizes[name] else ""
+                place = f"{self.at} + {self.i}, {j}" if vector else self.i
                 if k in used:  # 1.0 · makes it a float, whatever it is stored as
-                    lines.append(f"{self.listing.name(k)} = 1.0 * {column}[{self.at} + {self.i}{element}]")
-        return lines
+                    found.append(f"{self.listing.name(k)} = 1.0 * {block}[{place}]")
+        return found
 
-    def body(self, kept: list[int | None], curved: list[int], stored: list[str]) -> list[str]:
-        """The lines of one row: named nodes, what is kept of them, the maps' slopes, the second derivatives."""
-        mapped = [self.one.d[name][at] for name, at in self.results]
-        wanted = {k for k in (*kept, *mapped, *curved) if k is not None}
+    def body(self, kept: list[tuple[int | None, str]], maps: Lines, curved: list[int], stored: list[str]) -> list[str]:
+        """The lines of one row: named nodes, the sums of what is kept, the maps' slopes, the second derivatives."""
+        wanted = {k for k in (*(k for k, _ in kept), *(k for k, _ in maps.slopes), *curved) if k is not None}
         alone = self.listing.alone(self.repeated)
         stands = {i for i in range(len(self.nodes)) if alone(i)} | {k for k in wanted if self.nodes[k].op not in (INPUT, CONST)}
         needed = self.needed(wanted)
@@ -205,8 +263,8 @@ class Writer:
             self.listing.name(node)
         written = write(self.nodes, lambda k: k in stands, self.listing.name, self.form, spell_float)
         lines = [f"{self.listing.name(k)} = {text}" for k, text in written.items() if k in needed]
-        lines += [f"{self.rows}[{row}, {self.i}] = {self.answer(k)}" for row, k in enumerate(kept)]
-        lines += [f"{self.slopes}[{row}, {self.i}] = {self.answer(k)}" for row, k in enumerate(mapped)]
+        lines += [f"{name} = {self.function('added')}({name}, {self.answer(k)})" for k, name in kept]
+        lines += [line.format(self.answer(k)) for k, line in maps.slopes]
         answers = [self.answer(k) for k in curved]
         return lines + [line.format(*answers) for line in stored]
 
@@ -234,7 +292,7 @@ class Writer:
         op = OPS[node.op]
         if node.op == "power":
             return self.power(node)
-        if hasattr(self.kernels, op.name):
+        if op.name in self.kernels:
             return Form(f"{self.function(op.name)}({', '.join(['{}'] * op.arity)})", (0,) * op.arity, ATOM)
         if op.text:
             return Form(op.text, op.sides, op.binds)
@@ -265,17 +323,19 @@ def indented(lines: list[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
-def rows_store(name: str) -> Store:
-    """Features (m, n) stored row by row."""
-    return dense_store(name, "rows")
+def assigned(names: list[str], values: Iterable[str], each: int = 8) -> list[str]:
+    """a, b, c = 1, 2, 3: so many on a line."""
+    told = list(values)
+    return [f"{', '.join(names[k : k + each])} = {', '.join(told[k : k + each])}" for k in range(0, len(names), each)]
 
 
-def columns_store(name: str) -> Store:
-    """Features (m, n) stored column by column."""
-    return dense_store(name, "columns")
+def wrapped(start: str, terms: list[str]) -> list[str]:
+    """A sum, eight terms on a line."""
+    first, *more = (" + ".join(terms[k : k + 8]) for k in range(0, len(terms), 8))
+    if not more:
+        return [start + first]
+    return [f"{start}({first}", *(f"    + {line}" for line in more[:-1]), f"    + {more[-1]})"]
 
 
-def dense_store(name: str, by: str) -> Store:
-    forward, backward = f"dot_{by}({name}, {{w}}, {{z}}, {{at}}, {{n}})", f"add_{by}({name}, {{z}}, {{g}}, {{at}}, {{n}})"
-    scratch = "" if by == "rows" else "{t}, "
-    return Store((name,), (forward,), (backward,), (), (f"gram_{by}({name}, {{d}}, {scratch}{{h}}, {{at}}, {{n}})",))
+def zeros(names: list[str]) -> list[str]:
+    return [f"{' = '.join(names[k : k + 8])} = 0.0" for k in range(0, len(names), 8)]
