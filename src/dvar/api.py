@@ -18,7 +18,7 @@ from .derive import passes as _passes
 from .derive.assumed import assumed, derive_assumed
 from .derive.nudge import Check, Slope, check
 from .derive.nudge import slope as _slope
-from .derive.rules import DIFFERENTIATED, EXACT, STABILITY
+from .derive.rules import EVERY
 from .derive.uses import Use, left_alone, uses
 from .descend.minimize import Fit, minimize
 from .errors import UsageError, nearest
@@ -123,7 +123,7 @@ class Graph(_Graph):
 
     def without(self, *rules: str) -> Graph:
         """The same graph with rules of rewriting switched off, by their names (`.simplified().rules` lists those that fired)."""
-        known = [rule.name for rule in (*STABILITY, *DIFFERENTIATED, *EXACT)]
+        known = [rule.name for rule in EVERY]
         for name in rules:
             if name not in known:
                 raise UsageError(f"there is no rule {name!r}{nearest(name, known)}")
@@ -253,8 +253,17 @@ class Pass(_passes.Pass):
             raise UsageError(f"{str(path)!r} does not end in {' or '.join(endings)}", 'e.g. p.save("J.svg")')
         save(made(), path)
 
-    def _repr_svg_(self) -> str:
-        return self.svg()
+    def widget(self) -> Any:
+        """The lesson in a notebook: sliders for inputs, steps, nudging; `.x` says where the sliders stand. Raises UsageError
+        without anywidget."""
+        from .show.notebook import widget
+
+        return widget(self)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        from .show.notebook import bundle
+
+        return bundle(self)
 
 
 class Cost(_Cost):

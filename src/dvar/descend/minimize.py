@@ -41,7 +41,7 @@ METHODS = {
     "sgd": Method(sgd, 20, 1e-7, ("rate", "momentum", "nesterov", "batch")),
     "adam": Method(adam, 20, 1e-7, ("rate", "batch")),
 }
-MANY = 2000  # parameters: beyond, a Hessian of P² numbers costs more than it saves
+MANY = 1000  # parameters: beyond, a Hessian of P² numbers costs more than it saves
 
 
 class Sums(Objective, Protocol):
@@ -79,6 +79,7 @@ class Fit:
     seconds: float
     hessian: Any = None  # (P, P) at the end, where the method knows it
     flat: tuple[int, ...] = ()  # positions of parameters without a finite optimum
+    told: str = ""  # the rate and momentum that were asked for
     program: str = ""  # that ran over the data: "numpy", or "fused" where compiling it was worth it
 
     def plot(self, *others: Fit, ax: Any = None) -> Any:
@@ -91,6 +92,11 @@ class Fit:
 
     def __repr__(self) -> str:
         return f"<Fit: cost {self.cost:.10g} by {self.method} in {self.passes:,} passes, {self.seconds:.3f} s; {self.message}>"
+
+    def _repr_html_(self) -> str:
+        from ..show.notebook import fit_html
+
+        return fit_html(self)
 
 
 def minimize(
@@ -155,7 +161,14 @@ def minimize(
         why = cost.bad_rows() or "the loss is not defined there; give another start (start=, --start)"
         raise DvarError(f"the cost is {run.history[0].cost} at the start", why)
     return Fit(cost.named(outcome.theta), outcome.cost, outcome.converged, outcome.message, method, len(run.history),
-               tuple(run.history), run.history[-1].seconds, outcome.hessian, outcome.flat, cost.ran)
+               tuple(run.history), run.history[-1].seconds, outcome.hessian, outcome.flat, told_of(rate, momentum, nesterov),
+               cost.ran)
+
+
+def told_of(rate: float | str, momentum: float, nesterov: bool) -> str:
+    told = [f"rate {rate:g}"] if rate != "auto" else []
+    told += [f"momentum {momentum:g}"] if momentum else []
+    return ", ".join(told + ["Nesterov"] * nesterov)
 
 
 def chosen(cost: Sums, method: str, told: set[str]) -> str:

@@ -208,6 +208,11 @@ class Program:
     def __call__(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         return self.call(*args, **kwargs)
 
+    def _repr_html_(self) -> str:
+        from ..show.notebook import program_html
+
+        return program_html(self.target, self.source)
+
 
 def compiled(source: str, target: str) -> Callable[..., Any]:
     """The last function that the source defines."""

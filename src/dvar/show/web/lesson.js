@@ -182,6 +182,7 @@ function move(to) {
 function remember() { // the state is the address: a link opens the page as it is
   const state = new URLSearchParams({ x: x.join(","), step: at, mode: mode(), lang: language });
   try { history.replaceState(null, "", "#" + state); } catch { /* a page in a frame may not */ }
+  if (parent !== window) parent.postMessage({ dvar: { x, step: at, height: document.documentElement.scrollHeight } }, "*");
 }
 
 function recall() {

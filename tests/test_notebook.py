@@ -1,0 +1,98 @@
+"""What a notebook shows, with anywidget and without; the widget's own script in a real browser."""
+
+import builtins
+import json
+import shutil
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+import dvar as dv
+from dvar.show import notebook
+from dvar.show.lesson import part
+
+FIRST = dv.graph("u = b*c; v = a + u; J = 3*v")
+LOGISTIC = dv.graph("inputs: w, b, x, y\nz = w @ x + b; a = sigmoid(z); L = -(y*log(a) + (1 - y)*log(1 - a))")
+
+
+def cost():
+    rng = np.random.default_rng(0)
+    return LOGISTIC.over(x=rng.normal(size=(50, 2)), y=rng.integers(0, 2, 50))
+
+
+@pytest.fixture
+def without_anywidget(monkeypatch):
+    real = builtins.__import__
+
+    def importing(name, *rest):
+        if name == "anywidget":
+            raise ImportError(name)
+        return real(name, *rest)
+
+    notebook.widget_class.cache_clear()
+    monkeypatch.setattr(builtins, "__import__", importing)
+    yield
+    notebook.widget_class.cache_clear()
+
+
+def test_a_pass_is_its_picture_where_there_are_no_widgets(without_anywidget):
+    p = FIRST.at(a=5, b=3, c=2)
+    told = p._repr_mimebundle_()
+    assert set(told) == {"text/plain", "image/svg+xml"}
+    assert told["image/svg+xml"] == p.svg()
+    with pytest.raises(dv.UsageError, match="needs anywidget") as error:
+        p.widget()
+    assert error.value.help == "pip install 'dvar[notebook]'"
+
+
+def test_a_pass_is_a_widget_with_its_picture_beside():
+    pytest.importorskip("anywidget")
+    p = FIRST.at(a=5, b=3, c=2)
+    told = p._repr_mimebundle_()
+    assert {"text/plain", "image/svg+xml", "application/vnd.jupyter.widget-view+json"} <= set(told)
+    made = p.widget()
+    assert made.x == [5.0, 3.0, 2.0]
+    assert made.page == p.html()
+
+
+def test_a_graph_too_large_for_a_picture_is_told_as_text():
+    p = dv.graph("; ".join(f"u{k} = x + {k}" for k in range(70)) + "; J = u1").at(x=1)
+    assert set(p._repr_mimebundle_()) == {"text/plain"}
+
+
+def test_what_else_a_notebook_shows():
+    made = cost()
+    fit = made.minimize()
+    told = fit._repr_html_()
+    ET.fromstring(f"<div>{told}</div>")
+    assert fit.message in told.replace("&#x27;", "'")
+    assert "<svg" in told
+    ET.fromstring(made._repr_svg_())
+    assert "m = 50 examples" in made._repr_svg_()
+    assert "50 × 2" in made._repr_svg_()
+    for target in ("loop", "numpy"):
+        ET.fromstring(made.program(target)._repr_html_())
+    assert FIRST.at(a=1, b=2, c=3).steps()._repr_latex_().startswith(r"\begin{align*}")
+
+
+def test_the_widgets_script_shows_the_page_and_says_where_the_sliders_stand():
+    playwright = pytest.importorskip("playwright.sync_api", reason="drives the browser")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium is installed")
+    page_text = json.dumps(FIRST.at(a=5, b=3, c=2).html()).replace("</", "<\\/")
+    script = part("widget.js").replace("export default { render };", "")
+    document = f"""<div id="here"></div><script>{script}
+      const state = {{ page: {page_text} }};
+      const model = {{ get: key => state[key], set: (key, value) => {{ state[key] = value; }}, save_changes: () => {{}} }};
+      render({{ model, el: document.getElementById("here") }});</script>"""
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        page = browser.new_page()
+        page.set_content(document)
+        frame = page.frame_locator("iframe")
+        frame.locator("input[type=number][aria-label=c]").fill("4")
+        page.wait_for_function("state.x && state.x[2] === 4")
+        assert page.evaluate("state.step") == 12
+        browser.close()
