@@ -208,6 +208,13 @@ class Inference:
 
         return html(self)
 
+    def plot(self, truth: Any = None, guess: Any = None, *, positive: str = "yes") -> Any:
+        """The coefficients with intervals, as Matplotlib's Figure; with the truth (0 or 1) and the probabilities of held-out rows
+        also the ROC curve, calibration and thresholds."""
+        from .plots import plot
+
+        return plot(self, truth, guess, positive=positive)
+
     def frame(self) -> Any:
         """The coefficients as a pandas DataFrame, a row each; what is not known is nan."""
         from .telling import frame
