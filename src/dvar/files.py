@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 
-def save(content: str | bytes, path: str | os.PathLike[str]) -> None:
-    """Write a file whole or not at all: beside its place first, then moved there. Raises OSError where that fails."""
+@contextmanager
+def whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write, beside its place until it is whole, then moved there. Raises OSError where that fails."""
     target = Path(os.path.realpath(path))  # a link stays, and what it leads to is replaced
     beside = target.with_name(f".{uuid4().hex}.part")
     try:
         with open(beside, "xb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def save(content: str | bytes, path: str | os.PathLike[str]) -> None:
+    """Write a file whole or not at all. Raises OSError where that fails."""
+    with whole(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)

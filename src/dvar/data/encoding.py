@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import pairwise
-from math import isfinite, prod
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from . import table as tables
 from .columns import Category, Columns, Group, Missing, Number, Part
 from .learning import MAX_LEVELS, OTHER_LEVEL, Joint, Slope, learn, learn_slopes, within
 
+MAX = float(np.finfo(np.float64).max)
 JOINT = 1024  # joint codes at most of categories that are counted together
 KINDS: dict[str, type] = {"number": Number, "missing": Missing, "category": Category, "slope": Slope, "joint": Joint}
 
@@ -254,7 +255,7 @@ def _texts(value: Any) -> bool:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= MAX
 
 
 DAMAGED = "the model file was changed or is not one of dvar's; fit again"

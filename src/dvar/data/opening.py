@@ -54,6 +54,8 @@ def opened(path: str | Path) -> tuple[str, Any]:
 
     Raises where there is nothing, where it is nothing that is read, or where it is not what its name says."""
     if str(path) == "-":
+        if sys.stdin is None:
+            raise DvarError("standard input is closed", "give the path of a table, or pipe one in")
         stream: Any = Ahead(sys.stdin.buffer)
         form, packed = "", ""
     else:
@@ -141,7 +143,7 @@ class Ahead(io.RawIOBase):
         return True
 
     def close(self) -> None:
-        if not self.closed and self.stream is not sys.stdin.buffer:
+        if not self.closed and self.stream is not getattr(sys.stdin, "buffer", None):
             self.stream.close()
         super().close()
 
@@ -158,7 +160,8 @@ class Ahead(io.RawIOBase):
         """All that is left, without a copy where it is a file on disk."""
         import pyarrow as pa
 
-        if isinstance(self.stream, io.BufferedReader) and isinstance(self.stream.name, str) and self.stream.seekable():
+        given = self.stream is getattr(sys.stdin, "buffer", None)
+        if isinstance(self.stream, io.BufferedReader) and not given and self.stream.seekable():
             with pa.memory_map(self.stream.name) as file:
                 return file.read_buffer()
         return pa.py_buffer(self.read())

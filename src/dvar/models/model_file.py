@@ -1,9 +1,17 @@
-"""The model file: one JSON object that a person can read and that holds no code — formula, parameters, how columns are read."""
+"""The model file: one JSON object that a person can read and that holds no code: formula, parameters, how columns are read.
+
+`FIELDS` is what a file must hold, field by field; `model_schema.json` beside this module says the same to other programs.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import platform
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +27,71 @@ from ..files import save
 from .named import MODELS, prediction
 from .training import Model
 
-FORMAT = "dvar model 1"
+VERSION = 1
+FORMAT = f"dvar model {VERSION}"
 LARGEST = 64 << 20  # bytes; a model with a million coefficients is smaller
+LONGEST = 100_000  # characters of a formula
 DAMAGED = "the file was changed or is not a model of dvar's; fit again"
-FIELDS = {"format", "dvar", "name", "formula", "parameters", "predicts", "target", "positive", "own", "rows", "encoding",
-          "reached"}
+MADE = ("file", "date", "command", "run", "python", "numpy")  # texts; what `made` may hold
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _made(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) <= set(MADE) and all(map(_text, value.values()))
+
+
+FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "format": ("text", _text),
+    "dvar": ("a version", _text),
+    "name": ("one of " + ", ".join(MODELS), lambda v: isinstance(v, str) and v in MODELS),
+    "target": ("text", _text),
+    "positive": ("text", _text),
+    "weight": ("text", _text),
+    "predicts": ("the name of a node", _text),
+    "rows": ("a count", _count),
+    "reached": ("text", _text),
+    "made": ("texts: " + ", ".join(MADE), _made),
+    "formula": (f"text of at most {LONGEST:,} characters", lambda v: isinstance(v, str) and len(v) <= LONGEST),
+    "parameters": ("numbers by name", lambda v: isinstance(v, dict)),
+    "own": ("a list of names", lambda v: isinstance(v, list) and all(map(_text, v))),
+    "encoding": ("an encoding or null", lambda v: v is None or isinstance(v, dict)),
+}
+
+
+def made_by(file: str, command: str, arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Where a model comes from: the file's name without folders, and `run`, by which the same command knows its own model."""
+    where = "-" if file == "-" else str(Path(file).resolve())
+    run = json.dumps([where, {k: arguments[k] for k in sorted(arguments)}], default=str)
+    return {
+        "file": "standard input" if file == "-" else Path(file).name,
+        "date": datetime.now().astimezone().isoformat("T", "seconds"),
+        "command": command,
+        "run": hashlib.sha256(run.encode()).hexdigest()[:16],
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
 
 
 def write(model: Model, path: str | Path) -> None:
-    """Write the model whole or not at all. Raises DvarError where the file is something else's, or cannot be written."""
-    check_place(path)
+    """Write the model whole or not at all. Raises DvarError where it cannot be written."""
     content = {
         "format": FORMAT,
         "dvar": __version__,
         "name": model.name,
         "target": model.target,
         "positive": model.positive,
+        "weight": model.weight,
         "predicts": model.predicts,
         "rows": model.rows,
         "reached": model.reached,
+        "made": dict(model.made),
         "formula": text(model.graph),
         "parameters": {k: np.asarray(v).tolist() for k, v in model.params.items()},
         "own": list(model.own),
@@ -49,18 +103,49 @@ def write(model: Model, path: str | Path) -> None:
         raise DvarError(f"{path} cannot be written: {error.strerror}", "name another file with --out") from None
 
 
-def check_place(path: str | Path) -> None:
-    """Raises where a model cannot go to `path`: no such folder, or a file that is not a model and would be lost."""
+def check_place(path: str | Path, overwrite: bool, run: str) -> str:
+    """What is to be said of a place that a model goes to: that it replaces the model of the same command, or nothing.
+
+    Raises UsageError where it cannot go there: no such folder, or a file that would be lost."""
     path = Path(path)
-    if not path.parent.is_dir():
+    if not path.absolute().parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", "make it, or name another file with --out")
     if path.is_dir():
         raise UsageError(f"{path} is a folder", "name a file with --out")
-    if path.exists():
-        with open(path, "rb") as file:
-            start = file.read(200)
-        if b'"format": "dvar model' not in start:
-            raise UsageError(f"{path} exists and is not a model; it would be lost", "name another file with --out")
+    if overwrite or not path.exists():
+        return ""
+    try:
+        there = loaded(path)
+    except DvarError:
+        raise UsageError(f"{path} exists and is not a model; it would be lost",
+                         "name another file with --out, or --overwrite it") from None
+    made = there.get("made")
+    if isinstance(made, dict) and made.get("run") == run:
+        return f"{path}: the model that the same command made is replaced"
+    before = f": {made['command']}" if isinstance(made, dict) and _made(made) and made.get("command") else ""
+    raise UsageError(f"{path} exists, the model of another command{before}", "name another file with --out, or --overwrite it")
+
+
+def loaded(path: Path) -> dict[str, Any]:
+    """The object in a model file whose format is this one. Raises DvarError for any other."""
+    if (size := path.stat().st_size) > LARGEST:
+        raise DvarError(f"{path} has {size:,} bytes, too many for a model", DAMAGED)
+    try:
+        content = path.read_bytes().decode("utf-8")
+        value = json.loads(content)
+        json.dumps(value, ensure_ascii=False).encode()  # half a letter ("\\ud800") is no text
+    except PermissionError:
+        raise DvarError(f"{path} may not be read: no permission", "ask its owner, or copy it where you may read") from None
+    except (ValueError, RecursionError) as error:
+        raise DvarError(f"{path} is not a model: {str(error).splitlines()[0][:200]}", DAMAGED) from None
+    found = value.get("format") if isinstance(value, dict) else type(value).__name__
+    if found != FORMAT:
+        known = re.fullmatch(r"dvar model (\d{1,9})", found) if isinstance(found, str) else None
+        newer = known is not None and int(known[1]) > VERSION
+        help = "it was written by a newer dvar: pip install --upgrade dvar" if newer else "fit again with this version of dvar"
+        raise DvarError(f"{path} has the format {str(found)[:40]!r}, not {FORMAT!r}", help)
+    assert isinstance(value, dict)
+    return value
 
 
 def read(path: str | Path) -> Model:
@@ -68,36 +153,24 @@ def read(path: str | Path) -> Model:
     path = Path(path)
     if not path.is_file():
         raise UsageError(f"there is no model file {path}", "dvar fit writes one: TARGET.json")
-    if path.stat().st_size > LARGEST:
-        raise DvarError(f"{path} has {path.stat().st_size:,} bytes, too many for a model", DAMAGED)
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise DvarError(f"{path} is not a model: {str(error).splitlines()[0]}", DAMAGED) from None
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
-        found = value.get("format") if isinstance(value, dict) else type(value).__name__
-        raise DvarError(f"{path} has the format {str(found)[:40]!r}, not {FORMAT!r}", "fit again with this version of dvar")
-    if set(value) != FIELDS:
-        wrong = ", ".join(sorted(map(str, set(value) ^ FIELDS)))
+    value = loaded(path)
+    if set(value) != set(FIELDS):
+        wrong = ", ".join(sorted(map(str, set(value) ^ set(FIELDS))))
         raise DvarError(f"{path} lacks or has too much: {wrong[:200]}", DAMAGED)
+    for name, (words, holds) in FIELDS.items():
+        if not holds(value[name]):
+            raise DvarError(f"{path} is damaged: {name} is {str(value[name])[:60]!r}, not {words}", DAMAGED)
     try:
         return checked(value)
-    except (UsageError, TypeError, AttributeError) as error:
-        raise DvarError(f"{path} is damaged: {str(error).splitlines()[0]}", DAMAGED) from None
+    except DvarError as error:
+        raise DvarError(f"{path} is damaged: {error.what.splitlines()[0][:300]}", DAMAGED) from None
+    except (TypeError, AttributeError, ArithmeticError, LookupError, RecursionError, MemoryError, ValueError) as error:
+        raise DvarError(f"{path} is damaged: {(str(error).splitlines() or [type(error).__name__])[0][:200]}", DAMAGED) from None
 
 
 def checked(value: dict[str, Any]) -> Model:
-    """The model, every field looked at."""
-    if value["name"] not in MODELS:
-        raise DvarError(f"name is not one of {', '.join(MODELS)}", DAMAGED)
-    for name in ("reached", "formula", "predicts", "target", "positive"):
-        if not isinstance(value[name], str):
-            raise DvarError(f"{name} is not text", DAMAGED)
+    """The model, what its fields say of one another looked at."""
     own = value["own"]
-    if not isinstance(own, list) or not all(isinstance(o, str) for o in own):
-        raise DvarError("own is not a list of names", DAMAGED)
-    if not isinstance(value["rows"], int) or not isinstance(value["parameters"], dict):
-        raise DvarError("rows is not a count, or parameters are not by name", DAMAGED)
     graph = parse(value["formula"])
     encoding = None if value["encoding"] is None else Encoding.from_json(value["encoding"])
     data = {"y", *own} | ({"x"} if encoding else set())
@@ -105,17 +178,28 @@ def checked(value: dict[str, Any]) -> Model:
         raise DvarError("the formula does not go with the parameters or with what it predicts", DAMAGED)
     params = {name: numbers(name, part) for name, part in value["parameters"].items()}
     sizes = {name: np.shape(part) for name, part in params.items()}
-    shapes(graph, {name: (len(encoding.names),) if encoding and name == "x" else sizes.get(name, ()) for name in graph.inputs})
+    width = {"x": (len(encoding.names),)} if encoding else {}
+    found = shapes(graph, {name: (sizes | width).get(name, ()) for name in graph.inputs})
+    most = 1000 * (sum(map(math.prod, sizes.values())) + (len(encoding.names) if encoding else 0) + 1000)
+    if any(math.prod(shape) > most for shape in found):
+        raise DvarError("the formula makes an array far larger than what goes into it", DAMAGED)
     return Model(value["name"], graph, params, encoding, tuple(own), value["target"], value["positive"],
-                 value["predicts"], value["rows"], value["reached"])
+                 value["predicts"], value["rows"], value["reached"], value["weight"], value["made"])
 
 
 def numbers(name: str, value: Any) -> Any:
     """A parameter: a finite number, or an array of them."""
     try:
         array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         array = np.array(math.nan)
-    if array.ndim > 2 or not np.isfinite(array).all() or isinstance(value, (str, bool)):
+    if array.ndim > 2 or not np.isfinite(array).all() or holds_other(value):
         raise DvarError(f"the parameter {name[:40]!r} is not a finite number or an array of them", DAMAGED)
     return array.item() if array.ndim == 0 else array
+
+
+def holds_other(value: Any) -> bool:
+    """Whether there is anything but numbers in lists: NumPy takes "1" and true for 1."""
+    if isinstance(value, list):
+        return any(map(holds_other, value))
+    return isinstance(value, bool) or not isinstance(value, (int, float))

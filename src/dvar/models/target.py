@@ -24,6 +24,12 @@ def columns(table: Any, target: str) -> tuple[str, ...]:
     return (target,) if graph is None else graph.inputs
 
 
+def column(table: Any, target: str) -> Any:
+    """The target as a column, a formula evaluated."""
+    graph = formula(table, target)
+    return (table if graph is None else evaluated(table, target, graph)).column(target)
+
+
 def read(table: Any, target: str, yes_no: bool, positive: str | None) -> tuple[Any, Any, str]:
     """y (rows,), which rows are known, and the value that counts as 1 ("" for a number).
 

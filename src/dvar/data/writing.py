@@ -1,0 +1,120 @@
+"""Tables out: a batch at a time, in the format that the end of a file's name says, packed where it says so."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import DvarError, UsageError
+from ..files import whole
+from .opening import FORMATS, PACKED, READS, suffixes
+from .reading import plain
+
+
+def form_of(out: str) -> tuple[str, str]:
+    """What a file's name says is to be written, and how it is packed. Raises UsageError where it says nothing."""
+    last, packed = suffixes(Path(out))
+    if last not in FORMATS:
+        raise UsageError(f"{out} does not end in .csv or another that is written", f"e.g. -o out.csv; what is written: {READS}")
+    if packed and FORMATS[last] in ("parquet", "arrow"):
+        raise UsageError(f"{out}: {FORMATS[last]} is packed by itself", f"e.g. -o {out.removesuffix(packed)}")
+    if not Path(out).absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {Path(out).parent}", "make it, or name another file")
+    if Path(out).is_dir():
+        raise UsageError(f"{out} is a folder", "name a file in it")
+    return FORMATS[last], PACKED.get(packed, "")
+
+
+def write(out: str, tables: Iterator[Any]) -> int:
+    """Write tables of one schema, one below the other, whole or not at all; how many rows. Raises DvarError where it fails."""
+    import pyarrow as pa
+
+    form, packed = form_of(out)
+    try:
+        with whole(out) as file:
+            if not packed:
+                return stream(file, form, tables)
+            with pa.CompressedOutputStream(pa.PythonFile(Kept(file), "w"), packed) as stream_:
+                return stream(stream_, form, tables)
+    except (OSError, pa.ArrowException) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+        raise DvarError(f"{out} cannot be written: {why}", "name another file with -o") from None
+
+
+class Kept(io.RawIOBase):
+    """A file that stays open when what writes to it is done."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        return int(self.file.write(content))
+
+
+def stream(file: Any, form: str, tables: Iterator[Any]) -> int:
+    """Write tables of one schema to a stream; how many rows."""
+    rows, put = 0, None
+    with closing_all() as closing:
+        for table in tables:
+            table = plain(table)
+            if put is None:
+                schema = table.schema
+                put = WRITERS[form](file, schema, closing)
+            put(table if table.schema == schema else table.cast(schema))
+            rows += table.num_rows
+    return rows
+
+
+@contextmanager
+def closing_all() -> Iterator[list[Any]]:
+    """Writers to close at the end; after a mistake there is nothing to finish."""
+    made: list[Any] = []
+    yield made
+    for writer in made:
+        writer.close()
+
+
+def text(delimiter: str) -> Any:
+    def begin(file: Any, schema: Any, closing: list[Any]) -> Any:
+        from pyarrow import csv
+
+        closing.append(csv.CSVWriter(file, schema, write_options=csv.WriteOptions(quoting_style="needed", delimiter=delimiter)))
+        return closing[-1].write_table
+
+    return begin
+
+
+def parquet(file: Any, schema: Any, closing: list[Any]) -> Any:
+    from pyarrow import parquet
+
+    closing.append(parquet.ParquetWriter(file, schema))
+    return closing[-1].write_table
+
+
+def arrow(file: Any, schema: Any, closing: list[Any]) -> Any:
+    import pyarrow as pa
+
+    closing.append(pa.ipc.new_file(file, schema))
+    return closing[-1].write_table
+
+
+def lines(file: Any, schema: Any, closing: list[Any]) -> Any:
+    def value(v: Any) -> Any:
+        return None if isinstance(v, float) and not math.isfinite(v) else v
+
+    def put(table: Any) -> None:
+        rows = ({k: value(v) for k, v in row.items()} for row in table.to_pylist())
+        file.write("".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows).encode())
+
+    return put
+
+
+WRITERS: dict[str, Any] = {"csv": text(","), "tsv": text("\t"), "parquet": parquet, "arrow": arrow, "jsonl": lines}

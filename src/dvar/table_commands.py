@@ -1,0 +1,171 @@
+"""The commands that learn from tables and use what was learned: fit, predict, evaluate, show."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import UsageError
+from .terminal import Progress, Stopped, assignments, columns, next_command, number, say
+
+if TYPE_CHECKING:
+    from .data.text import How
+    from .models.evaluation import Evaluation
+    from .models.training import Model, Trained
+
+DEFAULTS = {"holdout": 0.2, "method": "auto", "rate": "auto", "l2": 0.0, "max_levels": 1000}
+
+
+def fit(file: str, out: str | None, overwrite: bool, as_json: bool, how: How, asked: Mapping[str, Any]) -> None:
+    """`asked` are the options of the command by name."""
+    from .data.reading import read
+    from .models import model_file, report
+
+    target = asked["target"]
+    place = out or (re.sub(r"[^\w.-]+", "_", target).strip("_") or "model") + ".json"
+    given = {k: v for k, v in asked.items() if v is not None and v != DEFAULTS.get(k)}
+    given |= {"decimal": how.decimal} if how.decimal != "." else {}
+    made = model_file.made_by(file, command(file, given, how.missing, out), {**given, "missing": how.missing, "out": place})
+    replaces = model_file.check_place(place, overwrite, made["run"])
+    options = checked(asked)
+    table = read(file, how, say)
+    progress = Progress()
+    try:
+        trained = learned(table, options, progress)
+    finally:
+        progress.close()
+    for line in [*report.notes(trained), *([replaces] if replaces else [])]:
+        say(line)
+    from dataclasses import replace
+
+    model_file.write(replace(trained.model, made=made), place)
+    if trained.fit.message.startswith("stopped on request"):
+        say(f"stopped: the best so far, not converged (cost {trained.fit.cost:.6g}), is in {place}")
+        raise Stopped
+    print(json.dumps(report.as_json(trained), ensure_ascii=False) if as_json else report.told(trained))
+    again = "new.csv" if file == "-" else file
+    say(f"wrote the model to {place}; {next_command('predict', place, again, '-o', 'predictions.csv')}")
+
+
+def command(file: str, given: Mapping[str, Any], missing: tuple[str, ...], out: str | None) -> str:
+    """The command as one would type it beside the file: no folders."""
+    words = ["dvar", "fit", file if file == "-" else Path(file).name]
+    for name, value in given.items():
+        words += [f"--{name.replace('_', '-')}", str(value)]
+    for value in missing:
+        words += ["--missing", value]
+    return shlex.join([*words, *(["--out", Path(out).name] if out else [])])
+
+
+def checked(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a fit; what is no number, or out of its range, is refused before the file is read."""
+    from .data.features import split
+
+    options = dict(asked)
+    if not 0 <= options["holdout"] < 1:
+        raise UsageError(f"a hold-out of {options['holdout']} is not a share of the rows",
+                         "give a number from 0 (none) to below 1, as 0.2")
+    if options["max_levels"] < 1:
+        raise UsageError(f"max-levels is {options['max_levels']}", "give a whole number of at least 1")
+    options["rate"] = number(options["rate"], "--rate")
+    for name in ("rate", "steps"):
+        if options[name] is not None and options[name] != "auto":
+            options[name] = number(str(options[name]), f"--{name}")
+    if options["rate"] != "auto" and not 0 < options["rate"] < math.inf:
+        raise UsageError(f"the rate is {options['rate']!r}", 'give a positive number, such as 0.1, or "auto"')
+    if options["steps"] is not None and not options["steps"] >= 1:
+        raise UsageError(f"steps is {options['steps']:g}", "give a whole number of at least 1")
+    options["features"] = split(options["features"]) if options["features"] is not None else None
+    if options["start"]:
+        options["start"] = assignments(re.split(r",(?=[^,\[\]]*=)", options["start"]))
+    return {k: v for k, v in options.items() if v is not None or k not in ("steps", "start")}
+
+
+def learned(table: Any, options: dict[str, Any], progress: Progress) -> Trained:
+    from .models.training import train
+
+    return train(table, watch=progress, **options)
+
+
+def predict(model: str, file: str, keep: bool, how: How, out: str | None) -> None:
+    from .data import writing
+    from .data.reading import batches
+    from .models import model_file
+    from .models.predictions import predictions, wanted
+    from .models.training import Note
+
+    if out is not None:
+        writing.form_of(out)
+    known = model_file.read(model)
+    notes: list[Note] = []
+    made = predictions(known, batches(file, how, wanted(known)), keep, notes)
+    if out is None:
+        writing.stream(sys.stdout.buffer, "csv", made)
+        sys.stdout.buffer.flush()
+    else:
+        rows = writing.write(out, made)
+    for note in notes:
+        say(note)
+    if out is not None:
+        say(f"wrote {rows:,} rows to {out}; {next_command('evaluate', model, file)} if it knows {known.target}")
+
+
+def evaluate(model: str, file: str, threshold: float, how: How, as_json: bool) -> None:
+    from .data.reading import read
+    from .models import model_file
+    from .models.evaluation import evaluate as measured
+
+    known = model_file.read(model)
+    found = measured(known, read(file, how, say), threshold)
+    for note in found.notes:
+        say(note)
+    if found.unknown:
+        say(f"{found.unknown:,} rows have no known {known.target} and are left out")
+    if not as_json:
+        print(evaluation(known, found))
+        say(next_command("show", model))
+        return
+    print(json.dumps({
+        "model": known.name, "target": known.target, "positive": known.positive or None, "m": found.rows,
+        **{k: v if math.isfinite(v) else None for k, v in found.figures.items()},
+        "calibration": [vars(b) for b in found.calibration], "threshold": found.threshold, "confusion": found.confusion,
+    }, ensure_ascii=False))
+
+
+def evaluation(model: Model, found: Evaluation) -> str:
+    """Figures, calibration and answers as text."""
+    what = f"{model.target} = {model.positive}" if model.positive else model.target
+    figures = [(name.replace("_", " ").replace("auc", "AUC"), f"{value:.6g}") for name, value in found.figures.items()]
+    lines = [f"{what}, {found.rows:,} rows", "", columns(figures)]
+    if found.calibration:
+        rows = [("probability", "rows", "predicted", "observed")]
+        rows += [(f"{b.low:.1f} – {b.high:.1f}", f"{b.rows:,}", f"{b.predicted:.4f}", f"{b.observed:.4f}")
+                 for b in found.calibration]
+        lines += ["", "calibration: the mean probability and the share that was so", columns(rows)]
+    if found.confusion:
+        n = {k: f"{v:,}" for k, v in found.confusion.items()}
+        lines += ["", f"told {model.positive} from probability {found.threshold:g} on", columns([
+            ("", "told yes", "told no"),
+            (f"{model.positive}", n["yes, told yes"], n["yes, told no"]),
+            ("other", n["no, told yes"], n["no, told no"]),
+        ])]
+    return "\n".join(lines)
+
+
+def show(model: str, as_json: bool) -> None:
+    from .models import model_file
+    from .models.showing import as_json as plain
+    from .models.showing import told
+
+    known = model_file.read(model)
+    if as_json:
+        print(json.dumps(plain(known), ensure_ascii=False))
+        return
+    print(told(known))
+    say(next_command("predict", model, "new.csv", "-o", "predictions.csv"))

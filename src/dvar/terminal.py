@@ -1,0 +1,141 @@
+"""What the commands share: how they read what is typed, speak to a person, and end.
+
+Data go to standard output, everything else to standard error. Exit status 0: done; 1: the data or the numbers do not allow it;
+2: the command was wrong; 130: stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from .errors import DvarError, UsageError
+
+if TYPE_CHECKING:
+    from .descend.objective import Row
+
+STOPPED = 130
+UNSEEN = {k: "\ufffd" for k in (*range(32), *range(127, 160)) if k != 10}  # a name from a file moves no cursor
+
+
+class Stopped(Exception):
+    """Ctrl-C while there was something to keep; it has been said."""
+
+
+def say(line: object) -> None:
+    """One line to a person."""
+    print(str(line).translate(UNSEEN), file=sys.stderr)
+
+
+class Progress:
+    """Called after every pass: keeps a line on a terminal up to date, and says nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self.status: Any = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self.status = Console(stderr=True, highlight=False).status("reading the data")
+            self.status.start()
+
+    def __call__(self, row: Row, rows: int) -> None:
+        if self.status is not None:
+            speed = f"{row.passes * rows / row.seconds:,.0f} rows/s" if row.seconds > 0 else ""
+            self.status.update(f"pass {row.passes:,}  cost {row.cost:.10f}  gradient {row.gradient:.1e}  {speed}")
+
+    def close(self) -> None:
+        if self.status is not None:
+            self.status.stop()
+
+
+def assignments(tokens: Iterable[str]) -> dict[str, Any]:
+    """["a=5", "w=1,2"] as values by name; [1] is a vector of one number."""
+    found: dict[str, Any] = {}
+    for token in tokens:
+        name, sign, value = token.partition("=")
+        if not sign or not name.strip():
+            raise UsageError(f"{token!r} gives no value to a name", "write a=5, or w=1,2,3 for a vector")
+        parts = [number(v, name) for v in value.strip("[] ").split(",")]
+        if name.strip() in found:
+            raise UsageError(f"{name.strip()!r} is given twice", "give each input one value")
+        found[name.strip()] = parts if "," in value or value.startswith("[") else parts[0]
+    return found
+
+
+def number(text: str, what: str) -> Any:
+    if text == "auto":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{what}: {text!r} is not a number", "write it as 0.1 or 1e-3") from None
+
+
+def jsonable(value: Any) -> Any:
+    """Numbers and lists; what JSON has no number for (nan, inf) as text."""
+    if isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return [jsonable(v) for v in value.tolist()] if hasattr(value, "tolist") else [jsonable(v) for v in value]
+
+
+def columns(rows: Iterable[tuple[str, ...]]) -> str:
+    """Rows of texts below one another, the first column to the left, the others to the right."""
+    rows = list(rows)
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    lines = ("  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))]) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def next_command(*words: str) -> str:
+    return "next: dvar " + shlex.join(words)
+
+
+def run(app: Any, arguments: list[str], usage: Callable[..., str]) -> int:
+    """Run one command; the exit status. Mistakes are told in two lines, with `--debug` by a traceback."""
+    from cyclopts import CycloptsError
+
+    debug = "--debug" in arguments
+    arguments = [a for a in arguments if a != "--debug"]
+    if sys.stdout is None:  # closed by the caller: there is nobody to read the answer
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+        return 0
+    except CycloptsError as error:
+        unused = getattr(error, "unused_tokens", None)
+        what = f"{unused[0]!r} is one word too many" if unused else str(error).strip()
+        return mistake(what, usage(arguments), 2)
+    except DvarError as error:
+        if debug:
+            raise
+        return mistake(error.what, error.help or usage(arguments), error.status)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if debug:
+            raise
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 – what is left in the buffer has nowhere to go
+        return mistake(f"the answer cannot be written: {error.strerror or error}", "is there room where standard output goes?", 1)
+    except MemoryError:
+        return mistake("there is not enough memory for this table", "take fewer --features, or a part of the rows", 1)
+    except Stopped:
+        return STOPPED
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # one line is enough
+        say("stopped")
+        return STOPPED
+
+
+def mistake(what: str, help: str, status: int) -> int:
+    say(f"error: {what}")
+    say(f"help: {help}")
+    return status
