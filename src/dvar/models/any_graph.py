@@ -140,6 +140,9 @@ class Estimator(Learner):
             return {"softmax": ("W",), "network": ("W", "w"), "network-regression": ("W", "w")}.get(self._named().name)
         return (self.penalize,) if isinstance(self.penalize, str) else tuple(self.penalize)
 
+    def _own(self) -> bool:
+        return self._named() is CUSTOM
+
     def _bounds(self) -> dict[str, Any]:
         return dict(self.bounds or {})
 

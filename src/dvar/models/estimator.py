@@ -65,6 +65,10 @@ class Learner(BaseEstimator):  # type: ignore[misc]
     def _bounds(self) -> dict[str, Any]:
         return {}
 
+    def _own(self) -> bool:
+        """Whether the graph may name columns."""
+        return False
+
     # learning
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> Any:
@@ -80,7 +84,7 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         before = (self.reader_, self.fit_) if self.warm_start and hasattr(self, "fit_") else None
         learn, hold = self._split(len(y))
         l2 = self._l2(float(len(y) if weight is None else weight.sum()))
-        reader = inputs.learned(self, X, graph.inputs, features=getattr(self, "features", None), rows=learn,
+        reader = inputs.learned(self, X, graph.inputs, features=getattr(self, "features", None), rows=learn, own=self._own(),
                                 reference=not (l2 or self.l1), centre=bool(linear_maps(graph, VARY)[1]))
         self.reader_ = inputs.unscaled(reader) if self.method in AS_GIVEN else reader
         self.graph_, self.predicts_, self.offset_given_ = graph, predicts, offset is not None

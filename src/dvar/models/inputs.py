@@ -109,19 +109,20 @@ def table_named(X: Any, columns: Sequence[str]) -> Any:
 
 
 def learned(
-    estimator: Any, X: Any, inputs: Sequence[str], *, features: Sequence[str] | None, reference: bool, centre: bool, rows: Any
+    estimator: Any, X: Any, inputs: Sequence[str], *, features: Sequence[str] | None, reference: bool, centre: bool, rows: Any,
+    own: bool,
 ) -> Reader:
-    """How these rows of X become the inputs of a graph."""
+    """How these rows of X become the inputs of a graph; `own`: an input called as a column is that column."""
     if not hasattr(X, "schema"):
         if features is not None:
             raise UsageError("features names columns, and X is an array without names", "give a frame, or leave features out")
         known = getattr(estimator, "feature_names_in_", [f"x{j}" for j in range(X.shape[1])])
         return Reader(tuple(map(str, known)), None)
     columns = tuple(X.column_names)
-    own = tuple(n for n in inputs if n in columns and n not in ("x", "y"))
-    chosen = [c for c in chosen_features(X, "", features) if c not in own]
+    named = tuple(n for n in inputs if n in columns and n not in ("x", "y")) if own else ()
+    chosen = [c for c in chosen_features(X, "", features) if c not in named]
     encoding = Encoding.learn(X, chosen, reference=reference, centre=centre, rows=rows) if "x" in inputs else None
-    return Reader(columns, encoding, own)
+    return Reader(columns, encoding, named)
 
 
 def unscaled(reader: Reader) -> Reader:
