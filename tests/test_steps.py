@@ -2,6 +2,7 @@
 read back and computed; cancellations say where they hold; LaTeX compiles; long and deeply reused graphs stay tellable."""
 
 import re
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
@@ -504,3 +505,24 @@ def test_a_long_line_nobody_named_is_cut_into_lines():
     told = f.at(x=1.0).steps()
     assert 10 < len(told.forward) < 100
     assert max(map(len, told.unfold().text.split("\n"))) < 3000
+
+
+# other languages, HTML
+
+
+def test_steps_in_korean():
+    told = pass_of("u = b*c; v = a + u; J = 3*v", a=5, b=3, c=2).steps("ko").unfold("c").text
+    assert told.startswith("왼쪽에서 오른쪽으로: 값\n  u = b * c = 3 * 2 = 6")
+    assert "국소 미분" in told
+    assert "dc = du * b = 3 * 3 = 9" in told
+    with pytest.raises(UsageError, match="no language 'xx'"):
+        pass_of("J = a*2", a=1).steps("xx")
+
+
+def test_steps_as_html():
+    told = pass_of("`a<b` = x*2; y = `a<b` + `a<b`**2; L = y/x", x=3).steps().unfold("y").html
+    ET.fromstring(told.replace("<details open>", '<details open="">'))
+    assert told.count("<li>") == 3 + 4
+    assert "a&lt;b" in told
+    assert told.count("<details open>") == 2  # its value and its derivative
+    assert "from the right" in told

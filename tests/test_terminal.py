@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 import dvar as dv
 from dvar.derive.passes import show
 from dvar.show.boxes import boxes
-from dvar.show.picture import cells
 from dvar.show.terminal import Canvas, drawn
+from dvar.show.wording import cells
 
 
 def first():

@@ -222,11 +222,12 @@ class Simplified(Graph):
 class Pass(_passes.Pass):
     """Values left to right, derivatives right to left: `p.value`, `p.u`, `p.du`; `p.values["u"]`, `p.d["u"]`."""
 
-    def steps(self) -> Steps:
-        """The chain rule, step by step: `.text`, `.latex`; `.unfold("z")` tells a node, or all, in parts, `.fold()` in lines."""
+    def steps(self, lang: str = "en") -> Steps:
+        """The chain rule, step by step: `.text`, `.latex`, `.html`; `.unfold("z")` tells a node, or all, in parts, `.fold()` in
+        lines. `lang` is "en" or "ko"."""
         from .show.steps import steps
 
-        return steps(self)
+        return steps(self, lang)
 
     def check(self) -> Check:
         """Nudge every input and compare: `.ok`, `.worst`, a printable table."""

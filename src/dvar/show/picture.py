@@ -10,7 +10,6 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import Any
-from unicodedata import east_asian_width
 
 from ..derive.passes import Pass, show
 from ..errors import UsageError
@@ -18,6 +17,7 @@ from ..expression.graph import Graph
 from ..expression.writing import spell_name
 from .boxes import LONGEST, Box, boxes
 from .layout import PORT, Rect, Wire, layout
+from .wording import cells
 
 MOST = 60  # boxes; more of them nobody reads as a picture
 FONT, SMALL, LINE = 15, 13, 23  # pixels: the text, the caption, from line to line
@@ -61,11 +61,6 @@ def shortened(text: str) -> str:
 def across(text: str) -> float:
     """The width of a line, in pixels."""
     return ADVANCE * cells(text)
-
-
-def cells(text: str) -> int:
-    """The width of a line in characters; Chinese, Japanese and Korean ones are two wide."""
-    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def box_width(box: Box, lines: Sequence[tuple[str, str]]) -> float:

@@ -22,6 +22,7 @@ from ..derive.passes import Pass
 from ..expression.graph import CONST, INPUT, plain
 from ..expression.ops import OPS
 from .chain import Chain
+from .messages import messages
 from .story import ALONG, COMES_TO, DERIVATIVE, LOCAL, MAP, PRODUCT, RIGHT, SUM, VALUE, Step, Steps
 from .wording import latex_name, latex_written, reach, told_number, write_root
 
@@ -40,12 +41,13 @@ class Words(NamedTuple):
         return Words(*({k: text for k, text in words.items() if k in nodes} for words in self))
 
 
-def steps(p: Pass) -> Steps:
-    """The story of one pass."""
+def steps(p: Pass, language: str = "en") -> Steps:
+    """The story of one pass. Raises UsageError for a language it is not told in."""
+    messages(language)
     teller = Teller(p)
     forward = tuple(teller.forward(i) for i in teller.shown if p.graph.nodes[i].op != INPUT)
     backward = tuple(teller.backward(i) for i in reversed(teller.shown) if i in teller.symbol)
-    return Steps(forward, backward, p.notes)
+    return Steps(forward, backward, p.notes, language)
 
 
 class Teller(Chain):

@@ -8,16 +8,19 @@ dz = da * a * (1 - a) = a - y. Folded, every node is one line; unfolded it is to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 from ..errors import UsageError, nearest
-from .wording import latex_number, told_number
+from .messages import messages
+from .wording import cells, latex_number, told_number
 
 VALUE, DERIVATIVE, ALONG = "value", "derivative", "along"
 RIGHT, LOCAL, MAP, PRODUCT, SUM, COMES_TO = "from the right", "local", "local map", "product", "sum", "comes to"
-LABELS = {RIGHT: RIGHT, LOCAL: LOCAL, MAP: LOCAL, PRODUCT: PRODUCT, SUM: SUM, COMES_TO: COMES_TO}
+LABELS = {RIGHT: "from_right", LOCAL: "local", MAP: "local", PRODUCT: "product", SUM: "sum", COMES_TO: "comes_to"}  # messages
+ENGLISH = messages("en")
 LATEX_INDENT, TEXT_INDENT = r"\quad ", "    "
 
 
@@ -48,24 +51,28 @@ class Step:
 
     @property
     def line(self) -> str:
+        return self.told(ENGLISH)
+
+    def told(self, say: Mapping[str, str]) -> str:
+        """The line, in the words of a language."""
         chain = once(*self.formulas, self.numbers, "" if self.result is None else told_number(self.result))
         if self.kind == MAP:
             return " → ".join([self.name, *chain])
         if self.kind == ALONG:
-            return f"along {self.name}: " + " = ".join(chain)
+            return say["along"].format(name=self.name) + ": " + " = ".join(chain)
         return " = ".join([self.name, *chain] if self.name else chain)
 
     @property
     def text(self) -> str:
         return "\n".join(self.lines())
 
-    def lines(self) -> list[str]:
+    def lines(self, say: Mapping[str, str] = ENGLISH) -> list[str]:
         if not self.open:
-            return [self.line, *("  " + s.line for s in self.forks())]
-        told = [self.line, *(TEXT_INDENT + line for s in self.parts for line in s.part())]
+            return [self.told(say), *("  " + s.told(say) for s in self.forks())]
+        told = [self.told(say), *(TEXT_INDENT + line for s in self.parts for line in s.part(say))]
         if self.where:
-            told[-1] += f"   for {' and '.join(self.where)}"
-        inside = [f"inside {self.node}", *(TEXT_INDENT + s.line for s in self.inside)] if self.inside else []
+            told[-1] += "   " + say["where"].format(conditions=f" {say['and']} ".join(self.where))
+        inside = [say["inside"].format(name=self.node), *(TEXT_INDENT + s.told(say) for s in self.inside)] if self.inside else []
         return told + [TEXT_INDENT + line for line in inside]
 
     def forks(self) -> list[Step]:
@@ -73,11 +80,15 @@ class Step:
         found = [s for s in self.parts if s.kind == ALONG]
         return found if all(s.result is not None for s in found) else []
 
-    def part(self) -> list[str]:
+    def part(self, say: Mapping[str, str] = ENGLISH) -> list[str]:
         """Its lines as a part of another step."""
         if self.kind == ALONG:
-            return [f"along {self.name}", *(TEXT_INDENT + line for s in self.parts for line in s.part())]
-        return [f"{LABELS[self.kind]:<{len(RIGHT)}}  {self.line}" if self.kind in LABELS else self.line]
+            return [say["along"].format(name=self.name), *(TEXT_INDENT + line for s in self.parts for line in s.part(say))]
+        if self.kind not in LABELS:
+            return [self.told(say)]
+        wide = max(cells(say[key]) for key in LABELS.values())
+        label = say[LABELS[self.kind]]
+        return [label + " " * (wide - cells(label) + 2) + self.told(say)]
 
     @property
     def latex(self) -> str:
@@ -87,7 +98,8 @@ class Step:
     def latex_lines(self, indent: str = "") -> list[str]:
         chain = once(*self.latex_formulas, "" if self.result is None else latex_number(self.result))
         sign = r"\mapsto " if self.kind == MAP else "= "
-        label = rf"\text{{{LABELS.get(self.kind, self.kind)} }} " if self.kind in LABELS or self.kind == ALONG else ""
+        word = ENGLISH[LABELS[self.kind]] if self.kind in LABELS else self.kind if self.kind == ALONG else ""
+        label = rf"\text{{{word} }} " if word else ""
         told = [f"{indent}{label}{self.latex_name} &{sign}" + " = ".join(chain)]
         shown = self.parts if self.open else self.forks()
         for s in shown:
@@ -109,6 +121,7 @@ class Steps:
     forward: tuple[Step, ...]
     backward: tuple[Step, ...]
     notes: tuple[str, ...]
+    language: str = "en"
 
     def unfold(self, *names: str) -> Steps:
         """The same story with these nodes told in parts, all of them unless said. Raises UsageError for a name it has not."""
@@ -138,11 +151,27 @@ class Steps:
 
     @property
     def text(self) -> str:
-        lines = ["Left to right: values", *(f"  {line}" for s in self.forward for line in s.lines()), ""]
-        lines += ["Right to left: derivatives of the final output", *(f"  {line}" for s in self.backward for line in s.lines())]
-        cancelled = [f"{s.name} = {s.formulas[-1]} by cancelling, for {' and '.join(s.where)}"
+        say = messages(self.language)
+        lines = [say["forward"], *(f"  {line}" for s in self.forward for line in s.lines(say)), ""]
+        lines += [say["backward"], *(f"  {line}" for s in self.backward for line in s.lines(say))]
+        return "\n".join([*lines, *(f"  {say['note']}: {n}" for n in self.remarks(say))])
+
+    def remarks(self, say: Mapping[str, str]) -> list[str]:
+        """What is to be said beside the lines: what could not be represented, and what was cancelled."""
+        cancelled = [say["cancelled"].format(line=f"{s.name} = {s.formulas[-1]}", conditions=f" {say['and']} ".join(s.where))
                      for s in self.backward if s.where and not s.open]
-        return "\n".join([*lines, *(f"  note: {n}" for n in (*self.notes, *cancelled))])
+        return [*self.notes, *cancelled]
+
+    @property
+    def html(self) -> str:
+        """Two numbered lists; a step told in parts can be unfolded by a click."""
+        say = messages(self.language)
+        parts = []
+        for heading, told in ((say["forward"], self.forward), (say["backward"], self.backward)):
+            items = "".join(f"<li>{item(s, say)}</li>" for s in told)
+            parts.append(f'<section><h2>{escape(heading)}</h2><ol class="steps">{items}</ol></section>')
+        notes = "".join(f"<p>{escape(say['note'])}: {escape(n)}</p>" for n in self.remarks(say))
+        return f'<div class="dvar-steps" lang="{self.language}">{"".join(parts)}{notes}</div>'
 
     @property
     def latex(self) -> str:
@@ -154,6 +183,15 @@ class Steps:
 
     def _repr_latex_(self) -> str:
         return self.latex
+
+
+def item(step: Step, say: Mapping[str, str]) -> str:
+    """A step as HTML: its line, and its parts behind it."""
+    line, *rest = replace(step, open=bool(step.parts or step.inside)).lines(say)
+    if not rest:
+        return f"<code>{escape(line)}</code>"
+    shown = " open" if step.open else ""
+    return f"<details{shown}><summary><code>{escape(line)}</code></summary><pre>{escape(chr(10).join(rest))}</pre></details>"
 
 
 def once(*chain: str) -> list[str]:

@@ -15,7 +15,8 @@ from ..derive.passes import Pass
 from ..expression.graph import Graph
 from .boxes import Box, boxes
 from .layout import LINE_UNITS, Links, balanced, lanes, layers, ports, untangled
-from .picture import MOST, cells, shortened
+from .picture import MOST, shortened
+from .wording import cells
 
 UP, DOWN, LEFT, RIGHT = 1, 2, 4, 8
 LINES = " ╵╷│╴┘┐┤╶└┌├─┴┬┼"  # by the directions that meet in a cell

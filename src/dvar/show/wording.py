@@ -145,3 +145,8 @@ def latex_number(value: Any) -> str:
         return r"\pi"
     digits, _, exponent = told_number(value).partition("e")
     return digits if not exponent else rf"{digits} \cdot 10^{{{int(exponent)}}}"
+
+
+def cells(text: str) -> int:
+    """The width of a line in characters; Chinese, Japanese and Korean ones are two wide."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
