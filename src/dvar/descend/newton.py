@@ -162,7 +162,7 @@ def finished(now: Point, first: Point, promised: float, evaluated: Evaluated) ->
     flat: tuple[int, ...] = ()
     if away.size:  # the curvature is little: is there none? As far again along these directions the cost would rise if there were
         move = units * (away @ (away.T @ ((now.theta - first.theta) / units)))
-        if evaluated(now.theta + move, 1.0, norm(move)).cost <= now.cost + LEVEL * (abs(now.cost) + first.cost - now.cost):
+        if evaluated(now.theta + move, 1.0, norm(move)).cost <= now.cost + LEVEL * abs(now.cost) + NOTHING * abs(first.cost):
             flat = directions_of(away)
     said = f"converged: the gradient's norm is {slope:.1e}, the cost can fall by at most {promised:.0e} more"
     if flat:

@@ -38,7 +38,6 @@ def plot(fits: Sequence[Any], ax: Any = None) -> Any:
 
 
 def label(fit: Any) -> str:
-    """The method, the rate of gradient descent where it never changed, and what it took."""
-    rates = {row.rate for row in fit.history[1:]}
-    rate = f", rate {min(rates):g}" if fit.method == "gradient-descent" and len(rates) == 1 else ""
-    return f"{fit.method}{rate}: {fit.passes:,} passes, {fit.seconds:.2g} s"
+    """The method, what it was told, and what it took."""
+    told = f", {fit.told}" if fit.told else ""
+    return f"{fit.method}{told}: {fit.passes:,} passes, {fit.seconds:.2g} s"

@@ -2,8 +2,8 @@
 
 Each pass gives a parabola; the step goes to the minimum of parabola + l1·|θ| within the bounds, in which zeros are exact, and is
 shortened until the cost falls. That minimum is found by guessing which parameters are at a kink (zero, or a bound), solving for
-the others and mending the guess: a few factorisations, exact to rounding. Where guesses go round in circles, coordinates are
-minimised one by one (Friedman, Hastie & Tibshirani, J. Statistical Software 33, 2010).
+the others and mending the guess: a few factorisations, exact to rounding. Where guesses go round in circles the kinks are met
+one by one, as in any active-set method for parabolas (Nocedal & Wright, Numerical Optimization, 2006, 16.5).
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import numpy as np
 
 from .objective import Options, Outcome, Problem, Run
 
-GUESSES = 30  # of what is free, before coordinates are taken one by one
-SWEEPS = 200
+GUESSES = 30  # of what is free, before kinks are met one by one
 RIDGE = 1e-11  # of the diagonal: makes a singular parabola one that can be solved
 
 
@@ -80,37 +79,36 @@ def definite(hessian: Any) -> Any:
 
 def minimum(problem: Problem, theta: Any, gradient: Any, hessian: Any) -> Any:
     """argmin over u of gradient·(u − θ) + ½(u − θ)ᵀH(u − θ) + l1·|u| within the bounds; H positive definite."""
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve
-
     linear = gradient - hessian @ theta  # the parabola is linear·u + ½uᵀHu
     u = problem.nearest(theta - gradient / np.diag(hessian), 1.0 / np.diag(hessian))
-    l1, lower, upper = problem.l1, problem.lower, problem.upper
-    kinks = l1 > 0
+    l1, kinks = problem.l1, problem.l1 > 0
     seen: set[bytes] = set()
     for _ in range(GUESSES):
         slope = linear + hessian @ u
-        fixed = (u <= lower) & (slope + l1 * np.sign(u) >= 0) | (u >= upper) & (slope + l1 * np.sign(u) <= 0)
+        fixed = (u <= problem.lower) & (slope + l1 * np.sign(u) >= 0) | (u >= problem.upper) & (slope + l1 * np.sign(u) <= 0)
         fixed |= kinks & (u == 0) & (np.abs(slope) <= l1)
         sign = np.where(u != 0, np.sign(u), -np.sign(slope)) * kinks
         guess = fixed.tobytes() + sign.tobytes()
         if guess in seen:
             break
         seen.add(guess)
-        free = np.flatnonzero(~fixed)
-        solved = np.where(fixed, u, 0.0)
-        if len(free):
-            part = hessian[np.ix_(free, free)]
-            right = -(linear[free] + l1[free] * sign[free] + hessian[free] @ solved)
-            try:
-                solved[free] = cho_solve(cho_factor(part, lower=True, check_finite=False), right, check_finite=False)
-            except LinAlgError:
-                break
+        solved = solved_for(~fixed, sign * l1 + linear, hessian, u)
         crossed = kinks & ~fixed & (np.sign(solved) != sign) & (sign != 0)
-        solved = np.clip(np.where(crossed, 0.0, solved), lower, upper)
-        if optimal(problem, solved, linear + hessian @ solved, hessian):
-            return solved
-        u = solved
-    return by_coordinates(problem, linear, hessian, u)
+        u = problem.inside(np.where(crossed, 0.0, solved))
+        if optimal(problem, u, linear + hessian @ u, hessian):
+            return u
+    return one_by_one(problem, linear, hessian, u)
+
+
+def solved_for(free: Any, linear: Any, hessian: Any, u: Any) -> Any:
+    """The minimum of linear·u + ½uᵀHu along what is free, the others as they are."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    at, solved = np.flatnonzero(free), np.where(free, 0.0, u)
+    if len(at):
+        factor = cho_factor(hessian[np.ix_(at, at)], lower=True, check_finite=False)
+        solved[at] = cho_solve(factor, -(linear[at] + hessian[at] @ solved), check_finite=False)
+    return solved
 
 
 def optimal(problem: Problem, u: Any, slope: Any, hessian: Any) -> bool:
@@ -121,20 +119,28 @@ def optimal(problem: Problem, u: Any, slope: Any, hessian: Any) -> bool:
     return bool(np.max(np.abs(wanted) * roots, initial=0.0) <= 1e-11 * max(np.max(np.abs(u) * roots, initial=0.0), 1e-300))
 
 
-def by_coordinates(problem: Problem, linear: Any, hessian: Any, u: Any) -> Any:
-    u, diagonal = u.copy(), np.diag(hessian)
-    slope = linear + hessian @ u
-    for _ in range(SWEEPS):
-        moved = 0.0
-        for j in range(len(u)):
-            aim = u[j] - slope[j] / diagonal[j]
-            aim = np.sign(aim) * max(abs(aim) - problem.l1[j] / diagonal[j], 0.0)
-            aim = min(max(aim, problem.lower[j]), problem.upper[j])
-            change = aim - u[j]
-            if change:
-                slope += change * hessian[j]
-                u[j] = aim
-                moved = max(moved, abs(change) * float(np.sqrt(diagonal[j])))
-        if moved <= 1e-10 * max(float(np.max(np.abs(u) * np.sqrt(diagonal))), 1e-300):
+def one_by_one(problem: Problem, linear: Any, hessian: Any, u: Any) -> Any:
+    """The same minimum: towards that of what is free, up to the first kink or bound on the way, which then holds; at the minimum
+    the one that is held hardest against its slope is let go."""
+    l1, kinks, roots = problem.l1, problem.l1 > 0, np.sqrt(np.diag(hessian))
+    free = ~(kinks & (u == 0) | (u <= problem.lower) | (u >= problem.upper))
+    sign = np.sign(u) * kinks
+    for _ in range(20 * len(u) + 20):
+        solved = solved_for(free, sign * l1 + linear, hessian, u)
+        ends = np.clip(np.where(kinks & (solved * sign < 0), 0.0, solved), problem.lower, problem.upper)
+        stopped = free & (ends != solved)
+        if stopped.any():
+            shares = np.where(stopped, (ends - u) / np.where(stopped, solved - u, 1.0), np.inf)
+            share = np.min(shares)
+            first = shares <= share
+            u = np.where(first, ends, u + share * (solved - u))
+            free = free & ~first
+            sign = np.where(first, np.sign(u), sign) * kinks
+            continue
+        u = solved
+        held = np.where(free, 0.0, problem.slope(u, linear + hessian @ u) / roots)
+        j = int(np.argmax(np.abs(held)))
+        if free.all() or abs(held[j]) <= 1e-12 * np.max((np.abs(linear) + np.abs(hessian) @ np.abs(u)) / roots):
             break
+        free[j], sign[j] = True, kinks[j] * (np.sign(u[j]) or -np.sign(held[j]))
     return u

@@ -1,0 +1,445 @@
+"""Every solver finds the optimum that SciPy, scikit-learn and published tables have, shows by the gradient that it is one, and says
+what it reached when it is not."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dvar as dv
+from dvar.descend.minimize import METHODS
+from dvar.descend.proximal import minimum, one_by_one
+
+rng = np.random.default_rng(5)
+X = rng.normal(size=(400, 12)) @ np.diag(np.r_[np.ones(9), 3.0, 0.3, 1.0]) + np.r_[np.zeros(10), 1.0, -2.0]
+TRUE = np.r_[1.0, -1.0, 0.5, 2.0, np.zeros(8)]
+Y = (rng.random(400) < 1 / (1 + np.exp(-(X @ TRUE)))).astype(float)
+REAL = X @ TRUE + 0.5 + rng.normal(size=400)
+COUNTS = rng.poisson(np.exp(X @ TRUE / 4)).astype(float)
+LOSSES = {
+    "logistic": (dv.graph("inputs: w, b, x, y\nz = w @ x + b; a = sigmoid(z); L = -(y*log(a) + (1 - y)*log(1 - a))"), Y),
+    "squares": (dv.graph("inputs: w, b, x, y\nL = (w @ x + b - y)**2/2"), REAL),
+    "Poisson": (dv.graph("inputs: w, b, x, y\nz = w @ x + b; L = exp(z) - y*z"), COUNTS),
+}
+COSTS = {name: graph.over(x=X, y=y) for name, (graph, y) in LOSSES.items()}
+COST = COSTS["logistic"]
+ALL_OUT = {"gradient-descent": {"nesterov": True, "steps": 5000}}  # what a method needs to reach the end
+DETERMINISTIC = [m for m in METHODS if m not in ("sgd", "adam")]
+
+
+def slopes(cost, fit, l1=0.0, l2=0.0, lower=-np.inf, upper=np.inf):
+    """The shortest subgradient of the objective at the answer, b's last; w alone is penalised and bounded."""
+    q, w = cost.at(fit.params), fit.params["w"]
+    g = q.dw + l2 * w
+    g = np.where(w == 0, np.sign(g) * np.maximum(np.abs(g) - l1, 0), g + l1 * np.sign(w))
+    g = np.where((w <= lower) & (g > 0) | (w >= upper) & (g < 0), 0, g)
+    return np.r_[g, q.db]
+
+
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("method", DETERMINISTIC)
+@pytest.mark.parametrize("l2", [0.0, 0.01, 10.0])
+def test_every_method_reaches_one_optimum(loss, method, l2):
+    cost = COSTS[loss]
+    fit = cost.minimize(method, l2=l2, **ALL_OUT.get(method, {}))
+    best = cost.minimize("newton", l2=l2)
+    assert fit.converged
+    assert fit.method == method
+    assert fit.message.startswith("converged")
+    assert fit.cost == pytest.approx(best.cost, rel=1e-9)
+    assert np.linalg.norm(slopes(cost, fit, l2=l2)) <= 2e-6 * fit.history[0].gradient
+    np.testing.assert_allclose(fit.params["w"], best.params["w"], atol=1e-4)
+
+
+@pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-6, 1e-8])
+@pytest.mark.parametrize("method", ["gradient-descent", "l-bfgs", "newton-cg", "fista"])
+def test_converged_means_that_the_gradient_is_as_small_as_asked(method, tol):
+    fit = COST.minimize(method, tol=tol, **ALL_OUT.get(method, {}))
+    assert fit.converged
+    assert np.linalg.norm(slopes(COST, fit)) <= tol * fit.history[0].gradient * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_fit_that_was_cut_short_is_not_called_converged(method):
+    fit = COST.minimize(method, steps=1)
+    assert not fit.converged
+    assert "converged" not in fit.message
+    assert COST.at(fit.params).value == pytest.approx(fit.cost, rel=1e-14)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_history_has_a_row_for_every_pass(method):
+    fit = COST.minimize(method, steps=3)
+    assert [r.passes for r in fit.history] == list(range(1, fit.passes + 1))
+    assert fit.history[0].step == 0
+    assert fit.history[0].gradient == pytest.approx(np.linalg.norm(slopes(COST, COST.minimize(start={"w": np.zeros(12), "b": 0.0}, method="gradient-descent", rate=1e-300, steps=1))))
+    assert any(r.step > 0 for r in fit.history)
+    assert fit.cost == min(r.cost for r in fit.history)
+    assert all(a.seconds <= b.seconds for a, b in zip(fit.history, fit.history[1:]))
+
+
+# l1, elastic net, bounds
+
+SHAPED = [m for m in METHODS if "l1" in METHODS[m].takes]
+
+
+@pytest.mark.parametrize("method", SHAPED)
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize(("l1", "l2"), [(0.003, 0.0), (0.03, 0.0), (0.03, 0.05), (0.3, 0.0)])
+def test_l1_gives_exact_zeros_and_an_optimum_of_its_own(method, loss, l1, l2):
+    cost = COSTS[loss]
+    fit = cost.minimize(method, l1=l1, l2=l2)
+    assert fit.converged
+    assert np.linalg.norm(slopes(cost, fit, l1, l2)) <= 1e-6 * fit.history[0].gradient
+    w, best = fit.params["w"], cost.minimize("proximal-newton", l1=l1, l2=l2)
+    np.testing.assert_array_equal(w == 0, best.params["w"] == 0)
+    assert fit.cost == pytest.approx(cost.at(fit.params).value + l1 * np.abs(w).sum() + l2 / 2 * w @ w, rel=1e-13)
+    if loss == "logistic":
+        assert (w == 0).sum() > 0 or l1 < 0.03
+        assert f"{(w == 0).sum()} of 12 penalised parameters are zero" in fit.message or method == "fista"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("strength", [0.01, 0.1, 0.5])
+def test_elastic_net_is_scikit_learns(share, strength):
+    from sklearn.linear_model import ElasticNet
+
+    theirs = ElasticNet(alpha=strength, l1_ratio=share, tol=1e-14, max_iter=100_000) if share else None
+    fit = COSTS["squares"].minimize(l1=strength * share, l2=strength * (1 - share))
+    if theirs is None:
+        from sklearn.linear_model import Ridge
+
+        theirs = Ridge(alpha=strength * len(X), tol=1e-14)
+    theirs.fit(X, REAL)
+    np.testing.assert_allclose(fit.params["w"], theirs.coef_, rtol=1e-7, atol=1e-12)
+    np.testing.assert_array_equal(fit.params["w"] == 0, theirs.coef_ == 0)
+    assert fit.params["b"] == pytest.approx(theirs.intercept_, rel=1e-7)
+
+
+@pytest.mark.parametrize("c", [0.02, 0.1, 1.0])
+def test_l1_is_scikit_learns_liblinear_without_intercept(c):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import l1_min_c  # noqa: F401 – the same library's own bound is what the last case is beyond
+
+    graph = dv.graph("inputs: w, x, y\nz = w @ x; L = softplus(z) - y*z")
+    fit = graph.over(x=X, y=Y).minimize(l1=1 / (c * len(X)))
+    theirs = LogisticRegression(C=c, l1_ratio=1.0, solver="liblinear", fit_intercept=False, tol=1e-12, max_iter=100_000, random_state=0).fit(X, Y)
+    np.testing.assert_allclose(fit.params["w"], theirs.coef_[0], rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(fit.params["w"] == 0, theirs.coef_[0] == 0)
+
+
+def test_a_penalty_that_is_large_enough_leaves_the_intercept_alone():
+    edge = np.abs(COST.at(w=np.zeros(12), b=COST.minimize(l1=10.0).params["b"]).dw).max()
+    assert not COST.minimize(l1=edge * 1.000001).params["w"].any()
+    assert (COST.minimize(l1=edge * 0.999).params["w"] != 0).sum() == 1
+
+
+def test_a_matrix_of_parameters_gets_zeros_too():
+    labels = np.argmax(X[:, :3] + rng.gumbel(size=(400, 3)), axis=1)
+    cost = dv.graph("inputs: W, c, x, y\nz = W @ x + c; L = logsumexp(z) - z[y]").over(x=X, y=labels)
+    start = {"W": np.zeros((3, 12)), "c": np.zeros(3)}
+    fit = cost.minimize(l1=0.02, penalize=["W"], start=start)
+    assert fit.converged
+    q, W = cost.at(fit.params), fit.params["W"]
+    assert 0 < (W == 0).sum() < W.size
+    assert np.abs(q.dW[W == 0]).max() <= 0.02
+    np.testing.assert_allclose(q.dW[W != 0], -0.02 * np.sign(W[W != 0]), atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["auto", *(m for m in METHODS if "bounds" in METHODS[m].takes)])
+@pytest.mark.parametrize(("low", "high"), [(0, None), (None, 0.3), (-0.5, 0.5), (0.1, 0.1)])
+def test_bounds_hold_and_the_answer_is_scipys(method, low, high):
+    from scipy.optimize import minimize
+
+    fit = COST.minimize(method, bounds={"w": (low, high)})
+    lower, upper = -np.inf if low is None else low, np.inf if high is None else high
+    assert fit.converged
+    assert (fit.params["w"] >= lower).all()
+    assert (fit.params["w"] <= upper).all()
+    assert np.linalg.norm(slopes(COST, fit, lower=lower, upper=upper)) <= 1e-6 * max(fit.history[0].gradient, 1)
+    theirs = minimize(lambda t: COST.value_gradient(t), np.r_[np.full(12, lower if low is not None else upper), 0.0], jac=True, method="L-BFGS-B",
+                      bounds=[(low, high)] * 12 + [(None, None)], options={"ftol": 1e-15, "gtol": 1e-10})
+    assert fit.cost == pytest.approx(theirs.fun, rel=1e-10)
+
+
+def test_bounds_for_each_parameter_and_positive_least_squares_is_scipys():
+    from scipy.optimize import nnls
+
+    graph = dv.graph("inputs: w, x, y\nL = (w @ x - y)**2/2")
+    fit = graph.over(x=X, y=REAL).minimize(bounds={"w": (np.zeros(12), np.full(12, np.inf))})
+    np.testing.assert_allclose(fit.params["w"], nnls(X, REAL)[0], rtol=1e-9, atol=1e-12)
+    assert "at a bound" in fit.message
+
+
+@given(st.integers(1, 12), st.integers(0, 2**32 - 1), st.floats(0, 3), st.booleans(), st.floats(-3, 0))
+@settings(max_examples=150, deadline=None)
+def test_the_minimum_of_a_parabola_with_kinks_is_one(n, seed, l1, bounded, decay):
+    """By guesses and kink by kink from anywhere it is the same, and no coordinate can move to lower it."""
+    from dvar.descend.objective import Problem
+
+    r = np.random.default_rng(seed)
+    roots = r.normal(size=(n, n)) * 10 ** (decay * r.random(n))
+    hessian = roots @ roots.T + 1e-3 * np.eye(n)
+    lower, upper = (np.full(n, -0.3), np.full(n, 0.7)) if bounded else (np.full(n, -np.inf), np.full(n, np.inf))
+    problem = Problem(None, l1 * (r.random(n) < 0.7), lower, upper)
+    theta, gradient = problem.inside(r.normal(size=n)), r.normal(size=n)
+    u = minimum(problem, theta, gradient, hessian)
+    slope = problem.slope(u, gradient + hessian @ (u - theta))
+    assert np.all((u >= lower) & (u <= upper))
+    held = np.abs(gradient) + np.abs(hessian) @ (np.abs(u) + np.abs(theta)) + problem.l1
+    assert np.all(np.abs(slope) <= 1e-9 * held.max())
+    other = one_by_one(problem, gradient - hessian @ theta, hessian, problem.inside(r.normal(size=n)))
+    np.testing.assert_allclose(u, other, rtol=1e-6, atol=1e-7 * (1 + np.abs(u).max()))
+
+
+# gradient descent's family
+
+
+@pytest.mark.parametrize("momentum", [0.5, 0.9])
+def test_momentum_is_the_loop_one_writes_by_hand(momentum):
+    fit = COST.minimize("gradient-descent", rate=0.05, momentum=momentum, steps=40)
+    w, b, vw, vb = np.zeros(12), 0.0, np.zeros(12), 0.0
+    for _ in range(40):
+        q = COST.at(w=w, b=b)
+        vw, vb = momentum * vw - 0.05 * q.dw, momentum * vb - 0.05 * q.db
+        w, b = w + vw, b + vb
+    np.testing.assert_allclose(fit.params["w"], w, rtol=1e-13)
+    assert fit.params["b"] == pytest.approx(b, rel=1e-13)
+    assert fit.cost < COST.minimize("gradient-descent", rate=0.05, steps=40).cost
+
+
+def test_a_rate_too_high_for_momentum_is_told():
+    fit = COSTS["squares"].minimize("gradient-descent", rate=1.0, momentum=0.9)
+    assert "the rate 1 is too high" in fit.message
+    assert fit.cost == min(r.cost for r in fit.history)
+
+
+def test_nesterov_needs_fewer_passes_where_scales_differ():
+    cost = LOSSES["squares"][0].over(x=X * np.r_[np.ones(6), np.full(6, 0.05)], y=REAL)
+    fits = {n: cost.minimize("gradient-descent", nesterov=n, steps=20_000) for n in (False, True)}
+    assert fits[True].converged
+    assert fits[True].passes < fits[False].passes / 3
+
+
+# stochastic
+
+
+@pytest.mark.parametrize(("method", "options"), [("sgd", {}), ("sgd", {"momentum": 0.9}), ("sgd", {"momentum": 0.9, "nesterov": True}), ("adam", {"rate": 0.05})])
+@pytest.mark.parametrize("loss", COSTS)
+def test_stochastic_steps_come_near_the_optimum(method, options, loss):
+    fit, best = COSTS[loss].minimize(method, batch=16, steps=40, **options), COSTS[loss].minimize()
+    assert fit.cost - best.cost < 0.02 * (fit.history[0].cost - best.cost)
+    assert fit.passes == 61
+    assert fit.converged or "can fall further" in fit.message
+
+
+@pytest.mark.parametrize("method", ["sgd", "adam"])
+def test_a_seed_gives_the_same_batches_for_any_number_of_threads(method):
+    graph, y = LOSSES["logistic"]
+    one, two = (graph.over(x=X, y=y, threads=t).minimize(method, steps=3, batch=32) for t in (1, 3))
+    np.testing.assert_array_equal(one.params["w"], two.params["w"])
+    assert one.params["w"].tolist() != COST.minimize(method, steps=3, batch=32, seed=1).params["w"].tolist()
+
+
+def test_a_sorted_table_does_not_mislead_batches():
+    order = np.argsort(Y)
+    cost = LOSSES["logistic"][0].over(x=X[order], y=Y[order])
+    best = cost.minimize()
+    assert cost.minimize("sgd", batch=32, steps=60).cost - best.cost < 0.02 * (np.log(2) - best.cost)
+
+
+def test_a_mean_over_some_rows_is_that_of_a_smaller_table():
+    weight = rng.random(400)
+    cost = LOSSES["logistic"][0].over(x=X, y=Y, weight=weight)
+    rows = [slice(3, 50), slice(100, 101), slice(390, 400)]
+    chosen = np.r_[3:50, 100:101, 390:400]
+    small = LOSSES["logistic"][0].over(x=X[chosen], y=Y[chosen], weight=weight[chosen])
+    theta, v = rng.normal(size=13), rng.normal(size=13)
+    for name, more in {"value_gradient": (), "value_gradient_hessian": (), "hessian_times": (v,)}.items():
+        ours, theirs = getattr(cost, name)(theta, *more, rows), getattr(small, name)(theta, *more)
+        for a, b in zip(*((ours, theirs) if isinstance(ours, tuple) else ([ours], [theirs]))):
+            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-15)
+
+
+def test_hessian_times_is_the_hessian_times():
+    theta, v = rng.normal(size=13) / 4, rng.normal(size=13)
+    for cost in COSTS.values():
+        np.testing.assert_allclose(cost.hessian_times(theta, v), cost.value_gradient_hessian(theta)[2] @ v, rtol=1e-11)
+
+
+# Newton in hard places: NIST's reference problems, with the values it certified (StRD, nonlinear regression)
+
+NIST = {
+    "Misra1a": "b1*(1 - exp(-b2*x))", "Misra1b": "b1*(1 - (1 + b2*x/2)**(-2))", "Chwirut2": "exp(-b1*x)/(b2 + b3*x)",
+    "MGH09": "b1*(x**2 + x*b2)/(x**2 + x*b3 + b4)",
+    "Thurber": "(b1 + b2*x + b3*x**2 + b4*x**3)/(1 + b5*x + b6*x**2 + b7*x**3)",
+    "Hahn1": "(b1 + b2*x + b3*x**2 + b4*x**3)/(1 + b5*x + b6*x**2 + b7*x**3)",
+    "Kirby2": "(b1 + b2*x + b3*x**2)/(1 + b4*x + b5*x**2)", "Rat43": "b1/((1 + exp(b2 - b3*x))**(1/b4))",
+    "BoxBOD": "b1*(1 - exp(-b2*x))", "Eckerle4": "(b1/b2)*exp(-0.5*((x - b3)/b2)**2)", "Bennett5": "b1*(b2 + x)**(-1/b3)",
+    "Gauss3": "b1*exp(-b2*x) + b3*exp(-(x - b4)**2/b5**2) + b6*exp(-(x - b7)**2/b8**2)",
+}  # fmt: skip
+
+
+def reference(name):
+    """Starts, certified parameters and sum of squares, data."""
+    lines = (Path(__file__).parent / "data" / "nist" / f"{name}.dat").read_text().splitlines()
+    table = [re.match(r"\s*(b\d)\s*=\s*(\S+)\s+(\S+)\s+(\S+)\s+\S+", line) for line in lines[:60]]
+    starts = [{m[1]: float(m[k]) for m in table if m} for k in (2, 3)]
+    certified = {m[1]: float(m[4]) for m in table if m}
+    squares = float(next(line for line in lines if line.startswith("Residual Sum of Squares")).split(":")[1])
+    y, x = np.array([line.split() for line in lines[60:] if line.strip()], dtype=float).T
+    return starts, certified, squares, x, y
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("name", NIST)
+def test_nonlinear_regression_reaches_what_nist_certified(name, which):
+    starts, certified, squares, x, y = reference(name)
+    cost = dv.graph(f"L = (y - {NIST[name]})**2").over(x=x, y=y)
+    fit = cost.minimize(start=starts[which], steps=1000)
+    assert fit.converged
+    assert fit.method == "newton"
+    assert fit.flat == ()
+    assert fit.cost * len(x) == pytest.approx(squares, rel=1e-9)
+    for parameter, value in certified.items():
+        assert abs(fit.params[parameter]) == pytest.approx(abs(value), rel=1e-7), parameter  # a width's sign is free
+
+
+@pytest.mark.parametrize("start", [(-1.2, 1.0), (5.0, -5.0), (-3.0, 10.0)])
+def test_rosenbrocks_valley(start):
+    fit = dv.graph("L = (1 - a)**2 + 100*(b - a**2)**2 + 0*x").over(x=[1.0]).minimize(start=dict(zip("ab", start)), steps=500)
+    assert fit.converged
+    assert (fit.params["a"], fit.params["b"]) == pytest.approx((1.0, 1.0), rel=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_badly_scaled_parameters_are_found_as_scipy_finds_them(scale):
+    from scipy.optimize import least_squares
+
+    x = np.linspace(0.1, 4, 40)
+    y = 5 * np.exp(-1.3 * x) + 0.7 + 0.01 * rng.normal(size=40)
+    fit = dv.graph(f"L = (a*{scale!r}*exp(-k*x) + c - y)**2").over(x=x, y=y).minimize(start={"a": 1 / scale, "k": 1.0, "c": 0.0})
+    theirs = least_squares(lambda t: t[0] * np.exp(-t[1] * x) + t[2] - y, [1.0, 1.0, 0.0], xtol=1e-15, ftol=1e-15, gtol=1e-15)
+    assert fit.converged
+    assert [fit.params["a"] * scale, fit.params["k"], fit.params["c"]] == pytest.approx(theirs.x.tolist(), rel=1e-6)
+
+
+def test_a_square_is_seen_through_weights_and_factors():
+    from dvar.vectorize.squares import squared_slope
+
+    x, y, weight = np.arange(1, 6.0), np.sin(np.arange(1, 6.0)), np.arange(5) + 1.0
+    e = np.exp(-0.3 * x)
+    slope = np.c_[-(1 - e), -0.7 * x * e]
+    for loss, factor in {"L = (y - b1*(1 - exp(-b2*x)))**2": 2, "r = y - b1*(1 - exp(-b2*x)); L = r*r/4": 0.5}.items():
+        cost = dv.graph(loss).over(x=x, y=y, weight=weight)
+        np.testing.assert_allclose(cost.gauss_newton(np.array([0.7, 0.3])), factor * (slope.T * weight) @ slope / 15, rtol=1e-13)
+    for loss in ("L = (y - b1*x)**4", "L = abs(y - b1*x)", "L = (y - b1*x)**2 + b1"):
+        assert squared_slope(dv.graph(loss).over(x=x, y=y)) is None
+
+
+# many rows: Newton starts from a part of them
+
+
+@pytest.mark.parametrize("sort", [False, True])
+def test_many_rows_give_the_answer_of_gradients_alone(sort):
+    r = np.random.default_rng(0)
+    x = r.normal(size=(60_000, 3))
+    y = (r.random(60_000) < 1 / (1 + np.exp(-x @ [1.0, -2.0, 0.5]))).astype(float)
+    x, y = (x[np.argsort(y)], np.sort(y)) if sort else (x, y)
+    cost = LOSSES["logistic"][0].over(x=x, y=y)
+    fit = cost.minimize("newton")
+    assert fit.converged
+    q = cost.at(fit.params)
+    assert max(np.abs(q.dw).max(), abs(q.db)) < 1e-9
+    np.testing.assert_allclose(fit.hessian, cost.hessian(fit.params), rtol=1e-9)
+
+
+def test_a_level_that_the_part_has_not_seen_is_separated_still():
+    r = np.random.default_rng(0)
+    x = np.c_[r.normal(size=60_000), np.zeros(60_000)]
+    y = (r.random(60_000) < 0.5).astype(float)
+    x[700:705, 1], y[700:705] = 1, 0
+    fit = LOSSES["logistic"][0].over(x=x, y=y).minimize("newton")
+    assert fit.converged
+    assert fit.flat == (1,)
+
+
+# auto
+
+
+@pytest.mark.parametrize(("options", "picked"), [
+    ({}, "newton"), ({"l2": 1.0}, "newton"), ({"l1": 0.1}, "proximal-newton"), ({"bounds": {"w": (0, 1)}}, "proximal-newton"),
+    ({"rate": 0.1}, "gradient-descent"), ({"nesterov": True}, "gradient-descent"), ({"batch": 10}, "adam"),
+])  # fmt: skip
+def test_auto_says_what_it_picked(options, picked):
+    fit = COST.minimize(**options)
+    assert fit.method == picked
+    assert f"by {picked} in" in repr(fit)
+
+
+@pytest.mark.parametrize(("options", "picked"), [({}, "l-bfgs"), ({"l1": 0.01}, "newton-cg"), ({"bounds": {"w": (0, 1)}}, "l-bfgs")])
+def test_auto_does_without_a_hessian_where_parameters_are_many(options, picked):
+    x = np.random.default_rng(0).normal(size=(50, 1500))
+    fit = LOSSES["logistic"][0].over(x=x, y=Y[:50]).minimize(l2=0.1, **options)
+    assert fit.method == picked
+    assert fit.converged
+
+
+def test_auto_does_without_a_hessian_where_there_is_none():
+    cost = dv.graph("h = tanh(U @ x); L = (v @ h - y)**2").over(x=X, y=REAL)
+    r = np.random.default_rng(1)
+    fit = cost.minimize(start={"U": r.normal(size=(3, 12)) / 4, "v": r.normal(size=3)}, l2=1e-3, tol=1e-4)
+    assert fit.method == "l-bfgs"
+    assert fit.converged
+
+
+# refusals, plot
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"momentum": 1.0}, "momentum is 1.0"), ({"momentum": "a"}, "momentum is 'a'"), ({"nesterov": 1}, "nesterov is 1"),
+    ({"batch": 0}, "batch is 0"), ({"tol": 0}, "tol is 0"), ({"tol": 2.0}, "tol is 2.0"), ({"l1": -1}, "l1 is -1"),
+    ({"l1": np.inf}, "l1 is inf"), ({"steps": np.inf}, "steps is inf"), ({"seed": np.nan}, "the seed is nan"),
+    ({"method": "newton", "l1": 0.1}, "newton has no l1"), ({"method": "l-bfgs", "l1": 0.1}, "l-bfgs has no l1"),
+    ({"method": "newton", "batch": 5}, "newton has no batch"), ({"method": "adam", "momentum": 0.9}, "adam has no momentum"),
+    ({"method": "gradient-descent", "bounds": {"w": (0, 1)}}, "gradient-descent has no bounds"),
+    ({"bounds": {"q": (0, 1)}}, "no parameter 'q' to bound"), ({"bounds": {"w": 1}}, "bounds of 'w' are 1"),
+    ({"bounds": {"w": (1, 0)}}, "leave no value"), ({"bounds": {"w": (np.zeros(3), None)}}, "shape"),
+    ({"bounds": {"w": (0, 1)}, "start": {"w": np.full(12, 2.0), "b": 0.0}}, "outside the bounds"),
+    ({"l1": 0.1, "penalize": ["q"]}, "no parameter 'q' to penalise"), ({"l1": 0.1, "penalize": []}, "l1 has nothing to penalise"),
+    ({"l1": 0.1, "rate": 0.1}, "gradient-descent has no l1"),
+])  # fmt: skip
+def test_refused(options, said):
+    with pytest.raises(dv.UsageError, match=said):
+        COST.minimize(**options)
+
+
+def test_a_method_that_lacks_a_hessian_names_those_that_need_none():
+    cost = dv.graph("L = (v @ tanh(U @ x) - y)**2").over(x=X, y=REAL)
+    with pytest.raises(dv.UsageError, match="l-bfgs or newton-cg"):
+        cost.minimize("newton", start={"U": np.ones((2, 12)), "v": np.ones(2)})
+
+
+def test_fits_are_plotted_beside_each_other(tmp_path):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    fits = [COST.minimize(), COST.minimize("gradient-descent", rate=0.1, steps=20), COST.minimize("gradient-descent", rate=0.5, momentum=0.9, steps=20)]
+    ax = fits[0].plot(*fits[1:])
+    assert ax.get_yscale() == "log"
+    told = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert [t.partition(":")[0] for t in told] == ["newton", "gradient-descent, rate 0.1", "gradient-descent, rate 0.5, momentum 0.9"]
+    assert [len(line.get_xdata()) for line in ax.get_lines()] == [fit.passes for fit in fits]
+    assert fits[0].plot(ax=ax) is ax
+    ax.figure.savefig(tmp_path / "fits.png")
+    pyplot.close(ax.figure)
+
+
+def test_a_plot_without_matplotlib_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    with pytest.raises(dv.UsageError, match="pip install matplotlib"):
+        COST.minimize().plot()
