@@ -41,6 +41,10 @@ USAGE = {
 
   dvar explain "u = b*c; v = a + u; J = 3*v" a=5 b=3 c=2
   dvar explain "L = softplus(w@x)" w=1,2 x=3,4 --html L.html""",
+    "play": """dvar play [OPTIONS]
+
+  dvar play
+  dvar play --port 8001 --no-browser""",
     "slope": """dvar slope FORMULA NAME=VALUE… [OPTIONS]
 
   dvar slope "a**2" a=2 --nudge 0.001
@@ -271,6 +275,7 @@ def explain(
     html: str | None = None,
     unfold: Yes = False,
     latex: Yes = False,
+    lang: str = "en",
     json_: Json = False,
 ) -> None:
     """Values left to right, derivatives right to left, step by step.
@@ -289,12 +294,30 @@ def explain(
         Tell every step in parts: what came from the right, the local derivative, their product.
     latex
         Print the steps as LaTeX.
+    lang
+        The language of the steps: en or ko.
     json_
         Print one JSON object.
     """
     from .graph_commands import explain as work
 
-    work(formula, values, svg, html, unfold, latex, json_)
+    work(formula, values, svg, html, unfold, latex, lang, json_)
+
+
+@app.command(usage=USAGE["play"])
+def play(*, port: int = 8000, browser: bool = True) -> None:
+    """A page on this machine: slopes, the graph, logistic regression, m examples.
+
+    Parameters
+    ----------
+    port
+        Where it is served, on the loopback interface alone; 0 for any that is free.
+    browser
+        Open it in the browser.
+    """
+    from .graph_commands import play as work
+
+    work(port, browser)
 
 
 @app.command(usage=USAGE["slope"])

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from .errors import DvarError
 from .terminal import assignments, jsonable, next_command, say
 
+if TYPE_CHECKING:
+    from .derive.passes import Pass
+
 
 def explain(
-    formula: str, values: Sequence[str], svg: str | None, html: str | None, unfold: bool, latex: bool, as_json: bool
+    formula: str, values: Sequence[str], svg: str | None, html: str | None, unfold: bool, latex: bool, lang: str, as_json: bool
 ) -> None:
     from .api import graph
+    from .show.messages import messages
 
     p = graph(formula).at(assignments(values))
     check = p.check()
@@ -32,13 +39,30 @@ def explain(
             "check": {"ok": check.ok, "worst": None if worst is None else worst.name},
         }))
         return
-    steps = p.steps().unfold() if unfold else p.steps()
+    steps = p.steps(lang).unfold() if unfold else p.steps(lang)
     if latex:
         print(steps.latex)
         return
-    print(f"{steps.text}\n\nEvery input nudged\n" + "\n".join("  " + line for line in str(check).splitlines()))
+    pictured = picture(p)
+    if pictured:
+        print(f"{pictured}\n")
+    print(f"{steps.text}\n\n{messages(lang)['nudged']}\n" + "\n".join("  " + line for line in str(check).splitlines()))
     if html is None:
         say(next_command("explain", formula, *values, "--html", "graph.html"))
+
+
+def picture(p: Pass) -> str:
+    """The graph in characters that the terminal has; "" where it is wider."""
+    from .show.terminal import drawn
+
+    unicode = (getattr(sys.stdout, "encoding", None) or "ascii").lower().startswith("utf")
+    return drawn(p.graph, p, shutil.get_terminal_size((100, 24)).columns, unicode)
+
+
+def play(port: int, browser: bool) -> None:
+    from .show.play import play as serve
+
+    serve(port, browser)
 
 
 def slope(formula: str, values: Sequence[str], nudge: float, of: str | None, as_json: bool) -> None:

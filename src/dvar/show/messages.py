@@ -10,6 +10,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "title": ("Computation graph of {output}", "{output}의 계산 그래프"),
     "forward": ("Left to right: values", "왼쪽에서 오른쪽으로: 값"),
     "backward": ("Right to left: derivatives of the final output", "오른쪽에서 왼쪽으로: 최종 출력의 미분"),
+    "nudged": ("Every input nudged", "모든 입력을 조금 움직여 보면"),
     "from_right": ("from the right", "오른쪽에서 온 것"),
     "local": ("local", "국소 미분"),
     "product": ("product", "곱"),
