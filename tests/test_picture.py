@@ -6,9 +6,11 @@ import os
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
+from golden.make import PASSES, picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -280,9 +282,9 @@ def test_any_name_is_escaped(name):
     x = builder.input(name)
     builder.give(y := builder.apply("exp", x), name + "&")
     graph = builder.close(y)
-    for picture in (svg(graph), svg(graph, passed(graph))):
-        assert ET.fromstring(picture).tag == f"{SVG}svg"
-        picture.encode()
+    for drawing in (svg(graph), svg(graph, passed(graph))):
+        assert ET.fromstring(drawing).tag == f"{SVG}svg"
+        drawing.encode()
 
 
 def test_hostile_names_stay_text():
@@ -402,3 +404,12 @@ def test_save_keeps_a_link(tmp_path):
     save("text", tmp_path / "link.svg")
     assert (tmp_path / "link.svg").is_symlink()
     assert (tmp_path / "real.svg").read_text() == "text"
+
+
+# golden files
+
+
+@pytest.mark.parametrize("name", list(PASSES))
+def test_the_picture_is_the_one_that_was_looked_at(name):
+    kept = Path(__file__).parent / "golden" / f"{name}.svg"
+    assert picture(name) == kept.read_text(encoding="utf-8"), "look at it, then: python tests/golden/make.py"
