@@ -1,11 +1,8 @@
 """Fused programs: the compiled program of a graph answers what the NumPy program does, for every way the data are stored, with the
-same bits for any number of threads; its elementary functions beside mpmath; what is kept on disk and what happens when it cannot be."""
+same bits for any number of threads; its elementary functions beside mpmath."""
 
-import json
 import mmap
 import os
-import subprocess
-import sys
 
 import mpmath as mp
 import numpy as np
@@ -248,49 +245,6 @@ def test_kernels_at_the_ends_answer_what_the_table_does(name):
         with np.errstate(all="ignore"):
             expected = float(op.compute(*map(np.float64, point)))
         np.testing.assert_allclose(getattr(kernels, name)(*point), expected, rtol=1e-15, atol=0, err_msg=str(point))
-
-
-# what is kept on disk
-
-SCRIPT = """
-import json, sys, numpy as np, dvar as dv
-x = np.arange(40.0).reshape(20, 2)/10
-program = dv.graph("inputs: w, x, y\\nL = (w @ x - y)**2").over(x=x, y=np.ones(20)).program("fused")
-print(json.dumps([program.target, program(w=[0.5, -0.25])[0]]))
-"""
-
-
-def answered(folder, **more):
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, env={**os.environ, "DVAR_CACHE": str(folder), **more})
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return json.loads(done.stdout)
-
-
-def test_kept_on_disk_damaged_made_anew_and_read_only(tmp_path):
-    first = answered(tmp_path)
-    assert first[0] == "fused"
-    [entry] = tmp_path.iterdir()
-    kept = {p.name: p.read_bytes() for p in (entry / "__pycache__").iterdir()}
-    assert len(kept) >= 2
-    assert answered(tmp_path) == first
-    assert {p.name: p.read_bytes() for p in (entry / "__pycache__").iterdir()} == kept
-    for damage in (b"", b"garbage", b"\x80\x04."):
-        for path in (entry / "__pycache__").iterdir():
-            path.write_bytes(damage)
-        assert answered(tmp_path) == first
-    (entry / "program.py").write_text("raise SystemExit(3)")
-    assert answered(tmp_path) == first
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    assert answered(blocked / "inside") == first
-
-
-def test_two_processes_at_once(tmp_path):
-    runs = [subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True, env={**os.environ, "DVAR_CACHE": str(tmp_path)})
-            for _ in range(2)]
-    assert len({run.communicate()[0] for run in runs}) == 1
-    assert all(run.returncode == 0 for run in runs)
 
 
 # second derivatives

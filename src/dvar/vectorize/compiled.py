@@ -1,87 +1,260 @@
-"""Fused programs compiled by Numba, kept on disk: the source is a file named by what it depends on, its machine code beside it.
+"""Fused programs as machine code, kept on disk: made once by Numba, from then on loaded by LLVM alone, which takes milliseconds.
 
-A folder that cannot be written, an entry that is damaged, two processes at once: none of them is an error. What cannot be kept is
-compiled for this process alone; a damaged entry is made anew.
+A file is named by all that its code depends on and begins with a checksum. A folder that cannot be written or is not the user's,
+a damaged file, two processes at once: none of them is an error. What cannot be kept is compiled for this process alone, and the
+program's text says so; a damaged file is made anew.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
-import importlib.util
+import importlib.metadata
 import os
-import shutil
-import sys
+import re
+import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import __version__
 from ..files import save
 
-Compiled = Callable[..., None]
+HERE = Path(__file__).parent
+SOURCES = (HERE / "kernels.py", HERE / "machine_code.py")  # what machine code is made of, besides its program
+ENTRY = "dvar_entry"  # the C function in object code
+ROOT = 0  # the user whose files are as trusted as one's own
+PREFIX = hashlib.sha256().digest_size  # bytes of checksum
+
+Kind = str | tuple[str, int, str, bool]  # of an argument: "int", "float" or, of an array, (dtype, dimensions, layout, aligned)
+
+
+class Compiled:
+    """A program to call with arguments of the kinds given; its machine code is loaded or made when it is first needed."""
+
+    def __init__(self, source: str, name: str, kinds: tuple[Kind, ...]) -> None:
+        self.source, self.name, self.kinds = source, name, kinds
+        self.note = ""  # why it is not kept, as a comment
+        self.run: Callable[..., Any] | None = None
+        self.lock = threading.Lock()
+        self.looked = False
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is there, or on disk and now loaded: to run it nothing has to be compiled."""
+        with self.lock:
+            if self.run is None and not self.looked:
+                self.looked = True
+                self.run = loaded(key(self.source, self.name, self.kinds))
+        return self.run is not None
+
+    def ready(self) -> Callable[..., Any]:
+        if not self.kept:
+            with self.lock:
+                if self.run is None:
+                    self.run, self.note = made(self.source, self.name, self.kinds)
+        assert self.run is not None
+        return self.run
+
+    @property
+    def text(self) -> str:
+        """The source, below a comment where its machine code cannot be kept; compiled now."""
+        self.ready()
+        return self.note + self.source
+
+    def __call__(self, *arguments: Any) -> None:
+        """Raises TypeError for arguments of other kinds: machine code would read them as if they were its own."""
+        if len(arguments) != len(self.kinds) or not all(map(fits, arguments, self.kinds)):
+            raise TypeError(f"{self.name} was compiled for arguments of other types")
+        self.ready()(*arguments)
+
+
+@lru_cache(maxsize=64)
+def compiled(source: str, name: str, kinds: tuple[Kind, ...]) -> Compiled:
+    return Compiled(source, name, kinds)
+
+
+def types_of(arguments: Sequence[Any]) -> tuple[Kind, ...]:
+    return tuple(kind_of(a) for a in arguments)
+
+
+def kind_of(argument: Any) -> Kind:
+    if not isinstance(argument, np.ndarray):
+        return "float" if isinstance(argument, float) else "int"
+    flags = argument.flags
+    layout = "C" if flags.c_contiguous else "F" if flags.f_contiguous else "A"
+    return argument.dtype.str, argument.ndim, layout, flags.aligned
+
+
+def fits(argument: Any, kind: Kind) -> bool:
+    """Whether code made for arguments of a kind may read this one: the steps of an array are looked at only in layout "A"."""
+    if isinstance(kind, str) or not isinstance(argument, np.ndarray):
+        return isinstance(argument, {"int": int, "float": float}.get(str(kind), ()))
+    dtype, dimensions, layout, aligned = kind
+    flags = argument.flags
+    return (argument.ndim == dimensions and argument.dtype.str == dtype and flags.aligned >= aligned
+            and (layout == "A" or (flags.c_contiguous if layout == "C" else flags.f_contiguous)))
+
+
+@lru_cache(maxsize=1)
+def kernel_names() -> frozenset[str]:
+    """The functions in kernels.py, read off its text: importing it would import Numba."""
+    return frozenset(re.findall(r"^def (\w+)\(", SOURCES[0].read_text(encoding="utf-8"), re.MULTILINE))
+
+
+# on disk
 
 
 def folder() -> Path:
-    """DVAR_CACHE, else the user's cache folder."""
-    if "DVAR_CACHE" in os.environ:
+    """DVAR_CACHE, else the user's cache folder. Raises RuntimeError where there is no home."""
+    if os.environ.get("DVAR_CACHE"):
         return Path(os.environ["DVAR_CACHE"])
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dvar"
 
 
 @lru_cache(maxsize=1)
-def kernels_digest() -> str:
-    from . import kernels
+def surroundings() -> str:
+    """All that machine code depends on besides its program: the kernels, the versions, the processor, what was set for Numba."""
+    import llvmlite.binding as llvm
 
-    return hashlib.sha256(Path(kernels.__file__).read_bytes()).hexdigest()
-
-
-@lru_cache(maxsize=64)
-def compiled(source: str, name: str, signature: tuple[Any, ...]) -> Compiled:
-    """The machine code of a function for arguments of these Numba types; from the disk where it is there."""
-    text = "\n".join([
-        "import numba", source, "",
-        f"compiled = numba.njit(nogil=True, cache=CACHE, fastmath={{'contract'}}, error_model='numpy')({name})",
+    return "\n".join([
+        *(hashlib.sha256(path.read_bytes()).hexdigest() for path in SOURCES),
+        __version__, *(importlib.metadata.version(name) for name in ("numba", "llvmlite")),
+        llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(),
+        *(f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_")),
     ])
-    key = hashlib.sha256("\n".join([text, repr(signature), __version__, kernels_digest(), sys.version]).encode()).hexdigest()[:32]
-    home = folder() / key
+
+
+def key(source: str, name: str, kinds: tuple[Kind, ...]) -> str:
+    return hashlib.sha256("\n".join([surroundings(), name, repr(kinds), source]).encode()).hexdigest()
+
+
+def checksum(key: str, content: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + content).digest()
+
+
+def loaded(key: str) -> Callable[..., Any] | None:
+    """The program from its file, or None where there is none that can be trusted."""
     try:
-        return kept(home, text, signature)
+        home = folder()
+        path = home / f"{key}.code"
+        if not path.exists() or insecure(home) or insecure(path):
+            return None
+        content = path.read_bytes()
+        if content[:PREFIX] != checksum(key, content[PREFIX:]):
+            return None
+        needed, _, code = content[PREFIX:].partition(b"\n")
+        return called(code, needed.decode().split())
     except Exception:  # whatever is wrong with a file is mended by making it anew
-        shutil.rmtree(home, ignore_errors=True)
+        return None
+
+
+def keep(key: str, code: bytes, needed: list[str]) -> str:
+    """Why the code could not be written to its file, or ""."""
     try:
-        return kept(home, text, signature)
-    except Exception:
-        space: dict[str, Any] = {"__name__": "dvar_fused_program", "CACHE": False}
-        exec(compile(text, "<dvar fused program>", "exec"), space)
-        return made(space["compiled"], signature)
+        home = folder()
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if insecure(home):
+            return f"others may write to {home}"
+        content = " ".join(needed).encode() + b"\n" + code
+        save(checksum(key, content) + content, home / f"{key}.code")
+    except (OSError, RuntimeError) as error:
+        return str(error)
+    return ""
 
 
-def kept(home: Path, text: str, signature: tuple[Any, ...]) -> Compiled:
-    """The program from its folder, which is made where it is not there."""
-    path = home / "program.py"
-    whole = "CACHE = True\n" + text
-    if not path.exists() or path.read_text() != whole:
-        home.mkdir(parents=True, exist_ok=True)
-        save(whole, path)
-    spec = importlib.util.spec_from_file_location(f"dvar_fused_{home.name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where Numba looks for what it has kept
-    spec.loader.exec_module(module)
-    return made(module.compiled, signature)
+def insecure(path: Path) -> bool:
+    """Whether someone else put it there, or may: what is loaded is run."""
+    if not hasattr(os, "getuid"):
+        return False
+    status = path.stat()
+    return bool(status.st_mode & 0o002) or status.st_uid not in (os.getuid(), ROOT)
 
 
-def made(dispatcher: Any, signature: tuple[Any, ...]) -> Compiled:
-    """Compiled, or loaded, now; other types are refused later rather than compiled again."""
-    dispatcher.compile(signature)
-    dispatcher.disable_compile()
-    return dispatcher  # type: ignore[no-any-return]
+# in memory
 
 
-def types_of(arguments: Sequence[Any]) -> tuple[Any, ...]:
-    """The Numba types of arguments; arrays that are only read may be read-only ones."""
+def made(source: str, name: str, kinds: tuple[Kind, ...]) -> tuple[Callable[..., Any], str]:
+    """The program compiled now, and a comment where it is not kept."""
+    try:
+        from .machine_code import object_code
+
+        code, needed = object_code(source, name, kinds)
+        run = called(code, needed)
+    except Exception as error:  # a version of Numba that works otherwise inside
+        return by_numba(source, name, kinds), f"# compiled for this process alone: {error or type(error).__name__}\n"
+    why = keep(key(source, name, kinds), code, needed)
+    return run, f"# compiled for this process alone: {why}\n" if why else ""
+
+
+def by_numba(source: str, name: str, kinds: tuple[Kind, ...]) -> Callable[..., Any]:
+    """The program as Numba compiles any function: in more time, and not kept."""
     import numba
 
-    return tuple(numba.typeof(a) for a in arguments)  # type: ignore[no-untyped-call]
+    space: dict[str, Any] = {"__name__": "dvar_fused_program"}
+    exec(compile(source, "<dvar fused program>", "exec"), space)
+    program = numba.njit(nogil=True, fastmath={"contract"}, error_model="numpy")(space[name])
+    program.compile(numba_types(kinds))
+    return program
+
+
+def numba_types(kinds: tuple[Kind, ...]) -> tuple[Any, ...]:
+    import numba
+
+    array: Any = numba.types.Array
+
+    def of(kind: Kind) -> Any:
+        if isinstance(kind, str):
+            return {"int": numba.int64, "float": numba.float64}[kind]
+        dtype, dimensions, layout, aligned = kind
+        return array(numba.from_dtype(np.dtype(dtype)), dimensions, layout, aligned=aligned)
+
+    return tuple(map(of, kinds))
+
+
+@lru_cache(maxsize=1)
+def machine() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm
+
+
+def called(code: bytes, needed: list[str]) -> Callable[..., Any]:
+    """The C function in object code, loaded into this process, as a function of a program's arguments. Python's lock is free
+    while it runs. Raises LookupError where one of the functions it needs is not in this process: to load it would end it."""
+    llvm = machine()
+    target = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(codemodel="jitdefault", jit=True)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)  # from here on LLVM looks into this process
+    for symbol in needed:
+        if not llvm.address_of_symbol(symbol):
+            raise LookupError(f"there is no function {symbol}")
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(engine.get_function_address(ENTRY))
+
+    def run(*arguments: Any) -> None:
+        status = function(words(arguments))
+        if status:
+            raise RuntimeError(f"a compiled program answered {status}")
+
+    run.engine = engine  # type: ignore[attr-defined]  # it owns the code
+    return run
+
+
+def words(arguments: Sequence[Any]) -> Any:
+    """Arguments as Numba passes them, in 64 bits each: the addresses of two answers that programs do not use, then the numbers,
+    and of each array two null pointers to owners, its size, the size of an element, its address, its shape and its strides."""
+    found = [0, 0]
+    for a in arguments:
+        if isinstance(a, np.ndarray):
+            found += (0, 0, a.size, a.itemsize, a.__array_interface__["data"][0], *a.shape, *a.strides)
+        else:
+            found.append(int(np.float64(a).view(np.int64)) if isinstance(a, float) else a)
+    given = (ctypes.c_int64 * (len(found) + 2))(*found)
+    given[0] = given[1] = ctypes.addressof(given) + 8 * len(found)
+    return given

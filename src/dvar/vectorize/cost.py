@@ -95,7 +95,7 @@ class Cost(Summed):
         note = ""
         if target == "fused":
             if not isinstance(self.fused, str):
-                source = self.fused.program.source
+                source = self.fused.run.text
             else:
                 target, note = "numpy", f"# no fused program: {self.fused}; this is the NumPy program\n"
         if target != "fused":
@@ -188,4 +188,4 @@ def fused_alone(graph: Graph, sizes: tuple[Shape, ...]) -> Program:
                 raise UsageError(f"this program was written for {name} of shape {size}, now given {values[name].shape}")
         return tuple(map(plain, program.answer(program.added(program.given(values), slice(0, 1)))))
 
-    return Program("fused", program.program.source, call)
+    return Program("fused", program.run.text, call)

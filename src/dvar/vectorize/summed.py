@@ -27,9 +27,10 @@ from .write_numpy import used_as_numbers, write_numpy
 if TYPE_CHECKING:
     from .fused import FusedProgram
 
-# What a pass of the NumPy program takes on this kind of machine, per number, and what compiling costs: measured on two cores by
-# benchmarks/gradient.py, rounded. A fit makes some PASSES.
-DENSE_SECONDS, TYPED_SECONDS, EXAMPLE_SECONDS, COMPILE_SECONDS, PASSES = 1.5e-9, 1.5e-8, 2.5e-8, 2.0, 10
+# What a pass of the NumPy program takes on this kind of machine, per number; what it costs to compile a program, and to load one
+# that has been kept: measured on two cores by benchmarks/gradient.py, rounded. A fit makes some PASSES.
+DENSE_SECONDS, TYPED_SECONDS, EXAMPLE_SECONDS, PASSES = 1.5e-9, 1.5e-8, 2.5e-8, 10
+COMPILE_SECONDS, LOAD_SECONDS = 1.5, 0.1
 MOST_SECOND = 20_000  # parameters that have a Hessian, of 3 GB then
 FUSED_HESSIAN = 1000  # parameters; a matrix of more for each of the partial sums is no longer small
 
@@ -187,8 +188,7 @@ class Summed:
     @property
     def ran(self) -> str:
         """The program that has answered what was asked so far: "fused" or "numpy"."""
-        asked = [self.__dict__.get(name, "") for name in ("fused", "fused_second")]
-        return "fused" if self.runs_fused and not all(isinstance(program, str) for program in asked) else "numpy"
+        return "fused" if any(self.__dict__.get(name) for name in ("runs_fused", "runs_fused_second")) else "numpy"
 
     def written_fused(self, second: bool) -> FusedProgram | str:
         from .fused import FusedProgram
@@ -205,17 +205,28 @@ class Summed:
     @property
     def runs(self) -> str:
         """The program that runs over the data where values and gradients are asked for: "fused" or "numpy"."""
-        return "fused" if self.runs_fused and not isinstance(self.fused, str) else "numpy"
+        return "fused" if self.runs_fused else "numpy"
 
     @cached_property
     def runs_fused(self) -> bool:
-        """Whether a pass over the data is long enough that compiling a program for it is soon earned back."""
-        if self.asked:
-            return self.asked == "fused"
+        """Whether the fused program gives values and gradients."""
+        return self.pays("fused")
+
+    @cached_property
+    def runs_fused_second(self) -> bool:
+        """Whether a fused program gives Hessians."""
+        return self.size <= FUSED_HESSIAN and self.pays("fused_second")
+
+    def pays(self, name: str) -> bool:
+        """Whether passes over the data are so long that a program is soon earned back: compiled or, where it is kept, loaded."""
         typed = sum(len(v.data) for v in self.data.values() if isinstance(v, Columns))
         dense = sum(v.stored / self.m if isinstance(v, Sparse) else int(np.prod(v.shape[1:]))
                     for v in self.data.values() if not isinstance(v, Columns))
-        return self.m * (dense * DENSE_SECONDS + typed * TYPED_SECONDS + EXAMPLE_SECONDS) > COMPILE_SECONDS / PASSES
+        seconds = PASSES * self.m * (dense * DENSE_SECONDS + typed * TYPED_SECONDS + EXAMPLE_SECONDS)
+        if self.asked == "numpy" or (not self.asked and seconds <= LOAD_SECONDS):
+            return False
+        program = getattr(self, name)
+        return not isinstance(program, str) and (self.asked == "fused" or seconds > COMPILE_SECONDS or program.run.kept)
 
     @cached_property
     def second(self) -> tuple[Callable[..., tuple[Any, ...]], Callable[..., Any]] | None:
@@ -304,7 +315,7 @@ class Summed:
 
         Raises DvarError where a vector of parameters enters the loss otherwise than through a linear map w @ x.
         """
-        if self.runs_fused and self.size <= FUSED_HESSIAN and not isinstance(self.fused_second, str):
+        if self.runs_fused_second and not isinstance(self.fused_second, str):
             value, *slopes, hessian = self.run_fused(self.fused_second, self.named(theta), rows)
             if np.isfinite(value):
                 return float(value), raveled(slopes), hessian
@@ -346,8 +357,12 @@ class Summed:
         return out
 
     def whole(self) -> dict[str, Any]:
-        """All rows, as numbers: what a plain Python loop reads."""
-        return {n: v.dense() if isinstance(v, TYPED) else np.asarray(v, dtype=np.float64) for n, v in self.data.items()}
+        """All rows, as numbers: what a plain Python loop reads. A category is a column of zeros and ones for each level."""
+        found = {}
+        for n, v in self.data.items():
+            counted = isinstance(v, Columns) and n not in self.as_numbers
+            found[n] = v @ np.eye(v.shape[1]) if counted else v.dense() if isinstance(v, TYPED) else np.asarray(v, dtype=np.float64)
+        return found
 
 
 def raveled(slopes: list[Any]) -> Any:

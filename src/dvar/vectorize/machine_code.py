@@ -1,0 +1,127 @@
+"""Machine code for fused programs, by Numba: a program and the kernels it calls become one module, optimised and emitted once.
+
+Numba by itself makes machine code of every function that a program calls, and wrappers for Python around it; most of the first
+call would go there. Here functions are only put into words for LLVM (`Linked`), then linked, and what comes out is object code
+with a plain C function in it: it needs nothing of Numba, nor of Python, to run.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from types import FunctionType, SimpleNamespace
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.dispatcher import Dispatcher
+from numba.core.runtime import rtsys  # type: ignore[attr-defined]
+
+from . import kernels
+from .compiled import ENTRY, Kind, numba_types
+
+
+class Linked(JITCodeLibrary):
+    """A function and those it calls, linked and optimised, not made machine code. What is written into its callers anyway is
+    optimised there alone."""
+
+    inlined = False
+
+    def add_linking_library(self, library: Any) -> None:
+        if library is not rtsys.library:  # memory is Numba's to manage only where a program asks for some
+            super().add_linking_library(library)  # type: ignore[no-untyped-call]
+
+    def _optimize_functions(self, module: Any) -> None:
+        module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self) -> None:
+        if not self.inlined:
+            super()._optimize_final_module()  # type: ignore[no-untyped-call]
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        return 0
+
+    @property
+    def codegen(self) -> Any:
+        return SimpleNamespace(set_env=lambda name, environment: None)
+
+
+class Linking(Compiler):
+    def __init__(self, typing: Any, target: Any, library: Any, *rest: Any) -> None:
+        linked = Linked(target.codegen(), "fused")  # type: ignore[no-untyped-call]
+        super().__init__(typing, target, linked, *rest)  # type: ignore[no-untyped-call]
+        linked.inlined = self.state.flags.forceinline
+
+
+def linking(function: FunctionType, space: dict[str, Any], options: dict[str, Any]) -> Any:
+    """A function to be compiled into programs only: it finds what it calls in `space` and cannot be called from Python."""
+    njit: Any = numba.njit
+    twin = FunctionType(function.__code__, space, function.__name__)
+    return njit(pipeline_class=Linking, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, **options)(twin)
+
+
+@lru_cache(maxsize=1)
+def linked_kernels() -> dict[Any, Any]:
+    """By kernel, its twin for programs."""
+    space, twins = dict(vars(kernels)), {}
+    for kernel in filter(is_compiled, vars(kernels).values()):
+        options = {k: v for k, v in kernel.targetoptions.items() if k in ("fastmath", "error_model", "forceinline")}
+        twins[kernel] = linking(kernel.py_func, space, options)
+    exchange(space, twins)
+    return twins
+
+
+def is_compiled(value: Any) -> bool:
+    return isinstance(value, Dispatcher)
+
+
+def exchange(space: dict[str, Any], twins: dict[Any, Any]) -> None:
+    """Kernels for their twins, wherever they go by whatever name."""
+    space.update({name: twins[value] for name, value in space.items() if is_compiled(value)})
+
+
+def object_code(source: str, name: str, kinds: tuple[Kind, ...]) -> tuple[bytes, list[str]]:
+    """The object code of a program, whose C function is ENTRY(int64_t words[]), and the functions it needs from elsewhere.
+
+    The words are the program's arguments as Numba passes them (see `compiled.words`)."""
+    with global_compiler_lock:
+        space: dict[str, Any] = {"__name__": "dvar_fused_program"}
+        exec(compile(source, "<dvar fused program>", "exec"), space)
+        exchange(space, linked_kernels())
+        program = linking(space[name], space, {"fastmath": {"contract"}, "error_model": "numpy"})
+        program.compile(numba_types(kinds))
+        [one] = program.overloads.values()
+        library, module = one.library, one.library._final_module
+        module.link_in(entry(one))
+        library.finalize()
+        needed = [f.name for f in (*module.functions, *module.global_variables)
+                  if f.is_declaration and not f.name.startswith("llvm.")]
+        return library._codegen._tm.emit_object(module), needed
+
+
+def entry(one: Any) -> Any:
+    """A module with the function that takes a program's arguments from an array of words."""
+    import llvmlite.binding as llvm
+
+    context, described = one.target_context, one.fndesc
+    module = context.create_module("entry")
+    kind = context.call_conv.get_function_type(described.restype, described.argtypes)
+    word = ir.IntType(64)
+    program = ir.Function(module, kind, described.llvm_func_name)
+    function = ir.Function(module, ir.FunctionType(kind.return_type, [word.as_pointer()]), ENTRY)
+    builder = ir.IRBuilder(function.append_basic_block())
+    arguments = []
+    for k, wanted in enumerate(kind.args):
+        value = builder.load(builder.gep(function.args[0], [ir.Constant(word, k)]))
+        if isinstance(wanted, ir.PointerType):
+            value = builder.inttoptr(value, wanted)
+        elif wanted != word:
+            value = builder.bitcast(value, wanted)
+        arguments.append(value)
+    builder.ret(builder.call(program, arguments))
+    return llvm.parse_assembly(str(module))
