@@ -18,7 +18,7 @@ from .core import core
 from .example import Curve, Element
 from .run import group_count
 from .stores import Store, columns_store, rows_store
-from .write_fused import ROWS, Fused, NotWritable, write_fused
+from .write_fused import PITCH, ROWS, Fused, NotWritable, write_fused
 
 FEATURES, CATEGORIES = 200, 16  # typed columns in one program; it has some lines for each, and for each pair of categories
 LEAST = 8  # blocks at the least for each of the partial sums
@@ -121,7 +121,7 @@ class FusedProgram:
 
     def zeros(self, given: tuple[Any, list[Any]]) -> Sums:
         one, width = self.program, given[1][0].shape[1] if given[1] else 0
-        return Sums(np.zeros(one.rows), [np.zeros_like(w) for w in given[1]], np.zeros((len(one.crosses), width)),
+        return Sums(np.zeros(one.count), [np.zeros_like(w) for w in given[1]], np.zeros((len(one.crosses), width)),
                     np.zeros((len(one.grams), width, width)))
 
     def arguments(self, rows: slice, given: tuple[Any, list[Any]], sums: Sums) -> list[Any]:
@@ -131,8 +131,8 @@ class FusedProgram:
         for m, w, g in zip(one.maps, given[1], sums.slopes):
             features = self.features[m.data]
             maps += [w, g, *(taken(a, cut) for a in features.arguments), *features.scratch()]
-        block = [np.empty((max(count, 1), ROWS)) for count in (one.results, one.results, one.rows)]
-        curves = np.empty((max(len(one.crosses) + len(one.grams), 1), ROWS))
+        block = [np.empty((max(one.buffers, 1), PITCH)) for _ in range(2)]
+        curves = np.empty((max(len(one.crosses) + len(one.grams), 1), PITCH))
         curved = [np.empty(ROWS), curves, sums.cross, sums.gram] if self.second else []
         lo, hi = (rows.start, rows.stop) if cut is None else (0, rows.stop - rows.start)
         return [lo, hi, given[0], *block, sums.small, *maps, *(taken(c, cut) for c in self.columns), *curved]
@@ -333,7 +333,7 @@ def typed_features(columns: Columns) -> Features:
         forward, backward, before, gram = (tuple(map(told, half)) for half in lines)
         return Store(tuple(called.values()), forward, backward, before, gram)
 
-    return Features(store, tuple(arguments.values()), np.array(places, dtype=np.intp), at, (max(len(numbers), 1), ROWS),
+    return Features(store, tuple(arguments.values()), np.array(places, dtype=np.intp), at, (max(len(numbers), 1), PITCH),
                     len(categories))
 
 

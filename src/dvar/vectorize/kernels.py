@@ -238,16 +238,9 @@ def summing(function: Any) -> Any:
 
 
 @summing
-def total(v: Any, n: int) -> Any:
-    s = 0.0
-    for i in range(n):
-        s += v[i]
-    return s
-
-
-@summing
 def dot_rows(x: Any, w: Any, z: Any, at: int, n: int) -> None:
     """z = x @ w for x (m, k) stored row by row."""
+    wide()
     for i in range(n):
         s = 0.0
         for j in range(x.shape[1]):
@@ -258,6 +251,7 @@ def dot_rows(x: Any, w: Any, z: Any, at: int, n: int) -> None:
 @summing
 def add_rows(x: Any, d: Any, g: Any, at: int, n: int) -> None:
     """g += d @ x, four rows at a time: each g[j] is loaded and stored once for the four."""
+    wide()
     whole = n - n % 4
     for i in range(0, whole, 4):
         a, b, c, e = d[i], d[i + 1], d[i + 2], d[i + 3]
@@ -271,6 +265,7 @@ def add_rows(x: Any, d: Any, g: Any, at: int, n: int) -> None:
 @summing
 def dot_columns(x: Any, w: Any, z: Any, at: int, n: int) -> None:
     """z = x @ w for x (m, k) stored column by column, four columns at a time."""
+    wide()
     k = x.shape[1]
     for i in range(n):
         z[i] = 0.0
@@ -286,6 +281,7 @@ def dot_columns(x: Any, w: Any, z: Any, at: int, n: int) -> None:
 
 @summing
 def add_columns(x: Any, d: Any, g: Any, at: int, n: int) -> None:
+    wide()
     k = x.shape[1]
     whole = k - k % 4
     for j in range(0, whole, 4):
@@ -306,17 +302,101 @@ def add_columns(x: Any, d: Any, g: Any, at: int, n: int) -> None:
         g[j] += s
 
 
+# several results at a time: a block of features is turned into columns, which are used by two results and four at a time
+
+
+@summing
+def turn_rows(x: Any, block: Any, at: int, n: int) -> None:
+    """block = xᵀ for x (m, k) stored row by row."""
+    wide()
+    k, v = x.shape[1], flat_rows(x, at, n)
+    for j in range(k):
+        column = block[j]
+        for i in range(n):
+            column[i] = v[i * k + j]
+
+
+@summing
+def turn_columns(x: Any, block: Any, at: int, n: int) -> None:
+    wide()
+    for j in range(x.shape[1]):
+        column, v = block[j], flat_column(x, j, at, n)
+        for i in range(n):
+            column[i] = v[i]
+
+
+@summing
+def dot_block(block: Any, w: Any, z: Any, n: int) -> None:
+    """z = w @ block for weights (r, k)."""
+    wide()
+    r, k = w.shape
+    whole = k - k % 4
+    for row in range(0, r - 1, 2):
+        y0, y1, w0, w1 = z[row], z[row + 1], w[row], w[row + 1]
+        for i in range(n):
+            y0[i] = y1[i] = 0.0
+        for j in range(0, whole, 4):
+            x0, x1, x2, x3 = block[j], block[j + 1], block[j + 2], block[j + 3]
+            a0, a1, a2, a3 = w0[j], w0[j + 1], w0[j + 2], w0[j + 3]
+            b0, b1, b2, b3 = w1[j], w1[j + 1], w1[j + 2], w1[j + 3]
+            for i in range(n):
+                y0[i] += a0 * x0[i] + a1 * x1[i] + a2 * x2[i] + a3 * x3[i]
+                y1[i] += b0 * x0[i] + b1 * x1[i] + b2 * x2[i] + b3 * x3[i]
+        for j in range(whole, k):
+            x0, a0, b0 = block[j], w0[j], w1[j]
+            for i in range(n):
+                y0[i] += a0 * x0[i]
+                y1[i] += b0 * x0[i]
+    if r % 2:
+        dot_columns(block.T, w[r - 1], z[r - 1], 0, n)
+
+
+@summing
+def add_block(block: Any, d: Any, g: Any, n: int) -> None:
+    """g += d @ blockᵀ for slopes (r, n)."""
+    wide()
+    r, k = g.shape
+    whole = k - k % 4
+    for row in range(0, r - 1, 2):
+        d0, d1, g0, g1 = d[row], d[row + 1], g[row], g[row + 1]
+        for j in range(0, whole, 4):
+            x0, x1, x2, x3 = block[j], block[j + 1], block[j + 2], block[j + 3]
+            a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = 0.0
+            for i in range(n):
+                a0 += d0[i] * x0[i]
+                a1 += d0[i] * x1[i]
+                a2 += d0[i] * x2[i]
+                a3 += d0[i] * x3[i]
+                b0 += d1[i] * x0[i]
+                b1 += d1[i] * x1[i]
+                b2 += d1[i] * x2[i]
+                b3 += d1[i] * x3[i]
+            g0[j], g0[j + 1], g0[j + 2], g0[j + 3] = g0[j] + a0, g0[j + 1] + a1, g0[j + 2] + a2, g0[j + 3] + a3
+            g1[j], g1[j + 1], g1[j + 2], g1[j + 3] = g1[j] + b0, g1[j + 1] + b1, g1[j + 2] + b2, g1[j + 3] + b3
+        for j in range(whole, k):
+            x0, a0, b0 = block[j], 0.0, 0.0
+            for i in range(n):
+                a0 += d0[i] * x0[i]
+                b0 += d1[i] * x0[i]
+            g0[j] += a0
+            g1[j] += b0
+    if r % 2:
+        add_columns(block.T, d[r - 1], g[r - 1], 0, n)
+
+
 # typed columns, one at a time: a number is (v − shift)/scale, or `fill` where it is missing
 
 
 @summing
 def zero(z: Any, n: int) -> None:
+    wide()
     for i in range(n):
         z[i] = 0.0
 
 
 @summing
 def dot_number(v: Any, shift: float, scale: float, w: float, z: Any, at: int, n: int) -> None:
+    wide()
     w = w / scale
     for i in range(n):
         z[i] += (v[at + i] - shift) * w
@@ -324,6 +404,7 @@ def dot_number(v: Any, shift: float, scale: float, w: float, z: Any, at: int, n:
 
 @summing
 def add_number(v: Any, shift: float, scale: float, d: Any, at: int, n: int) -> Any:
+    wide()
     s = 0.0
     for i in range(n):
         s += d[i] * (v[at + i] - shift)
@@ -332,12 +413,14 @@ def add_number(v: Any, shift: float, scale: float, d: Any, at: int, n: int) -> A
 
 @summing
 def dot_number_or(v: Any, missing: Any, shift: float, scale: float, fill: float, w: float, z: Any, at: int, n: int) -> None:
+    wide()
     for i in range(n):
         z[i] += w * (fill if missing[at + i] else (v[at + i] - shift) / scale)
 
 
 @summing
 def add_number_or(v: Any, missing: Any, shift: float, scale: float, fill: float, d: Any, at: int, n: int) -> Any:
+    wide()
     s = 0.0
     for i in range(n):
         s += d[i] * (fill if missing[at + i] else (v[at + i] - shift) / scale)
@@ -346,12 +429,14 @@ def add_number_or(v: Any, missing: Any, shift: float, scale: float, fill: float,
 
 @summing
 def dot_mask(v: Any, w: float, z: Any, at: int, n: int) -> None:
+    wide()
     for i in range(n):
         z[i] += w if v[at + i] else 0.0
 
 
 @summing
 def add_mask(v: Any, d: Any, at: int, n: int) -> Any:
+    wide()
     s = 0.0
     for i in range(n):
         s += d[i] if v[at + i] else 0.0
@@ -361,6 +446,7 @@ def add_mask(v: Any, d: Any, at: int, n: int) -> Any:
 @summing
 def dot_codes(v: Any, w: Any, z: Any, at: int, n: int) -> None:
     """z += w[v]: a category's coefficient by its code."""
+    wide()
     for i in range(n):
         z[i] += w[v[at + i]]
 
@@ -436,6 +522,7 @@ def round(a: float) -> Any:
 @summing
 def gram_rows(x: Any, d: Any, h: Any, at: int, n: int) -> None:
     """Features stored row by row, four rows at a time."""
+    wide()
     whole = n - n % 4
     for i in range(0, whole, 4):
         for j in range(x.shape[1]):
@@ -453,6 +540,7 @@ def gram_rows(x: Any, d: Any, h: Any, at: int, n: int) -> None:
 @summing
 def gram_columns(x: Any, d: Any, t: Any, h: Any, at: int, n: int) -> None:
     """Features stored column by column; t is scratch for one of them times d."""
+    wide()
     for j in range(x.shape[1]):
         for i in range(n):
             t[i] = d[i] * x[at + i, j]
@@ -465,18 +553,21 @@ def gram_columns(x: Any, d: Any, t: Any, h: Any, at: int, n: int) -> None:
 
 @summing
 def number_of(v: Any, shift: float, scale: float, out: Any, at: int, n: int) -> None:
+    wide()
     for i in range(n):
         out[i] = (v[at + i] - shift) / scale
 
 
 @summing
 def number_or_of(v: Any, missing: Any, shift: float, scale: float, fill: float, out: Any, at: int, n: int) -> None:
+    wide()
     for i in range(n):
         out[i] = fill if missing[at + i] else (v[at + i] - shift) / scale
 
 
 @summing
 def mask_of(v: Any, out: Any, at: int, n: int) -> None:
+    wide()
     for i in range(n):
         out[i] = 1.0 if v[at + i] else 0.0
 
@@ -484,6 +575,7 @@ def mask_of(v: Any, out: Any, at: int, n: int) -> None:
 @summing
 def gram_numbers(block: Any, places: Any, d: Any, t: Any, h: Any, n: int) -> None:
     """Numbers with numbers: rows of `block`, whose weights stand at `places`."""
+    wide()
     for j in range(len(places)):
         for i in range(n):
             t[i] = d[i] * block[j, i]

@@ -24,8 +24,11 @@ from .stores import Inline, Store
 from .unrolled import NotUnrolled
 
 ROWS, LEAST = 512, 64  # of a block, at the most and at the least
+PITCH = ROWS + 8  # of buffers of blocks: rows that begin a power of two apart would share few places in the cache
 BLOCK = 1 << 16  # features in a block: half a megabyte, which stays in the cache between the two halves of a map
+TURNED = 16  # times as much room is left for features that are turned: they stay in the first cache
 FEW, TERMS = 32, 64  # features that are lines of the loop over rows, and their products with weights, at the most
+SEVERAL = 4  # results from which on features are turned into columns first
 
 
 class NotWritable(Exception):
@@ -56,7 +59,7 @@ class Weights(NamedTuple):
 
 @dataclass(frozen=True)
 class Fused:
-    """A fused program and how it is called: source of a function of (lo, hi, numbers, maps, slopes, rows, sums, *per map
+    """A fused program and how it is called: source of a function of (lo, hi, numbers, maps, slopes, sums, *per map
     (weights, derivatives, *columns), *data) and, with second derivatives, (scratch, curves, crosses, gram)."""
 
     source: str
@@ -65,8 +68,8 @@ class Fused:
     small: tuple[tuple[str, Shape], ...]  # the parameters outside maps, raveled one after the other in `numbers`
     data: tuple[str, ...]  # the data outside maps, in the order of the arguments
     sums: tuple[int, ...]  # where the value, then each number of `small`, then each of `corners`, stands in `sums`
-    rows: int  # sums that differ
-    results: int  # numbers that the maps give
+    count: int  # sums that differ
+    buffers: int  # numbers of a row that `maps` and `slopes` hold
     corners: tuple[Curve, ...] = ()  # second derivatives by two small parameters
     crosses: tuple[Curve, ...] = ()  # by what a map gives and a small parameter
     grams: tuple[Curve, ...] = ()  # by what maps give, both
@@ -98,8 +101,7 @@ class Writer:
         self.names: Names = self.listing.names
         self.range, self.min = (self.names.function("builtins", name) for name in ("range", "min"))
         self.lo, self.hi, self.at, self.n, self.i, self.k = map(self.names.fresh, ("lo", "hi", "at", "n", "i", "k"))
-        self.numbers, self.maps, self.slopes, self.rows, self.sums = map(
-            self.names.fresh, ("numbers", "maps", "slopes", "rows", "sums"))
+        self.numbers, self.maps, self.slopes, self.sums = map(self.names.fresh, ("numbers", "maps", "slopes", "sums"))
         self.columns = {n: self.names.fresh(f"{n}_column") for n in core.graph.inputs if n in data}
 
     def function(self, name: str) -> str:
@@ -110,7 +112,7 @@ class Writer:
         grams = tuple(c for c in self.one.curves if c.a.name in results and c.b.name in results)
         crosses = tuple(c for c in self.one.curves if c.a.name in results and c.b.name not in results)
         corners = tuple(c for c in self.one.curves if c.a.name not in results)
-        arguments = [self.lo, self.hi, self.numbers, self.maps, self.slopes, self.rows, self.sums]
+        arguments = [self.lo, self.hi, self.numbers, self.maps, self.slopes, self.sums]
         lines, told = self.linear(stores, arguments)
         arguments += self.columns.values()
         stored, more = list[str](), list[str]()
@@ -195,20 +197,33 @@ class Writer:
 
     def by_block(self, store: Store, maps: list[Weights], results: int, lines: Lines) -> None:
         """Maps by kernels that run over a block, before and after the loop over its rows."""
-        lines.width += maps[0].map.width
-        for m, w, g, nodes in maps:
-            count, first = len(nodes), lines.rows
-            row = str(first) if count == 1 else (self.k if first == 0 else f"{first} + {self.k}")
-            which = "0" if count == 1 else self.k
-            for halves, buffer, block in ((store.forward, self.maps, lines.before), (store.backward, self.slopes, lines.after)):
-                block += self.repeated_for(count, [
-                    self.called(line, w=f"{w}[{which}]", g=f"{g}[{which}]", z=f"{buffer}[{row}]") for line in halves])
-            for at, k in enumerate(nodes):
+        width, turned = maps[0].map.width, ""
+        lines.width += width
+        if store.turn and results >= SEVERAL:
+            turned = self.names.fresh(f"{maps[0].map.data}_columns")
+            lines.before += [f"{turned} = {self.maps}[{lines.rows}:{lines.rows + width}]", self.called(store.turn, block=turned)]
+            lines.rows += width
+            lines.width += (TURNED - 1) * width
+        for one in maps:
+            first, count = lines.rows, len(one.results)
+            if turned:
+                rows = f"[{first}:{first + count}]"
+                lines.before.append(self.called(f"dot_block({turned}, {one.w}, {self.maps}{rows}, {{n}})"))
+                lines.after.append(self.called(f"add_block({turned}, {self.slopes}{rows}, {one.g}, {{n}})"))
+            else:
+                lines.before += self.halves(store.forward, one, self.maps, first)
+                lines.after += self.halves(store.backward, one, self.slopes, first)
+            for at, k in enumerate(one.results):
                 lines.loads.append(f"{self.listing.name(k)} = {self.maps}[{first + at}, {self.i}]")
-                lines.slopes.append((self.one.d[m.result][at], f"{self.slopes}[{first + at}, {self.i}] = {{}}"))
+                lines.slopes.append((self.one.d[one.map.result][at], f"{self.slopes}[{first + at}, {self.i}] = {{}}"))
             lines.rows += count
 
-    def repeated_for(self, count: int, lines: list[str]) -> list[str]:
+    def halves(self, half: tuple[str, ...], one: Weights, buffer: str, first: int) -> list[str]:
+        """The lines of a store for each result of a map, which stands in the buffer from row `first` on."""
+        count = len(one.results)
+        row = str(first) if count == 1 else (self.k if first == 0 else f"{first} + {self.k}")
+        which = "0" if count == 1 else self.k
+        lines = [self.called(line, w=f"{one.w}[{which}]", g=f"{one.g}[{which}]", z=f"{buffer}[{row}]") for line in half]
         return lines if count == 1 else [f"for {self.k} in {self.range}({count}):", *indented(lines)]
 
     def curvature(
