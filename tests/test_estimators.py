@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -227,7 +228,8 @@ def test_new_levels_and_missing_values_are_predicted_and_wrong_columns_refused()
     table, y = frame()
     fitted = dv.LogisticRegression().fit(table, y)
     new = table.head(4).assign(colour=["violet", None, "red", "green"], size=[np.nan, 1, 2, 3])
-    assert np.isfinite(fitted.predict_proba(new)).all()
+    with pytest.warns(dv.DvarWarning, match="colour: 1 rows of a level not seen"):
+        assert np.isfinite(fitted.predict_proba(new)).all()
     with pytest.raises(ValueError, match="feature names"):
         fitted.predict(table.drop(columns="age"))
     with pytest.raises(dv.DvarError, match="of type"):
@@ -412,12 +414,32 @@ def test_weights_that_cannot_be_are_refused():
 # said, not hidden
 
 
+def heard(estimator, *data):
+    """The estimator fitted, and all that was said of it."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        estimator.fit(*data)
+    assert all(issubclass(w.category, dv.DvarWarning) for w in found)
+    assert all(w.filename == __file__ for w in found)
+    return estimator, " | ".join(str(w.message) for w in found)
+
+
 def test_separation_is_said_with_its_columns():
-    with pytest.warns(dv.DvarWarning, match="no finite optimum.*last finite value"):
-        dv.LogisticRegression().fit(np.column_stack([X, YES * 2.0 + X[:, 0] / 100]), YES)
+    _, said = heard(dv.LogisticRegression(), np.column_stack([X, YES * 2.0 + X[:, 0] / 100]), YES)
+    assert "x4" in said
+    assert "400 rows (perfect separation)" in said
     table, y = frame()
-    with pytest.warns(dv.DvarWarning, match="colour=red"):
-        dv.LogisticRegression().fit(table[["colour"]].fillna("grey"), np.where(table["colour"] == "red", "no", y))
+    _, said = heard(dv.LogisticRegression(), table[["colour"]].fillna("grey"), np.where(table["colour"] == "red", "no", y))
+    assert "colour=red" in said
+    assert "quasi-complete separation" in said
+    _, said = heard(dv.LogisticRegression(), np.column_stack([X, THREE == "low"]), THREE)
+    assert "separation" in said
+    assert heard(dv.LogisticRegression(C=1.0), np.column_stack([X, YES * 2.0]), YES)[1] == ""
+
+
+def test_a_class_of_one_row_is_said():
+    lonely = np.where(np.arange(M) == 7, 2, YES)
+    assert "y is 2 in a single row" in heard(dv.LogisticRegression(l2=0.1), X, lonely)[1]
 
 
 def test_collinear_columns_are_named_and_the_shortest_answer_given():
@@ -442,8 +464,9 @@ def test_more_columns_than_rows_give_the_shortest_answer():
 
 def test_columns_that_never_vary_are_said_and_cost_nothing():
     still = np.column_stack([X, np.full(M, 1e7), np.zeros(M)])
-    with pytest.warns(dv.DvarWarning, match="never vary: x4, x5"):
-        ours = dv.LogisticRegression().fit(still, YES)
+    ours, said = heard(dv.LogisticRegression(), still, YES)
+    assert "x4 is 1e+07 in every row" in said
+    assert "x5" in said
     assert ours.coef_[0] == pytest.approx([*dv.LogisticRegression().fit(X, YES).coef_[0], 0, 0], abs=1e-9)
     with pytest.warns(dv.DvarWarning, match="left out: d: always 3"):
         dv.LogisticRegression().fit(pd.DataFrame(X, columns=list("abce")).assign(d=3), YES)

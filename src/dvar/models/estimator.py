@@ -20,7 +20,7 @@ from ..vectorize.predict import predict, upto
 from . import inputs
 from .coordinates import Standardised, standardised
 from .named import linear_maps
-from .remarks import flat_names, remarks, shortest, told
+from .remarks import flat_names, new_in, remarks, say, shortest
 
 VARY = ("x", "y", "offset")  # inputs that vary by example; columns that a loss names do too
 AS_GIVEN = ("gradient-descent",)  # methods that work on the data as given
@@ -36,6 +36,8 @@ class Learner(BaseEstimator):  # type: ignore[misc]
 
     reader_: inputs.Reader
     fit_: Fit
+    collinear_: tuple[str, ...]
+    still_: tuple[str, ...]
 
     # what a subclass says
 
@@ -72,7 +74,7 @@ class Learner(BaseEstimator):  # type: ignore[misc]
     # learning
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> Any:
-        """Learn from X (m, n) and y (m,). `sample_weight` (m,) says how often a row counts, `offset` (m,) is added to w @ x + b.
+        """Learn from X (m, n) and y (m,). `sample_weight` (m,) says how often a row counts; `offset` (m,) is added to w @ x + b.
 
         X is an array, a sparse matrix or a frame. Raises DvarError, or what scikit-learn raises, where the data do not allow it.
         """
@@ -93,8 +95,8 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         held = None if hold is None else self._cost_of(X, beside, hold)[0]
         self._fit(cost, x, l2, held, before)
         self._answer()
-        for remark in remarks(self, cost):
-            told(remark, self.fit_)
+        for remark in remarks(self, self._cost):
+            say(remark, self.fit_)
         return self
 
     def _cost_of(self, X: Any, beside: dict[str, Any], rows: Any) -> tuple[Cost, Any]:
@@ -139,13 +141,13 @@ class Learner(BaseEstimator):  # type: ignore[misc]
             fit = enough.fit
         if isinstance(watch, Early):
             fit = watch.chosen(fit)
-        self.collinear_: tuple[str, ...] = ()
+        self.collinear_, self.still_ = (), ()
         if isinstance(seen, Standardised):
             if not (l2 or self.l1 or bounds):
                 fit, self.collinear_ = shortest(fit, seen, self.reader_.names)
             if fit.hessian is not None:
                 fit = replace(fit, hessian=seen.pushed(seen.pushed(fit.hessian).T))
-            self.still_ = [self.reader_.names[j] for one in seen.maps for j in np.flatnonzero(one.spread == 0)]
+            self.still_ = tuple(self.reader_.names[j] for one in seen.maps for j in np.flatnonzero(one.spread == 0))
         self.fit_, self.penalised_, self._cost = fit, bool(l2 or self.l1), cost
         self.n_iter_ = max(fit.passes, 1)
         self.loss_curve_ = [row.cost for row in fit.history]
@@ -180,7 +182,10 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         X, _ = inputs.checked(self, X, fit=False, target=getattr(self, "target", None) or "")
         m = X.num_rows if hasattr(X, "schema") else X.shape[0]
         offset = inputs.checked_offset(offset, m, self.offset_given_)
-        data = self.reader_.data(X) | ({} if offset is None else {"offset": offset})
+        data = self.reader_.data(X)
+        for remark in new_in(data.get("x")):
+            say(remark)
+        data |= {} if offset is None else {"offset": offset}
         needed = upto(self.graph_, node or self.predicts_).inputs
         return predict(self.graph_, node or self.predicts_, self.fit_.params, {k: v for k, v in data.items() if k in needed})
 
@@ -235,12 +240,6 @@ def coefficients(estimator: Learner) -> tuple[list[str], Any]:
             if intercept:
                 turn[free.start + k, row] = to[0, 1:]
     names = flat_names(estimator, cost)
-    classes = [""] if len(rows) <= 1 else [f"{label}: " for label in getattr(estimator, "classes_", range(len(rows)))]
-    for k, row in enumerate(rows):
-        for j, name in zip(row, reader.names):
-            names[j] = classes[k] + name
-        if intercept:
-            names[free.start + k] = classes[k] + "intercept"
     order = [*range(free.start, free.stop), *(k for k in range(cost.size) if not free.start <= k < free.stop)]
     return [names[k] for k in order], turn[order]
 

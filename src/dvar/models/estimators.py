@@ -54,15 +54,6 @@ class LogisticRegression(ClassifierMixin, Learner):  # type: ignore[misc]
         self.bounds, self.method, self.rate, self.steps, self.tol = bounds, method, rate, steps, tol
         self.early_stopping, self.warm_start, self.random_state, self.watch = early_stopping, warm_start, random_state, watch
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> LogisticRegression:
-        """Learn from X (m, n), an array, a sparse matrix or a frame, and labels y (m,).
-
-        `sample_weight` (m,) says how often a row counts; `offset` (m,) is added to w @ x + b, of two classes only. Raises
-        DvarError, or what scikit-learn raises, where the data do not allow it.
-        """
-        super().fit(X, y, sample_weight, offset)
-        return self
-
     @property
     def _named(self) -> Named:
         return LOGISTIC if len(self.classes_) == 2 else MODELS["softmax"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -10,10 +11,14 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ..descend.minimize import Fit
-from ..errors import DvarWarning
+from ..errors import DvarError, DvarWarning
+from ..vectorize.cost import Cost
 from .coordinates import Standardised
+from .diagnostics import diagnose
+from .inference import default_names
+from .named import linear_maps
 
-NAMED = 10  # names in one sentence
+GIVEN = "the shortest is given"
 ALIKE = 1e-11  # curvature below this share is rounding
 
 
@@ -21,45 +26,54 @@ class NotConverged(DvarWarning, ConvergenceWarning):  # type: ignore[misc]
     """The fit ended before its optimum."""
 
 
-def told(remark: str, fit: Fit) -> None:
-    """Say it as a warning, at the line that called fit."""
-    kind = DvarWarning if fit.converged or remark != fit.message else NotConverged
-    warnings.warn(remark, kind, stacklevel=3)
+def say(remark: str, fit: Fit | None = None) -> None:
+    """Say it as a warning, at the line outside that called the estimator."""
+    kind = NotConverged if fit is not None and remark == fit.message else DvarWarning
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("dvar."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(remark, kind, stacklevel=level)
 
 
-def remarks(estimator: Any, cost: Any) -> list[str]:
-    """One sentence for each thing that went otherwise than one would think."""
-    fit, said = estimator.fit_, []
-    names = flat_names(estimator, cost)
-    if not fit.converged and not fit.message.startswith("stopped early"):
-        said.append(fit.message)
-    if fit.flat:
-        said.append(f"no finite optimum for {listed([names[k] for k in fit.flat])}: the features separate the values of y, so "
-                    "the likelihood rises without end and the last finite values are shown; leave these out, or add l2=")
-    if estimator.collinear_:
-        said.append(f"{listed(list(estimator.collinear_))} cannot be told apart by the {cost.m:,} rows (collinear columns): of "
-                    "the answers that are equally good the shortest is given; leave some out, or add l2=")
-    encoding = estimator.reader_.encoding
+def remarks(estimator: Any, cost: Cost) -> list[str]:
+    """What went otherwise than one would think, a sentence each; where all is well, the data are not asked again."""
+    fit, encoding = estimator.fit_, estimator.reader_.encoding
+    said = []
     if encoding is not None and encoding.dropped:
         said.append("left out: " + "; ".join(f"{name}: {reason}" for name, reason in encoding.dropped.items()))
-    if still := list(getattr(estimator, "still_", ())):
-        said.append(f"without effect beside the intercept, as they never vary: {listed(still)}; their coefficients are 0")
-    return said
+    penalised = estimator.penalised_
+    unsure = not penalised and (fit.flat or estimator.collinear_ or estimator.still_ or fit.hessian is None)
+    single = hasattr(estimator, "classes_") and np.bincount(np.asarray(cost.data["y"], dtype=np.intp)).min() == 1
+    if unsure or single or cost.m <= cost.size or not fit.converged:
+        try:
+            said += diagnose(cost, fit, flat_names(estimator, cost), l2=float(penalised), given=GIVEN)
+        except DvarError:  # a loss of another form tells less
+            said += [] if fit.converged else [fit.message]
+    early = fit.message.startswith("stopped early")
+    return [one for one in said if not (early and one == fit.message)]
 
 
-def flat_names(estimator: Any, cost: Any) -> list[str]:
-    """A name for each of the flat parameters: of its feature where it is one's, else of the parameter."""
-    features, names = estimator.reader_.names, []
-    for name, size in cost.sizes.items():
-        if size and size[-1] == len(features):
-            names += [f if len(size) == 1 else f"{f} ({name}[{k}])" for k in range(int(np.prod(size[:-1]))) for f in features]
-        else:
-            names += [name + (str(list(at)) if at else "") for at in np.ndindex(*size)]
+def new_in(x: Any) -> list[str]:
+    """What typed columns hold that was not there when their reading was learned, a sentence each."""
+    said = [f"{c}: {n:,} rows of a level not seen in training" for c, n in getattr(x, "unseen", {}).items()]
+    return said + [f"{c}: {n:,} rows missing, though none was in training" for c, n in getattr(x, "missing", {}).items()]
+
+
+def flat_names(estimator: Any, cost: Cost) -> list[str]:
+    """A name for each flat parameter: its feature, "intercept" or the parameter; of many classes with the class before it."""
+    reader, names = estimator.reader_, default_names(cost)
+    maps, intercept = linear_maps(cost.loss, tuple(cost.data))
+    if len(maps) != 1:
+        return names
+    rows = np.arange(cost.size)[cost.places[maps[0]]].reshape(-1, len(reader.names))
+    labels = getattr(estimator, "classes_", ())
+    for k, row in enumerate(rows):
+        label = "" if len(rows) == 1 else f"{labels[k] if len(labels) == len(rows) else k}: "
+        for j, name in zip(row, reader.names):
+            names[j] = label + name
+        if intercept:
+            names[cost.places[intercept].start + k] = label + "intercept"
     return names
-
-
-def listed(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
 
 
 def shortest(fit: Fit, seen: Any, features: tuple[str, ...]) -> tuple[Fit, tuple[str, ...]]:
