@@ -361,6 +361,27 @@ def test_programs_of_the_logistic_loss_at_the_ends(spelling, target):
     assert dw == pytest.approx(float(mp.fsum(d * z for (_, d), (z, _) in zip(exact, rows)) / len(rows)), rel=1e-14)
 
 
+@pytest.mark.parametrize("spelling", [s for s, text in SPELLINGS.items() if "a = " in text])
+@pytest.mark.parametrize(("z", "y", "da"), [(800.0, 1.0, -1.0), (-800.0, 0.0, 1.0), (40.0, 1.0, -1.0), (-40.0, 0.0, 1.0), (-745.2, 0.0, 1.0), (800.0, 0.0, math.inf),
+                                            (-800.0, 1.0, -math.inf), (40.0, 0.0, 1 / sigmoid(mp.mpf(-40))), (-40.0, 1.0, -1 / sigmoid(mp.mpf(-40)))])  # fmt: skip
+def test_the_side_that_has_no_weight_sends_nothing_back(spelling, z, y, da):
+    p = dv.graph(SPELLINGS[spelling]).at(w=z, x=1.0, b=0.0, y=y)
+    assert p.da == pytest.approx(float(da), rel=1e-15)
+
+
+def test_classes_without_weight_send_nothing_back():
+    p = dv.graph("a = softmax(z); L = -sum(t*log(a))").at(z=[800.0, 0.0, -800.0], t=[1.0, 0.0, 0.0])
+    assert p.da.tolist() == [-1.0, 0.0, 0.0]
+    assert p.notes == ()
+
+
+def test_a_weight_of_zero_is_no_excuse_for_a_value_that_is_not_defined():
+    for a in (0.0, -3.0):
+        p = dv.graph("L = a - y*log(a)").at(a=a, y=0.0)
+        assert math.isnan(p.L)
+        assert math.isnan(p.da)
+
+
 def test_a_pass_that_is_finite_has_no_notes():
     assert dv.graph(SPELLINGS["api"]).at(w=1.0, x=2.0, b=0.0, y=1.0).notes == ()
 

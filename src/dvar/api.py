@@ -173,7 +173,8 @@ class Graph(_Graph):
         for graphs of numbers and for shapes that were said (`shaped`)."""
         if target == "fused":
             return fused_alone(self, assumed(self))
-        sizes, one = assumed(self), listing(derive_assumed(self))
+        sizes, found = assumed(self), derive_assumed(self)
+        one = listing(found)
         source, function = written(target, one)
 
         def call(*args: Any, **inputs: Any) -> tuple[Any, ...]:
@@ -188,7 +189,8 @@ class Graph(_Graph):
             number = float if target == "loop" and on_floats(one) else np.float64  # NumPy's, for which 1/0 is inf and no error
             given = (v if v.ndim else number(v) for v in values)
             with np.errstate(all="ignore"):
-                return tuple(plain(np.asarray(v, dtype=np.float64)) for v in run(*given))
+                value, *slopes = (plain(np.asarray(v, dtype=np.float64)) for v in run(*given))
+            return value, *_passes.defined(found, value, dict(zip(self.inputs, slopes))).values()
 
         return Program(target, source, call, function)
 

@@ -8,8 +8,8 @@ As written, every node has its derivative by the chain rule: that is what is tol
    has removed: dz is (1 − y)·σ(z) − y·σ(−z), finite and exact where da is not representable at all;
 3. values and derivatives are rewritten once more, together, equal nodes shared.
 
-A node that a rule looked through (a, inside log(a)) is off the rewritten path. Its derivative is the one as written,
-rewritten in step 3 like everything else.
+A node that a rule looked through (a, inside log(a)) is off the rewritten path. Its derivative is found by steps 1 and 2 with
+such nodes closed to the rules, and rewritten in step 3 like everything else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..expression.graph import CONST, INPUT, Builder, Graph, Node, shapes
 from ..expression.op import Shape
 from .backprop import Contribution, backprop
 from .rewrite import Fired, Rewriter
-from .rules import DIFFERENTIATED, EXACT, SAME, STABILITY, Rule
+from .rules import DIFFERENTIATED, EXACT, SAME, STABILITY, WEIGHED, Rule
 from .tape import Tape, ancestors, tape_of
 
 
@@ -55,22 +55,33 @@ def derive(graph: Graph, sizes: tuple[Shape, ...]) -> Derivation:
 
     stable = Rewriter(rules(graph, STABILITY, DIFFERENTIATED), share=False)
     place = stable.copy(graph.nodes, found, [True] * len(found))
-    on_path, stable_d = {}, {}
-    if stable.fired or stable.seen_through:  # otherwise the stable graph is the graph as written
+    final = Rewriter(rules(graph, STABILITY, EXACT), share=True)
+    if not (stable.fired or stable.seen_through):  # the stable graph is the graph as written
+        wanted = ancestors(told.nodes, [*range(last + 1), *slopes.d.values()])
+        value = final.copy(told.nodes, told.shapes, wanted)
+        d = {i: value[k] for i, k in slopes.d.items()}
+    else:
+        value = final.copy(told.nodes[: last + 1], found, [True] * len(found))
         owner = {p: i for i, p in reversed(list(enumerate(place)))}  # the first node as written that a stable node stands for
         on_path = {i: p for i, p in enumerate(place) if p not in stable.seen_through and owner[p] == i}
-        stable.tape.share = True
-        stable_d = backprop(stable.tape, place[last]).d
-
-    final = Rewriter(rules(graph, STABILITY, EXACT), share=True)
-    direct = {i: p for i, p in on_path.items() if p in stable_d}  # the others change nothing: x in x**0
-    from_told = {i: k for i, k in sorted(slopes.d.items()) if i not in on_path}
-    on_told = final.copy(told.nodes, told.shapes, ancestors(told.nodes, [*range(last + 1), *from_told.values()]))
-    wanted = ancestors(stable.tape.nodes, [stable_d[p] for p in direct.values()])
-    on_stable = final.copy(stable.tape.nodes, stable.tape.shapes, wanted)
-    d = {i: on_told[k] for i, k in from_told.items()} | {i: on_stable[stable_d[p]] for i, p in direct.items()}
+        d = slopes_of(stable, on_path, place[last], final)
+        off = [i for i in slopes.d if i not in on_path]
+        if off:
+            closed = Rewriter(rules(graph, STABILITY, WEIGHED), share=False)
+            place = closed.copy(graph.nodes, found, [True] * len(found), closed=set(off))
+            d |= slopes_of(closed, {i: place[i] for i in off}, place[last], final)
     fired = tuple(f for f in dict.fromkeys(final.fired) if f.node <= last and f.rule in STABILITY and f.rule.why != SAME)
-    return Derivation(graph, told, slopes.d, slopes.contributions, final.tape, on_told[: last + 1], d, fired)
+    return Derivation(graph, told, slopes.d, slopes.contributions, final.tape, value[: last + 1], d, fired)
+
+
+def slopes_of(rewritten: Rewriter, of: dict[int, int], output: int, final: Rewriter) -> dict[int, int]:
+    """The derivatives of a rewritten graph by these of its nodes, as the final rewriting has them."""
+    tape = rewritten.tape
+    tape.share = True
+    d = backprop(tape, output).d
+    direct = {i: p for i, p in of.items() if p in d}  # the others change nothing: x in x**0
+    placed = final.copy(tape.nodes, tape.shapes, ancestors(tape.nodes, [d[p] for p in direct.values()]))
+    return {i: placed[d[p]] for i, p in direct.items()}
 
 
 def rules(graph: Graph, *kinds: tuple[Rule, ...]) -> tuple[Rule, ...]:

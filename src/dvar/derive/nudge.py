@@ -78,7 +78,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Check:
-    """Every input nudged. `ok` where at least one derivative could be compared and none is wrong; `worst` is the input that agrees
+    """Every input nudged. `ok` where at least one derivative could be compared and none is wrong; `worst` is the one that agrees
     least."""
 
     rows: tuple[Row, ...]

@@ -28,10 +28,7 @@ class Pass:
         self.graph = graph
         self.given = given
         self.derivation, self.values, self.d = evaluated(graph, given)
-        if np.isnan(self.value):
-            last = len(graph.nodes) - 1
-            before = {n.name for n, on in zip(graph.nodes[:last], ancestors(list(graph.nodes), [last])) if on}
-            self.d = {n: plain(np.full(np.shape(v), np.nan)) if n in before else v for n, v in self.d.items()}
+        self.d = defined(self.derivation, self.value, self.d)
 
     @property
     def value(self) -> Any:
@@ -84,6 +81,15 @@ def evaluated(graph: Graph, given: Mapping[str, Any]) -> tuple[Derivation, dict[
     still = {i: np.zeros(found.told.shapes[i]) for i, _ in named if i not in found.d}
     values = {name: plain(computed[found.value[i]]) for i, name in named}
     return found, values, {name: plain(still[i] if i in still else computed[found.d[i]]) for i, name in named}
+
+
+def defined(found: Derivation, value: Any, d: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The derivatives by name; where the output is not a number, it has none by what it depends on."""
+    if not np.isnan(value):
+        return d
+    on = ancestors(found.run.nodes, [found.value[-1]])
+    lost = {node.name for node, k in zip(found.graph.nodes[:-1], found.value) if on[k]}
+    return {name: plain(np.full(np.shape(v), np.nan)) if name in lost else v for name, v in d.items()}
 
 
 def run(graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

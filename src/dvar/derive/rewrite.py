@@ -3,7 +3,7 @@ what it and its operands look like, once for all that look alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -72,11 +72,14 @@ class Rewriter:
         self.fired: list[Fired] = []
         self.seen_through: set[int] = set()  # nodes inside a pattern that fired: their derivative is no longer on the path
         self.unnamed: dict[Key, int] = {}  # by their operation, the nodes copied that have no name
+        self.closed: set[int] = set()  # nodes that no rule looks into
         self.fold = share
         self.patterns = patterns(tuple(rules))
 
-    def copy(self, nodes: Sequence[Node], shapes: Sequence[Shape], wanted: Sequence[bool]) -> list[int]:
-        """Each wanted node's place on the new tape (-1 for the others)."""
+    def copy(
+        self, nodes: Sequence[Node], shapes: Sequence[Shape], wanted: Sequence[bool], closed: Container[int] = ()
+    ) -> list[int]:
+        """Each wanted node's place on the new tape (-1 for the others). Those that are `closed` stay: no rule looks into them."""
         place: list[int] = []
         for i, (node, shape) in enumerate(zip(nodes, shapes)):
             if not wanted[i]:
@@ -88,6 +91,9 @@ class Rewriter:
                 place.append(self.tape.const(node.value) if self.fold else self.tape.add(node, shape))
             elif node.op == "same" and self.fold:
                 place.append(place[node.operands[0]])
+            elif i in closed:
+                place.append(self.make(node.op, tuple([place[k] for k in node.operands]), node.options, i, FUEL))
+                self.closed.add(place[-1])
             elif node.given or self.fold:
                 place.append(self.make(node.op, tuple([place[k] for k in node.operands]), node.options, i, FUEL))
             else:
@@ -167,7 +173,7 @@ class Rewriter:
                 elif part.op == CONST:
                     if there.op != CONST or there.value != part.value:
                         bound = None
-                elif part.op != there.op:
+                elif part.op != there.op or k in self.closed:
                     bound = None
                 else:
                     bound = self.match(pattern, q, there, bound)  # type: ignore[arg-type]

@@ -190,3 +190,12 @@ DIFFERENTIATED = (
     Rule("times sigmoid, times the rest", "(x*sigmoid(z))*sigmoid(-z)", "x*(0.25*sech(z/2)**2)", LOST),
     Rule("times the rest, times sigmoid", "(x*sigmoid(-z))*sigmoid(z)", "x*(0.25*sech(z/2)**2)", LOST),
 )
+
+# For the derivative with respect to a node that other rules look through: a, inside log(a). It is not 0 there, floats only cannot
+# hold it, so that what weighs it with 0 sends nothing back; 0·(1/a) would be nan.
+WEIGHED = (
+    Rule("weighed logarithm", "w*log(v)", "xlogy(w, v)", "0·inf is nan where w = 0 and a float is too coarse for v"),
+    Rule("weighed logarithm of 1 + v", "w*log1p(v)", "xlog1py(w, v)", "0·inf is nan where w = 0 and a float is too coarse for v"),
+)
+
+EVERY = (*STABILITY, *EXACT, *DIFFERENTIATED, *WEIGHED)

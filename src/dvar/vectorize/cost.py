@@ -15,6 +15,7 @@ from ..data.columns import Columns
 from ..data.sparse import Sparse
 from ..derive.derivation import derivative_name, derive
 from ..derive.higher import along
+from ..derive.passes import defined
 from ..errors import UsageError, nearest
 from ..expression.graph import INPUT, Graph, bind, plain
 from ..expression.op import Shape
@@ -175,7 +176,7 @@ def fused_alone(graph: Graph, sizes: tuple[Shape, ...]) -> Program:
 
     if any(sizes) and graph.sizes is None:
         raise UsageError("a compiled program needs to know the shapes", f"say them: .shaped({', '.join(graph.inputs)})")
-    derive(graph, sizes)  # shapes that do not match are found here
+    found = derive(graph, sizes)  # shapes that do not match are found here
     try:
         program = FusedProgram(graph, dict(zip(graph.inputs, sizes)), {})
     except NotWritable as why:
@@ -186,6 +187,7 @@ def fused_alone(graph: Graph, sizes: tuple[Shape, ...]) -> Program:
         for name, size in zip(graph.inputs, sizes):
             if values[name].shape != size:
                 raise UsageError(f"this program was written for {name} of shape {size}, now given {values[name].shape}")
-        return tuple(map(plain, program.answer(program.added(program.given(values), slice(0, 1)))))
+        value, *slopes = map(plain, program.answer(program.added(program.given(values), slice(0, 1))))
+        return value, *defined(found, value, dict(zip(graph.inputs, slopes))).values()
 
     return Program("fused", program.run.text, call)
