@@ -84,6 +84,13 @@ def test_the_first_lesson_is_told_as_on_the_blackboard(opened):
     assert edges == ["1", "1", "2", "3", "3"]
 
 
+def test_pointing_at_a_box_says_the_derivative_by_it(opened):
+    page = opened(FIRST.at(a=5, b=3, c=2))
+    assert "dJ/du = 3" in [e.text_content() for e in page.query_selector_all("g[data-box] title")]
+    page.keyboard.press("Home")
+    assert "dJ/du = ?" in [e.text_content() for e in page.query_selector_all("g[data-box] title")]
+
+
 def test_dz_is_told_as_a_minus_y(opened):
     page = opened(LOGISTIC.at(w1=0.5, w2=-0.25, x1=1, x2=2, b=0.5, y=1))
     [dz] = [line for line in told(page, "slopes") if line.startswith("dz")]

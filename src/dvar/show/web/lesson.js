@@ -53,6 +53,12 @@ function fit(text) { // a number longer than the box is drawn narrower
   if (text.getComputedTextLength() > room) { text.setAttribute("textLength", room); text.setAttribute("lengthAdjust", "spacingAndGlyphs"); }
 }
 
+function hover(g, text) {
+  let title = g.querySelector("title");
+  if (!title) { title = document.createElementNS("http://www.w3.org/2000/svg", "title"); g.prepend(title); }
+  title.textContent = text;
+}
+
 function reached(n) { return { value: at > n, slope: at > count + backward.indexOf(n) && backward.includes(n) }; }
 
 function mode() { return $("mode").value; }
@@ -68,6 +74,7 @@ function draw() {
     slope.classList.toggle("hidden", !seen.slope && !blank);
     g.classList.toggle("now", at > 0 && (at <= count ? n === at - 1 : n === backward[at - count - 1]));
     fit(value); fit(slope);
+    hover(g, `d${LESSON.output}/d${boxes[n].name} = ${seen.slope && !blank ? one(r.d[n], boxes[n]) : "?"}`);
   });
   along.forEach(text => {
     const [k, n] = text.dataset.edge.split("-").map(Number), number = r.e[n][boxes[n].uses.indexOf(k)];
