@@ -257,6 +257,8 @@ def test_collinear_columns_have_no_errors_and_their_sums_do():
     close(found["intercept"].error, plain["intercept"].error)
     assert found.parameters == 4
     close(found.aic, plain.aic)
+    small = [fitted(LINEAR, "linear", X[:, :1], REAL, NAMES[:2])] * 2
+    assert str(dv.lr_test(small[0], found)) == str(dv.lr_test(small[1], plain))
 
 
 def test_a_softmax_of_all_classes_is_told_against_the_first():
@@ -274,6 +276,37 @@ def test_a_softmax_of_all_classes_is_told_against_the_first():
     close([found.log_likelihood, found.null_log_likelihood, found.aic], [theirs.llf, theirs.llnull, theirs.aic])
     assert found["1: intercept"].odds is None
     close(found["1: x0"].odds, np.exp(theirs.params[1, 0]), 7)
+
+
+def test_an_estimator_of_several_classes_is_told_against_the_first():
+    clf = dv.LogisticRegression().fit(pd.DataFrame(X, columns=NAMES[1:]), np.array(["a", "b", "c"])[CLASS])
+    found, theirs = clf.summary(), quiet(sm.MNLogit(CLASS, WITH_ONE), **TIGHT)
+    for k, name in enumerate(("b", "c")):
+        for j, column_ in enumerate(NAMES):
+            line = found[f"{name}: {column_}"]
+            close([line.coefficient, line.error], [theirs.params[j, k], theirs.bse[j, k]], 6)
+    assert "told less those of a" in found.text
+
+
+def test_an_estimator_of_typed_columns_is_told_in_their_own_units():
+    frame = pd.DataFrame({"x0": X[:, 0] * 100 + 7, "k": pd.Categorical(np.array(["u", "v", "w"])[GROUPS % 3])})
+    expanded = sm.add_constant(pd.get_dummies(frame, drop_first=True, dtype=float))
+    for kind in ("classical", "HC0", "cluster"):
+        found = dv.LogisticRegression().fit(frame, YES).summary(**asked(kind))
+        theirs = quiet(sm.Logit(YES, expanded), **TIGHT, **robust(kind))
+        assert found.names == ("intercept", "x0", "k=v", "k=w")
+        close(column(found, "error"), theirs.bse)
+        close(column(found, "z"), theirs.tvalues, 7)
+
+
+def test_a_separated_fit_by_gradients_alone_is_seen_too():
+    level = (np.arange(m) < 9).astype(float)
+    cost = dv.graph(LOGISTIC).over(x=np.column_stack([X, level]), y=np.where(level == 1, 1.0, YES))
+    fit = cost.minimize("l-bfgs")
+    found = inference(cost, fit, [*NAMES, "level"], family="logistic")
+    assert found.separated == ("level",)
+    assert found["level"].error is None
+    assert found["x0"].error > 0
 
 
 def test_told_as_text_html_and_a_frame():

@@ -11,7 +11,10 @@ Public names are loaded when they are first used, so that `import dvar` costs li
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+
+TYPE_CHECKING = False  # as typing has it, whose import a command that is stopped at once need not wait for
+if TYPE_CHECKING:
+    from typing import Any
 
 __version__ = "0.1.0"
 
@@ -21,6 +24,9 @@ _HOMES = {
     "models.any_graph": ("Estimator",),
     "models.estimators": ("LinearRegression", "LogisticRegression", "PoissonRegressor"),
     "descend.minimize": ("Fit",),
+    "models.inference": ("inference",),
+    "models.diagnostics": ("diagnose",),
+    "models.tests_between": ("lr_test", "score_test", "wald_test"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -27,13 +27,15 @@ FIRST_ORDER = ("gradient-descent", "sgd", "adam", "auto")
 
 
 def diagnose(
-    cost: Cost, fit: Fit, names: Sequence[str] | None = None, *, l2: float = 0.0, given: str = "one of them is given"
+    cost: Cost, fit: Fit, names: Sequence[str] | None = None, *, l2: float = 0.0, given: str = "one of them is given",
+    answers: Sequence[str] | None = None,
 ) -> tuple[str, ...]:
     """The findings of a fit of this cost. `names` are of its flat parameters (P,), `l2` is the penalty that it had, `given` says
-    which of many equally good answers the fit gives. Where all is well no pass over the data is made, else a few."""
+    which of many equally good answers the fit gives, `answers` are what 0, 1, … of y are called. Where all is well no pass over
+    the data is made, else a few."""
     cost = cost.sized(fit.params)
     told = tuple(default_names(cost) if names is None else names)
-    one, few = classes(cost), few_rows(cost, l2)
+    one, few = classes(cost, answers), few_rows(cost, l2)
     said = [*one, *few]
     if not fit.converged:
         said.append(fit.message)
@@ -42,23 +44,24 @@ def diagnose(
     if not l2 and not few and not full:  # few rows are collinear and separated by chance
         said += collinear(cost, told, given)
     if not l2 and not few and not any("all" in s for s in one):
-        said += separations(cost, fit, told)
+        said += separations(cost, fit, told, answers)
     return tuple(said)
 
 
-def classes(cost: Cost) -> list[str]:
+def classes(cost: Cost, answers: Sequence[str] | None) -> list[str]:
     """A class of one: a target that never varies, or classes with a single row."""
     y = cost.data.get("y")
     if y is None or len(y.shape) != 1:
         return []
     y = np.asarray(y)[weights(cost) > 0] if cost.weight else np.asarray(y)
     if y.min() == y.max():
-        return [f"y is {y[0]:g} in all {len(y):,} rows, so there is nothing to tell apart: give rows of other values"]
+        value = answers[int(y[0])] if answers is not None else f"{y[0]:g}"
+        return [f"y is {value} in all {len(y):,} rows, so there is nothing to tell apart: give rows of other values"]
     picks = any(n.op == "take" and cost.loss.nodes[n.operands[-1]].name == "y" for n in cost.loss.nodes)
     if not picks and not ((y == 0) | (y == 1)).all():
         return []  # a number rather than classes
     found, counts = np.unique(y, return_counts=True)
-    single = [f"{v:g}" for v, count in zip(found, counts) if count == 1]
+    single = [answers[int(v)] if answers is not None else f"{v:g}" for v, count in zip(found, counts) if count == 1]
     if not single:
         return []
     return [f"y is {listed(single)} in a single row{' each' * (len(single) > 1)}: what is learned of it rests on that row alone; "

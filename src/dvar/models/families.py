@@ -51,11 +51,12 @@ class Family:
     odds: bool = False  # coefficients are of log-odds, so that exp of one is an odds ratio
     scaled: bool = False
     likelihood: bool = True
+    classes: bool = False  # coefficients are of classes, of which only differences predict
 
 
 FAMILIES = {
     "logistic": Family(nothing, entropy, odds=True),
-    "softmax": Family(nothing, nothing, odds=True),
+    "softmax": Family(nothing, nothing, odds=True, classes=True),
     "linear": Family(None, nothing, scaled=True),
     "poisson": Family(log_factorial, least_poisson),
     "negative-binomial": Family(log_factorial, None),

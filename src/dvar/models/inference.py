@@ -23,6 +23,7 @@ from ..vectorize.core import core
 from ..vectorize.cost import Cost
 from .covariance import checked_kind, information, inverse, observed, robust, weights
 from .families import FAMILIES, Family
+from .separation import without_optimum
 from .words import listed
 
 PENALISED = "penalised coefficients are pulled towards 0, so the curvature tells no standard errors: fit without a penalty"
@@ -63,6 +64,7 @@ class Inference:
     parameters: int
     clusters: int
     separated: tuple[str, ...]
+    why: str  # there are no standard errors; "" where there are
     notes: tuple[str, ...]
     family: Family
     cost: Cost
@@ -265,12 +267,18 @@ def inference(
     inner = inverse(curvature)
     square = of_square(cost, params) if known_of.scaled else 0.0
     bread, p = inner.matrix, inner.rank
+    notes = []
+    if known_of.classes and not l2 and (first := told[0].partition(": ")[0]) != told[0]:
+        own = [k for k, name in enumerate(told) if name.startswith(f"{first}: ")]
+        if not inner.known(turn[own]).all():
+            told, turn = against_first(told, turn, first)
+            notes = [f"a class's coefficients are told less those of {first}: only differences between classes predict"]
     why = PENALISED if l2 else not_there(fit, cost, theta, bread, kind, known_of, n - p)
     covariance, clusters = np.full((len(told),) * 2, np.nan), 0
-    separated = np.zeros(len(told), bool)
-    if isinstance(fit, Fit) and fit.flat:
-        free, bread = bread, held(curvature, fit.flat)
-        separated = endless(turn, fit.flat, free, bread)
+    separated, flat = np.zeros(len(told), bool), () if l2 else without_optimum(cost, fit)
+    if flat:
+        free, bread = bread, held(curvature, flat)
+        separated = endless(turn, flat, free, bread)
     clear = inner.known(turn) & ~separated
     if not why:
         if kind == "classical":
@@ -280,16 +288,24 @@ def inference(
         with np.errstate(all="ignore"):  # what is past the largest float is left out of the table
             found = turn @ middle @ turn.T
         covariance[np.ix_(clear, clear)] = found[np.ix_(clear, clear)]
-    notes = [why] if why else []
+    notes += [why] if why else []
     unclear = [name for name, yes, end in zip(told, clear, separated) if not yes and not end]
     if unclear and not why:
         notes.append(f"not told apart by the data (collinear columns), so without standard error: {listed(unclear)}")
     degrees = n - p if known_of.scaled and kind == "classical" else None
     lines = tuple(line(name, value, variance, level, degrees, known_of.odds and not_intercept(name) and not end)
                   for name, value, variance, end in zip(told, turn @ theta, np.diag(covariance), separated))
-    return Inference(title, lines, covariance, kind, level, degrees, n, p, clusters,
-                     tuple(name for name, end in zip(told, separated) if end), tuple(notes), known_of, cost, params, mean_loss,
-                     square, turn)
+    ends = tuple(name for name, end in zip(told, separated) if end)
+    return Inference(title, lines, covariance, kind, level, degrees, n, p, clusters, ends, why, tuple(notes), known_of, cost,
+                     params, mean_loss, square, turn)
+
+
+def against_first(names: Sequence[str], turn: Any, first: str) -> tuple[tuple[str, ...], Any]:
+    """Coefficients named "class: column" (R,) less those of the first class, which is left out."""
+    pairs = [name.partition(": ")[::2] for name in names]
+    of_first = {column: k for k, (one, column) in enumerate(pairs) if one == first}
+    kept = [k for k, (one, column) in enumerate(pairs) if one != first and column in of_first]
+    return tuple(names[k] for k in kept), turn[kept] - turn[[of_first[pairs[k][1]] for k in kept]]
 
 
 def held(curvature: Any, flat: Sequence[int]) -> Any:

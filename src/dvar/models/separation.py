@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from .covariance import information, observed, weights
 from .words import listed
 
 VANISHED = 1e-6  # curvature below this share of that at 0; what has it is looked at row by row
+LITTLE = 1e-3  # the same for parameters alone, which are looked at exactly
 MOVED = 1e-7  # of the largest move: a row that moves less stays
 REACH = 1e4  # how far a linear program goes for a row
 MOST = 50_000  # different rows of a linear program
@@ -29,37 +31,60 @@ LEAST = 1e-290  # slopes below have no more digits
 DO = "add a penalty (l2)"
 
 
-def separations(cost: Cost, fit: Fit, names: Sequence[str]) -> list[str]:
-    """A sentence for each separation that the fit ran into; none where all its parameters have a finite optimum."""
+def separations(cost: Cost, fit: Fit, names: Sequence[str], answers: Sequence[str] | None = None) -> list[str]:
+    """A sentence for each separation that the fit ran into; none where all its parameters have a finite optimum. `answers` are
+    what 0, 1, … of y are called."""
     if not fit.flat and fit.method == "newton":  # which looks for itself
         return []
-    each = signed(cost, fit)
-    start, now = information(cost, np.zeros(cost.size)), observed(each)
+    theta = cost.flat(fit.params)
+    each = signed(cost, theta)
+    alone, left, directions, units = looked_for(cost, each)
     said: dict[tuple[str, int], str] = {}  # by column: one sentence, however many classes it has weights for
-    left = []
-    for k in directions_of(vanished(now, start, VANISHED)[0]):
+    for k, touched in alone.items():
+        slot = each.slots[slot_of(each, k)]
+        said.setdefault((slot.data, k - slot.place.start), alone_told(each, names, k, touched, answers))
+    if left and directions.size:
+        return [*said.values(), *together_told(each, theta, directions, units, left, names, answers)]
+    return list(said.values())
+
+
+def looked_for(cost: Cost, each: ByExample) -> tuple[dict[int, Any], list[int], Any, Any]:
+    """The parameters that alone tell rows, and which (m,); others along whose directions (P, k) the curvature has vanished, these
+    directions, and the parameters' units (P,)."""
+    start, now = information(cost, np.zeros(cost.size)), observed(each)
+    if not np.isfinite(start).all():
+        return {}, [], np.zeros((cost.size, 0)), np.ones(cost.size)
+    alone = {}
+    for k in directions_of(vanished(now, start, LITTLE)[0]):
         direction = np.zeros(cost.size)
         direction[k] = 1.0
         fall = falling(each, direction)
         if fall is not None:
-            slot = each.slots[slot_of(each, k)]
-            said.setdefault((slot.data, k - slot.place.start), alone_told(each, names, k, fall > 0))
+            alone[k] = fall > 0
             start[k], start[:, k] = 0.0, 0.0  # what is told alone is not told again
-        else:
-            left.append(k)
     directions, units, _ = vanished(now, start, VANISHED)
-    if left and directions.size:
-        return [*said.values(), *together_told(each, units[:, None] * directions, units, left, names)]
-    return list(said.values())
+    return alone, list(directions_of(directions)), units[:, None] * directions, units
+
+
+def without_optimum(cost: Cost, fit: Any) -> tuple[int, ...]:
+    """The parameters without finite optimum, by position: those that the fit found so; of a fit by a method that does not look,
+    or of parameters given by name, those along whose directions no row's loss rises."""
+    if isinstance(fit, Fit) and (fit.flat or fit.method == "newton"):
+        return fit.flat
+    theta = cost.flat(fit.params if isinstance(fit, Fit) else fit)
+    each = signed(cost, theta)
+    alone, left, directions, _ = looked_for(cost, each)
+    sure = directions.size and certificate(each, theta, directions) is not None
+    return tuple(sorted({*alone, *(left if sure else ())}))
 
 
 def slot_of(each: ByExample, k: int) -> int:
     return next(a for a, s in enumerate(each.slots) if s.place.start <= k < s.place.stop)
 
 
-def signed(cost: Cost, fit: Fit) -> ByExample:
+def signed(cost: Cost, theta: Any) -> ByExample:
     """The derivatives at the fit; where a row's slopes are too small to be told from 0, those at the start, of the same signs."""
-    each, start = by_example(cost, cost.flat(fit.params)), by_example(cost, np.zeros(cost.size))
+    each, start = by_example(cost, theta), by_example(cost, np.zeros(cost.size))
     lost = np.abs(each.slopes).max(axis=0) < LEAST
     return replace(each, slopes=np.where(lost, start.slopes, each.slopes))
 
@@ -81,21 +106,25 @@ def moves(each: ByExample, directions: Any) -> Any:
     return np.stack([np.einsum("am,am->m", share, each.along(v)) for v in directions.T], axis=1)
 
 
-def alone_told(each: ByExample, names: Sequence[str], k: int, touched: Any) -> str:
+def alone_told(each: ByExample, names: Sequence[str], k: int, touched: Any, answers: Sequence[str] | None) -> str:
     """A parameter that alone tells the rows it meets."""
-    name, rows = names[k], int(touched.sum())
+    name, rows = column_name(each, names, k), int(touched.sum())
     kind = "perfect separation" if touched[weights(each.cost) > 0].all() else "quasi-complete separation"
     indicator = set(np.unique(feature(each, k))) <= {0.0, 1.0}
     where = f"where {name}" + ("" if indicator and "=" in name else " is 1" if indicator else " is not 0")
-    y, all_of_them = values_of_y(each.cost, touched), "the one row" if rows == 1 else f"all {rows:,} rows"
+    y, all_of_them = values_of_y(each.cost, touched, answers), "the one row" if rows == 1 else f"all {rows:,} rows"
+    all_of_them = f"the {rows:,} rows" if y.startswith("never ") and rows > 1 else all_of_them
     what = f"y is {y} in {all_of_them} {where}" if y else f"{name} tells y in {all_of_them} {where}"
     do = "merge it with another level, leave it out" if indicator else "leave it out"
     return f"{what} ({kind}), so its coefficient has no finite optimum and the last finite value is shown: {do}, or {DO}"
 
 
-def together_told(each: ByExample, directions: Any, units: Any, left: Sequence[int], names: Sequence[str]) -> list[str]:
+def together_told(
+    each: ByExample, theta: Any, directions: Any, units: Any, left: Sequence[int], names: Sequence[str],
+    answers: Sequence[str] | None,
+) -> list[str]:
     """What several parameters separate together; `left` are those known to have no finite optimum."""
-    direction = certificate(each, directions)
+    direction = certificate(each, theta, directions)
     if direction is None:
         return [f"the loss falls for ever as {listed([names[k] for k in left])} grow, so they have no finite optimum and the "
                 f"last finite values are shown: leave some out, or {DO}"] if left else []
@@ -106,15 +135,17 @@ def together_told(each: ByExample, directions: Any, units: Any, left: Sequence[i
     rows, m = int(touched.sum()), int(counts.sum())
     kind = f"all {m:,} rows (perfect separation)" if rows == m else f"{rows:,} of {m:,} rows (quasi-complete separation)"
     features = [k for k in used if any(s.data and s.place.start <= k < s.place.stop for s in each.slots)]
-    made = next(filter(None, (threshold(each, k, names[k], touched) for k in features)), "")
-    told, y = [names[k] for k in sorted(features)], values_of_y(each.cost, touched)
+    answers_ = answers if answers is not None and len(answers) == 2 else ("0", "1")
+    made = next(filter(None, (threshold(each, k, names[k], touched, answers_) for k in features)), "")
+    told = list(dict.fromkeys(column_name(each, names, k) for k in sorted(features)))
+    y = values_of_y(each.cost, touched, answers)
     if y and not any(feature(each, k)[touched].any() for k in features):  # a reference level
         made = f"y is {y} where {listed(told)} {'is' if len(told) == 1 else 'are all'} 0,"
     made = made or (f"{told[0]} tells y" if len(told) == 1 else f"a sum of {listed(told)} tells y")
     return [f"{made} in {kind}, so there is no finite optimum and the last finite values are shown: leave a column out, or {DO}"]
 
 
-def certificate(each: ByExample, directions: Any) -> Any:
+def certificate(each: ByExample, theta: Any, directions: Any) -> Any:
     """A sum (P,) of the directions along which no row's loss rises and as many as possible fall; None where none is found.
 
     The sum is scaled so that each row that falls does so by 1 or, within REACH, by what it can: max Σ s, 0 ≤ s ≤ 1, s ≤ fall.
@@ -131,7 +162,11 @@ def certificate(each: ByExample, directions: Any) -> Any:
     falls = hstack([-rows, diags_array(np.ones(len(rows)))])
     found = linprog(np.r_[np.zeros(k), -many], A_ub=falls, b_ub=np.full(len(rows), 1e-8 * REACH),
                     bounds=[(-REACH, REACH)] * k + [(0, 1)] * len(rows), method="highs")
-    return directions @ found.x[:k] if found.status == 0 and -found.fun > 1e-3 else None
+    if found.status != 0 or -found.fun <= 1e-3:
+        return None
+    direction = directions @ found.x[:k]
+    before, after = (each.cost.per_example(theta + far * direction) for far in (0.0, 1.0))
+    return direction if (after <= before + 1e-9 * (1.0 + np.abs(before))).all() else None
 
 
 def feature(each: ByExample, k: int) -> Any:
@@ -141,7 +176,7 @@ def feature(each: ByExample, k: int) -> Any:
     return each.along(one)[slot_of(each, k)]
 
 
-def threshold(each: ByExample, k: int, name: str, touched: Any) -> str:
+def threshold(each: ByExample, k: int, name: str, touched: Any, answers: Sequence[str]) -> str:
     """y = 1 where x > 2.5, if a column and the intercept tell so; else ""."""
     y = np.asarray(each.cost.data["y"]) if "y" in each.cost.data else np.zeros((0, 0))
     if y.ndim != 1 or set(np.unique(y)) != {0, 1}:
@@ -151,16 +186,40 @@ def threshold(each: ByExample, k: int, name: str, touched: Any) -> str:
     if not len(no) or not len(yes):
         return ""
     if no.max() <= yes.min():
-        return f"y is 1 where {name} is from {yes.min():g} on and 0 up to {no.max():g},"
+        return f"y is {answers[1]} where {name} is from {yes.min():g} on and {answers[0]} up to {no.max():g},"
     if yes.max() <= no.min():
-        return f"y is 0 where {name} is from {no.min():g} on and 1 up to {yes.max():g},"
+        return f"y is {answers[0]} where {name} is from {no.min():g} on and {answers[1]} up to {yes.max():g},"
     return ""
 
 
-def values_of_y(cost: Cost, rows: Any) -> str:
-    """The value of y in these rows, where it is the same in all; else ""."""
+def values_of_y(cost: Cost, rows: Any, answers: Sequence[str] | None) -> str:
+    """The value of y in these rows, where it is the same in all, or the one class of several that none has; else ""."""
     y = cost.data.get("y")
     if y is None or len(y.shape) != 1:
         return ""
-    found = np.unique(np.asarray(y)[rows])
-    return f"{found[0]:g}" if len(found) == 1 else ""
+    y = np.asarray(y)
+    found = np.unique(y[rows])
+
+    def called(value: float) -> str:
+        return answers[int(value)] if answers is not None else f"{value:g}"
+
+    if len(found) == 1:
+        return called(found[0])
+    never = np.setdiff1d(np.unique(y), found) if any(n.op == "take" for n in cost.loss.nodes) else found[:0]
+    return f"never {called(never[0])}" if len(never) == 1 else ""
+
+
+def column_name(each: ByExample, names: Sequence[str], k: int) -> str:
+    """The name of a parameter's column: what the names of all classes' weights for it end in."""
+    slot = each.slots[slot_of(each, k)]
+    if not slot.data:
+        return names[k]
+    rows = [names[s.place.start + k - slot.place.start] for s in each.slots if s.data == slot.data]
+    if len(rows) == 1:
+        return names[k]
+    return max(shared([name[::-1] for name in rows])[::-1].lstrip(": "), shared(rows).rstrip(" ("), key=len) or names[k]
+
+
+def shared(texts: Sequence[str]) -> str:
+    """What all texts begin with."""
+    return "".join(letters[0] for letters in takewhile(lambda letters: len(set(letters)) == 1, zip(*texts)))

@@ -73,7 +73,7 @@ def null_figures(found: Inference) -> list[tuple[str, str]]:
         adjusted = found.adjusted_r2
         name = "R²" + (", adjusted" if adjusted is not None else "") if found.family.scaled else "McFadden's pseudo-R²"
         said.append((name, f"{found.pseudo_r2:.5f}" + (f", {adjusted:.5f}" if adjusted is not None else "")))
-    if found.parameters > found.null_parameters and not found.notes:
+    if found.parameters > found.null_parameters and not found.why:
         said.append(("against the null model", str(against_null(found))))
     return said
 

@@ -55,8 +55,8 @@ def lr_test(restricted: Inference, full: Inference) -> Tested:
     for found in (restricted, full):
         if found.log_likelihood is None:
             raise DvarError("the loss is not known to be a likelihood, so there is no likelihood ratio")
-        if found.notes:
-            raise DvarError(f"a likelihood ratio needs both models at their optimum: {found.notes[0]}")
+        if found.why:
+            raise DvarError(f"a likelihood ratio needs both models at their optimum: {found.why}")
     rise = full.log_likelihood - restricted.log_likelihood  # type: ignore[operator]
     if rise < -1e-6 * max(1.0, abs(full.log_likelihood)):  # type: ignore[arg-type]
         raise UsageError(f"the full model's log-likelihood {full.log_likelihood:.6g} is below the restricted one's "
