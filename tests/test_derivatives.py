@@ -6,7 +6,7 @@ import math
 import mpmath as mp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from reference import EPS, MP, sigmoid, softplus, step
 
@@ -215,12 +215,13 @@ def tame(draw, most=7):
         known.append(f"u{k}")
     lines.append("J = " + " + ".join(f"{n}*{c}" for n, c in zip(known[-3:], ("1", "y", "x"))))
     text = "inputs: x, y, z\n" + "\n".join(lines)
+    note(text)  # what a failure is told by
     point = {n: draw(st.floats(-2, 2).filter(lambda v: v == 0 or abs(v) > 1e-6)) for n in "xyz"}
     return dv.graph(text), point
 
 
-@settings(max_examples=150, deadline=None)
-@given(tame())
+@settings(max_examples=1200, deadline=None)
+@given(tame(most=5))
 def test_random_graphs_by_every_route(case):
     graph, point = case
     p = graph.at(point)
@@ -239,8 +240,8 @@ def test_random_graphs_by_every_route(case):
                 assert abs(answer[1 + k] - slope) <= tolerance
 
 
-@settings(max_examples=60, deadline=None)
-@given(tame(most=4))
+@settings(max_examples=600, deadline=None)
+@given(tame(most=3))
 def test_the_derivative_of_the_derivative_in_both_orders(case):
     graph, point = case
     with mp.workdps(DIGITS):
@@ -256,8 +257,8 @@ def test_the_derivative_of_the_derivative_in_both_orders(case):
             assert abs(two - numeric) <= tolerance
 
 
-@settings(max_examples=30, deadline=None)
-@given(tame())
+@settings(max_examples=250, deadline=None)
+@given(tame(most=4))
 def test_nudges_agree_on_random_graphs(case):
     graph, point = case
     assert graph.at(point).check().ok

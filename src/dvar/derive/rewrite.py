@@ -33,9 +33,10 @@ class Patterns:
     """The rules with their patterns, and which of them to try at a node: found once for all nodes that look alike."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self.rules = [(rule, formula(rule.before).nodes) for rule in rules]
-        self.roots = {pattern[-1].op for _, pattern in self.rules}
-        self.numbers = {part.value for _, pattern in self.rules for part in pattern if part.op == CONST}
+        read = [(rule, formula(rule.before).nodes) for rule in rules]
+        self.roots = {root: [(rule, pattern) for rule, pattern in read if pattern[-1].op == root]
+                      for root in {pattern[-1].op for _, pattern in read}}
+        self.numbers = {part.value for _, pattern in read for part in pattern if part.op == CONST}
         self.found: dict[tuple[Any, ...], list[tuple[Rule, Sequence[Node]]]] = {}
 
     def at(self, op: str, operands: Sequence[Node]) -> Sequence[tuple[Rule, Sequence[Node]]]:
@@ -44,7 +45,7 @@ class Patterns:
             return ()
         key = op, *[self.look(node) for node in operands]
         if key not in self.found:
-            self.found[key] = [(rule, pattern) for rule, pattern in self.rules if self.resembles(pattern, op, key[1:])]
+            self.found[key] = [(rule, pattern) for rule, pattern in self.roots[op] if self.resembles(pattern, op, key[1:])]
         return self.found[key]
 
     def look(self, node: Node) -> str | float:
@@ -55,7 +56,7 @@ class Patterns:
         """Whether the pattern's root, and what stands right below it, look so."""
         below = [pattern[q] for q in pattern[-1].operands]
         orders = [looks, looks[::-1]] if OPS[op].commutes else [looks]
-        return pattern[-1].op == op and any(
+        return any(
             all(part.op == INPUT or self.look(part) == look for part, look in zip(below, order)) for order in orders)
 
 
