@@ -390,6 +390,7 @@ def test_ordered_classes_and_dispersed_counts():
     (dv.Estimator(SQUARE, features=["a"]), NUMBER, "an array without names"),
     (dv.LogisticRegression(C=1.0, l2=1.0), YES, "give one of them"),
     (dv.LogisticRegression(C=-1.0), YES, "C is -1.0"),
+    (dv.Estimator("z = sum(w * x); L = (z - y)**2", predict="z"), NUMBER, "shapes of w"),
     (dv.LogisticRegression(), np.zeros(M), "one class only"),
     (dv.LogisticRegression(), NUMBER, "Unknown label type"),
     (dv.PoissonRegressor(), -COUNT, "negative"),
@@ -491,6 +492,38 @@ def test_the_loss_curve_falls_and_watch_is_called_with_it():
     assert fitted.n_iter_ == len(seen)
 
 
+def test_scikit_learns_callbacks_see_each_pass_and_may_end_the_fit():
+    pytest.importorskip("sklearn.callback")
+
+    class Seen:
+        def __init__(self, most):
+            self.most, self.tasks, self.scores = most, [], []
+
+        def setup(self, estimator, context):
+            self.tasks.append("setup")
+
+        def on_fit_task_begin(self, estimator, context):
+            self.tasks.append(f"begin {context.task_name}")
+
+        def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
+            if context.task_name == "pass":
+                self.scores.append(fitted_estimator.score(X, y))
+            return len(self.scores) >= self.most
+
+        def teardown(self, estimator, context):
+            self.tasks.append("teardown")
+
+    all_of_it, some = Seen(1000), Seen(2)
+    fitted = dv.LogisticRegression(C=1.0).set_callbacks(all_of_it).fit(X, THREE)
+    assert all_of_it.tasks == ["setup", "begin fit", *["begin pass"] * fitted.n_iter_, "teardown"]
+    assert all_of_it.scores[-1] == fitted.score(X, THREE)
+    table, y = frame()
+    stopped = dv.LogisticRegression().set_callbacks(some).fit(table, y)
+    assert stopped.n_iter_ == 2
+    assert stopped.fit_.message == "stopped by a callback"
+    assert stopped.score(table, y) == some.scores[-1]
+
+
 def test_gradient_descent_works_on_the_data_as_given():
     with pytest.warns(ConvergenceWarning):
         ours = dv.LogisticRegression(method="gradient-descent", rate=0.01, steps=3).fit(X, YES)
@@ -524,6 +557,8 @@ def test_early_stopping_keeps_what_was_best_for_the_rows_held_out():
     assert not stopped.fit_.converged
     assert np.linalg.norm(stopped.coef_) < 0.5 * np.linalg.norm(dv.LogisticRegression(l2=1e-6).fit(x, y).coef_)
     assert (again.coef_ == stopped.coef_).all()
+    slow = dv.LogisticRegression(early_stopping=0.3, method="gradient-descent", rate=0.5, random_state=0).fit(x, y)
+    assert slow.fit_.message.startswith("stopped early")
 
 
 def test_a_notebook_shows_the_graph_and_the_loss():

@@ -14,7 +14,7 @@ import numpy as np
 from ..data.columns import Columns, Number
 from .named import linear_maps
 
-SAMPLE = 65536  # rows, evenly spread, that tell centre and spread of a column: coordinates need no more
+SAMPLE = 16384  # rows, evenly spread, that tell centre and spread of a column: coordinates need no more
 
 
 class Map(NamedTuple):
@@ -54,7 +54,8 @@ class Standardised:
         return str(self.cost.ran)
 
     def sized(self, parameters: Mapping[str, Any]) -> Standardised:
-        return Standardised(self.cost.sized(parameters), self.maps, self.units)
+        cost = self.cost.sized(parameters)
+        return self if cost is self.cost else Standardised(cost, self.maps, self.units)
 
     def has_hessian(self) -> bool:
         return bool(self.cost.has_hessian())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from html import escape
 from typing import Any
@@ -12,7 +11,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
 from ..descend.minimize import Fit, minimize
-from ..descend.objective import Row
 from ..errors import UsageError
 from ..expression.graph import Graph
 from ..vectorize.cost import Cost
@@ -21,13 +19,13 @@ from . import inputs
 from .coordinates import Standardised, standardised
 from .named import linear_maps
 from .remarks import flat_names, new_in, remarks, say, shortest
+from .watching import Callbacks, Early, Enough, Support, Watched, with_callbacks
 
 VARY = ("x", "y", "offset")  # inputs that vary by example; columns that a loss names do too
 AS_GIVEN = ("gradient-descent",)  # methods that work on the data as given
-PATIENCE = 5  # passes without a better loss on the held-out rows, after which an early stop ends the fit
 
 
-class Learner(BaseEstimator):  # type: ignore[misc]
+class Learner(Support, BaseEstimator):  # type: ignore[misc]
     """A graph over x and y as a scikit-learn estimator.
 
     Subclasses have the parameters `l1, l2, method, rate, steps, tol, early_stopping, warm_start, random_state, watch` and answer
@@ -73,12 +71,14 @@ class Learner(BaseEstimator):  # type: ignore[misc]
 
     # learning
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> Any:
         """Learn from X (m, n) and y (m,). `sample_weight` (m,) says how often a row counts; `offset` (m,) is added to w @ x + b.
 
         X is an array, a sparse matrix or a frame. Raises DvarError, or what scikit-learn raises, where the data do not allow it.
         """
         X, y = inputs.checked(self, X, y, fit=True, target=getattr(self, "target", None) or "")
+        asked = Callbacks(self, X, y, sample_weight)
         y = self._numbers(y)
         weight = self._weights(y, inputs.checked_weight(sample_weight, X))
         offset = inputs.checked_offset(offset, len(y))
@@ -93,8 +93,9 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         beside = {"y": y, "offset": offset, "weight": weight}
         cost, x = self._cost_of(X, beside, learn)
         held = None if hold is None else self._cost_of(X, beside, hold)[0]
-        self._fit(cost, x, l2, held, before)
+        self._fit(cost, x, l2, held, before, asked)
         self._answer()
+        asked.end()
         for remark in remarks(self, self._cost):
             say(remark, self.fit_)
         return self
@@ -119,28 +120,34 @@ class Learner(BaseEstimator):  # type: ignore[misc]
             raise UsageError(f"a share of {share:g} of {m} rows holds out {held}", "hold out more, or give more rows")
         return np.sort(order[held:]), np.sort(order[:held])
 
-    def _fit(self, cost: Cost, x: Any, l2: float, held: Cost | None, before: Any) -> None:
+    def _fit(self, cost: Cost, x: Any, l2: float, held: Cost | None, before: Any, asked: Callbacks) -> None:
         start = self._start(cost, len(self.reader_.names))
-        if start is not None:
-            cost = cost.sized(start)
         if before is not None:
-            start = self._warm(cost, *before) or start
+            start = self._warm(cost if start is None else cost.sized(start), *before) or start
         bounds, penalized = self._bounds(), self._penalized()
         tied = set(bounds)
         if l2 or self.l1:
             tied |= set(penalized or [n for n, size in cost.sizes.items() if size])
         free = linear_maps(cost.loss, tuple(cost.data))[1] not in tied
-        seen: Any = cost if self.method in AS_GIVEN else standardised(cost, x, free)
-        watch = self.watch if held is None else Early(self.watch, seen, held.sized(zeros(cost)))
+        seen: Any = cost
+        if start is not None or len(cost.sizes) == len(cost.inputs):  # else minimize says which shapes are not known
+            cost = cost if start is None else cost.sized(start)
+            given = self.method in AS_GIVEN
+            seen = Standardised(cost, (), np.ones(cost.size)) if given else standardised(cost, x, free)
+        early = None if held is None else Early(held)
+        watched = Watched(seen, [self.watch, asked.watch, early])
+        for one in (asked, early):
+            if one is not None:
+                one.watched = watched
         drawn = start is None and self.random_state is not None
         seed = check_random_state(self.random_state).randint(2**31 - 1) if drawn else None
         try:
             fit = minimize(seen, self.method, rate=self.rate, steps=self.steps, tol=self.tol, l1=self.l1, l2=l2,
-                           penalize=penalized, bounds=bounds or None, start=start, seed=seed, watch=watch)
+                           penalize=penalized, bounds=bounds or None, start=start, seed=seed, watch=watched)
         except Enough as enough:
-            fit = enough.fit
-        if isinstance(watch, Early):
-            fit = watch.chosen(fit)
+            fit = watched.fit(str(enough), self.method)
+        if early is not None:
+            fit = early.chosen(fit)
         self.collinear_, self.still_ = (), ()
         if isinstance(seen, Standardised):
             if not (l2 or self.l1 or bounds):
@@ -244,44 +251,6 @@ def coefficients(estimator: Learner) -> tuple[list[str], Any]:
     return [names[k] for k in order], turn[order]
 
 
-class Enough(Exception):
-    """Ends a fit from inside a pass."""
-
-    def __init__(self, fit: Fit) -> None:
-        super().__init__("enough")
-        self.fit = fit
-
-
-class Early:
-    """Watches a fit: after each pass the loss of the rows held out. `chosen` answers the parameters that were best for them."""
-
-    def __init__(self, watch: Callable[[Row], None] | None, seen: Any, held: Cost) -> None:
-        self.watch, self.seen, self.held = watch, seen, held
-        self.rows: list[Row] = []
-        self.best, self.best_pass = np.inf, 0
-        self.params: dict[str, Any] = {}
-
-    def __call__(self, row: Row) -> None:
-        self.rows.append(row)
-        if self.watch is not None:
-            self.watch(row)
-        params = self.seen.named(self.seen.seen)
-        loss = self.held.value_gradient(self.held.flat(params))[0]
-        if loss < self.best:
-            self.best, self.best_pass, self.params = loss, row.passes, params
-        elif row.passes - self.best_pass >= PATIENCE:
-            raise Enough(Fit(self.params, row.cost, False, "", "", row.passes, tuple(self.rows), row.seconds))
-
-    def chosen(self, fit: Fit) -> Fit:
-        last = fit.history[-1].passes
-        if self.best_pass == last:
-            return fit
-        cost = self.rows[self.best_pass - 1].cost
-        message = (f"stopped early: on the {self.held.m:,} rows held out the loss was best, {self.best:.6g}, after "
-                   f"{self.best_pass:,} of {last:,} passes; these parameters are kept")
-        return replace(fit, params=self.params, cost=cost, converged=False, message=message, hessian=None, flat=())
-
-
 def curve(losses: list[float]) -> str:
     """The loss by pass as a small SVG."""
     finite = [v for v in losses if np.isfinite(v)]
@@ -293,7 +262,3 @@ def curve(losses: list[float]) -> str:
     title = f"<title>loss by pass: from {finite[0]:.6g} to {finite[-1]:.6g}</title>"
     line = f'<polyline fill="none" stroke="currentColor" stroke-width="1.5" points="{points}"/>'
     return f'<svg xmlns="http://www.w3.org/2000/svg" width="300" height="80" role="img">{title}{line}</svg>'
-
-
-def zeros(cost: Cost) -> dict[str, Any]:
-    return {name: np.zeros(size) for name, size in cost.sizes.items()}

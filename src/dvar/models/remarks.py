@@ -30,7 +30,7 @@ def say(remark: str, fit: Fit | None = None) -> None:
     """Say it as a warning, at the line outside that called the estimator."""
     kind = NotConverged if fit is not None and remark == fit.message else DvarWarning
     level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("dvar."):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("dvar.", "sklearn.callback")):
         level, frame = level + 1, frame.f_back
     warnings.warn(remark, kind, stacklevel=level)
 
@@ -49,7 +49,7 @@ def remarks(estimator: Any, cost: Cost) -> list[str]:
             said += diagnose(cost, fit, flat_names(estimator, cost), l2=float(penalised), given=GIVEN)
         except DvarError:  # a loss of another form tells less
             said += [] if fit.converged else [fit.message]
-    early = fit.message.startswith("stopped early")
+    early = fit.message.startswith(("stopped early", "stopped by a callback"))
     return [one for one in said if not (early and one == fit.message)]
 
 
