@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _signal as signal  # the built-in part of `signal`: the rest would take longer to import than all that comes before it
 import os
-import signal
 import sys
 
 

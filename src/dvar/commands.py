@@ -66,6 +66,7 @@ app = App(
     help="Write one example's loss as plain mathematics; the computation graph does the rest.\n\n"
     "dvar COMMAND --help tells more of each.",
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # it is told in `terminal.run`
 )
 
 Table = Annotated[str, Parameter(allow_leading_hyphen=True)]  # "-" is standard input

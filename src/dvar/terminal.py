@@ -129,6 +129,11 @@ def run(app: Any, arguments: list[str], usage: Callable[..., str]) -> int:
         return mistake("there is not enough memory for this table", "take fewer --features, or a part of the rows", 1)
     except Stopped:
         return STOPPED
+    except Exception as error:
+        if debug:
+            raise
+        first = (str(error).splitlines() or [""])[0]
+        return mistake(f"dvar itself went wrong: {type(error).__name__}: {first}", "--debug shows where; please report it", 1)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # one line is enough
         say("stopped")

@@ -203,7 +203,7 @@ class Encoding:
         parts = []
         for part in self.parts:
             values = {f.name: getattr(part, f.name) for f in fields(part)}
-            kind = next(kind for kind, cls in KINDS.items() if isinstance(part, cls))
+            kind = next(kind for kind, cls in KINDS.items() if type(part) is cls)
             parts.append({"kind": kind} | {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()})
         return {"rows": self.rows, "parts": parts, "dropped": dict(self.dropped)}
 

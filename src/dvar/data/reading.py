@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import DvarError, UsageError
 from .opening import READS, Ahead, called, checked_names, opened, suffixes, unreadable
-from .text import USUAL, Cut, How, cut, json_lines, options, silent, text
+from .text import USUAL, Cut, How, cut, json_lines, options, ragged, refuse_unclosed, silent, swallowed, text
 
 ROWS = 1 << 17  # in a batch of Parquet
 
@@ -204,23 +204,40 @@ def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str,
     start = stream.ahead(1 << 20)
     made = cut(name, form, start, how.decimal)
     whole = start if len(start) < 1 << 20 else start[: start.rfind(b"\n") + 1] or start
-    first = cut_types(made, whole, how)
-    types = {}
-    for column, type_ in first.items():
-        if wanted.get(column) == "category":
-            types[column] = pa.string()
-        elif pa.types.is_integer(type_) or pa.types.is_null(type_):
-            types[column] = pa.float64() if wanted.get(column) == "number" else pa.string()
-        else:
-            types[column] = type_.value_type if pa.types.is_dictionary(type_) else type_
-    parse, convert = options(made, how, types)
-    convert.auto_dict_encode = False
-    reading = csv.ReadOptions(block_size=2**22, encoding=made.letters)
     try:
+        first = cut_types(made, whole, how)
+        types = {}
+        for column, type_ in first.items():
+            if wanted.get(column) == "category":
+                types[column] = pa.string()
+            elif pa.types.is_integer(type_) or pa.types.is_null(type_):
+                types[column] = pa.float64() if wanted.get(column) == "number" else pa.string()
+            else:
+                types[column] = type_.value_type if pa.types.is_dictionary(type_) else type_
+        parse, convert = options(made, how, types)
+        convert.auto_dict_encode = False
+        reading = csv.ReadOptions(block_size=2**22, encoding=made.letters)
+        table = None
         for batch in csv.open_csv(pa.PythonFile(stream, "r"), reading, parse, convert):
-            yield pa.Table.from_batches([batch])
+            table = pa.Table.from_batches([batch])
+            yield table
     except pa.ArrowInvalid as error:
+        if (again := reread(name)) is not None and (told := ragged(name, made, again)):
+            raise told from None
         raise unreadable(name, error) from None
+    if table is not None and swallowed(table) and (again := reread(name)) is not None:
+        refuse_unclosed(name, made, again)
+
+
+def reread(name: str) -> Any:
+    """The bytes of a text file once more, to say where a mistake is; None of a stream that is gone."""
+    if not Path(name).is_file():
+        return None
+    _, stream = opened(name)
+    try:
+        return stream.buffer()
+    finally:
+        stream.close()
 
 
 def cut_types(made: Cut, start: bytes, how: How) -> dict[str, Any]:

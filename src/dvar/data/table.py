@@ -219,7 +219,11 @@ def _check_two(name: str, count: int, texts: list[str], rows: int) -> None:
     if count > 2:
         some = ", ".join(texts[:5]) + (", …" if count > 5 else "")
         what = f"target `{name}` has {count} values ({some}), not two"
-        raise DvarError(what, "for a numeric target give a loss, as --loss 'L = (w@x + b - y)**2'")
+        numeric = all(text.lstrip("-").replace(".", "", 1).isdigit() for text in texts[:5])
+        if not numeric:
+            raise DvarError(what, "take a column of two values, or of numbers with a --loss")
+        raise DvarError(what, f"cut it in two, as --target '{name} > {texts[len(texts) // 2]}', or give a loss of a number, as "
+                              "--loss 'z = w@x + b; L = (z - y)**2'")
 
 
 def as_text(value: Any) -> str:

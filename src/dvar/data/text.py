@@ -121,8 +121,8 @@ def cut_up(name: str, made: Cut, content: Any, how: How, say: Callable[[str], No
                 raise ragged(name, made, content) or error from None
     else:
         raise unreadable(name, wrong) from None
-    if swallowed(table) and (line := unclosed(made, content)):
-        raise DvarError(f"{name} line {line}: a quotation mark is opened and never closed", "close it, or is the file cut off?")
+    if swallowed(table):
+        refuse_unclosed(name, made, content)
     return table
 
 
@@ -186,6 +186,12 @@ def ragged(name: str, made: Cut, content: Any) -> DvarError | None:
     except lines.Error:
         pass
     return None
+
+
+def refuse_unclosed(name: str, made: Cut, content: Any) -> None:
+    """Raises DvarError where a quotation mark is never closed."""
+    if line := unclosed(made, content):
+        raise DvarError(f"{name} line {line}: a quotation mark is opened and never closed", "close it, or is the file cut off?")
 
 
 def unclosed(made: Cut, content: Any) -> int:

@@ -51,7 +51,7 @@ def evaluate(model: Model, table: Any, threshold: float = 0.5) -> Evaluation:
     data, notes = model.data(table, rows)
     truth = y[rows]
     weight = weights_of(table, model.weight, known)[rows] if model.weight else None
-    cost = Cost(model.graph, {**data, "y": truth}, weight=weight)
+    cost = Cost(model.graph, {**data, "y": truth}, weight=weight).sized(model.params)
     figures = {"cost": cost.value_gradient(cost.flat(model.params))[0]}
     guess = np.asarray(predict(model.graph, model.predicts, model.params, data))
     unknown = len(known) - len(rows)

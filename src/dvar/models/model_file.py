@@ -174,6 +174,8 @@ def checked(value: dict[str, Any]) -> Model:
     graph = parse(value["formula"])
     encoding = None if value["encoding"] is None else Encoding.from_json(value["encoding"])
     data = {"y", *own} | ({"x"} if encoding else set())
+    if not set(own) <= set(graph.inputs):
+        raise DvarError("own names columns that the formula does not", DAMAGED)
     if prediction(graph, data) != value["predicts"] or set(graph.inputs) - data != set(value["parameters"]):
         raise DvarError("the formula does not go with the parameters or with what it predicts", DAMAGED)
     params = {name: numbers(name, part) for name, part in value["parameters"].items()}

@@ -221,7 +221,7 @@ def judged(model: Model, table: Any, y: Any, held: Any, weights: Any = None) -> 
     data, notes = model.data(table, held)
     truth = y[held]
     weight = None if weights is None else weights[held]
-    cost = Cost(model.graph, {**data, "y": truth}, weight=weight)
+    cost = Cost(model.graph, {**data, "y": truth}, weight=weight).sized(model.params)
     worth: dict[str, float] = {"m": len(held), "cost": cost.value_gradient(cost.flat(model.params))[0]}
     if model.positive:
         worth |= of_answers(predict(model.graph, model.predicts, model.params, data), truth, weight)

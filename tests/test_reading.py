@@ -1,0 +1,353 @@
+"""Files of every kind and cut, read as people have them; and columns derived from columns."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyarrow import csv, feather
+
+from dvar.data import features as asked
+from dvar.data import reading, writing
+from dvar.data import table as tables
+from dvar.data.encoding import Encoding
+from dvar.data.text import How, as_number
+from dvar.errors import DvarError, UsageError
+
+
+def read(path: Path, content: bytes, **how) -> tuple[pa.Table, list[str]]:
+    path.write_bytes(content)
+    notes: list[str] = []
+    return reading.read(path, How(**how), notes.append), notes
+
+
+ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
+PLAIN = b"a,b\n1,x\n2,\n"
+
+
+def made(form: str) -> bytes:
+    table, out = pa.table({"a": [1, 2], "b": ["x", None]}), io.BytesIO()
+    if form == "parquet":
+        pq.write_table(table, out)
+    elif form == "arrow":
+        feather.write_feather(table, out, compression="uncompressed")
+    else:
+        with pa.ipc.new_stream(out, table.schema) as writer:
+            writer.write_table(table)
+    return out.getvalue()
+
+
+TEXTS = [  # file name, its bytes, how it is read, the rows, what is said
+    ("t.csv", PLAIN, {}, ROWS, ""),
+    ("t.csv", PLAIN.replace(b"\n", b"\r\n"), {}, ROWS, ""),
+    ("t.csv", PLAIN.rstrip(), {}, ROWS, ""),
+    ("t.csv.gz", gzip.compress(PLAIN), {}, ROWS, ""),
+    ("t.csv.bz2", bz2.compress(PLAIN), {}, ROWS, ""),
+    ("t.csv.zst", pa.Codec("zstd").compress(PLAIN, asbytes=True), {}, ROWS, ""),
+    ("t.tsv", PLAIN.replace(b",", b"\t"), {}, ROWS, ""),
+    ("t.csv", PLAIN.replace(b",", b";"), {}, ROWS, "separated by ';'"),
+    ("t.csv", PLAIN.replace(b",", b"|"), {}, ROWS, "separated by '|'"),
+    ("t.csv", b"\xef\xbb\xbf" + PLAIN, {}, ROWS, ""),
+    ("t.csv", PLAIN.decode().encode("utf-16"), {}, ROWS, "utf-16"),
+    ("t.csv", "a,b\n1,é\n2,\n".encode("latin-1"), {}, [{"a": 1, "b": "é"}, {"a": 2, "b": None}], "latin-1"),
+    ("t.csv", "a,é\n1,x\n2,\n".encode("latin-1"), {}, [{"a": 1, "é": "x"}, {"a": 2, "é": None}], "latin-1"),
+    ("t.csv", b"a;b\n1,5;x\n2,25;\n", {"decimal": ","}, [{"a": 1.5, "b": "x"}, {"a": 2.25, "b": None}], "separated"),
+    ("t.csv", b"a;b\n1,5;x\n2,25;\n", {}, [{"a": "1,5", "b": "x"}, {"a": "2,25", "b": None}], "--decimal ,"),
+    ("t.csv", b"a,b\n1,x\n2,-\n", {"missing": ("-",)}, ROWS, ""),
+    ("t.csv", b"a,b\n1,x\n-999,?\n", {"missing": ("-999",)}, [{"a": 1, "b": "x"}, {"a": None, "b": None}], ""),
+    ("t.csv", b"a,b\n+1,x\n 2 ,NA\n", {}, [{"a": 1.0, "b": "x"}, {"a": 2.0, "b": None}], ""),
+    ("t.csv", b"a,b\n- 1,x\n1 000,null\n", {}, [{"a": -1.0, "b": "x"}, {"a": 1000.0, "b": None}], "read as numbers"),
+    ("t.csv", b"a,b\n007,x\n12,y\n", {}, [{"a": "007", "b": "x"}, {"a": "12", "b": "y"}], "begin with 0"),
+    ("t.csv", b'a,b\n1,"x\ny, ""z"""\n', {}, [{"a": 1, "b": 'x\ny, "z"'}], ""),
+    ("t.csv", b'a,b\n1,5" pipe\n', {}, [{"a": 1, "b": '5" pipe'}], ""),
+    ("t.jsonl", b'{"a": 1, "b": "x"}\n{"a": 2}\n', {}, ROWS, ""),
+    ("t.ndjson.gz", gzip.compress(b'\n{"a": 1, "b": "x"}\n{"a": 2, "b": null}\n'), {}, ROWS, ""),
+    ("t.parquet", made("parquet"), {}, ROWS, ""),
+    ("t.feather", made("arrow"), {}, ROWS, ""),
+    ("t.arrow", made("stream"), {}, ROWS, ""),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "how", "rows", "said"), TEXTS, ids=range(len(TEXTS)))
+def test_a_file_as_people_have_it(tmp_path, name, content, how, rows, said):
+    table, notes = read(tmp_path / name, content, **how)
+    assert table.to_pylist() == rows
+    assert said in "; ".join(notes)
+    assert bool(notes) == bool(said)
+    streamed = pa.concat_tables(list(reading.batches(tmp_path / name, How(**how), {"a": "number", "b": "category"})))
+    assert streamed.num_rows == len(rows)
+    if not isinstance(rows[0]["a"], str) and "1 000" not in str(content):
+        assert streamed.column("a").to_pylist() == [r["a"] for r in rows]
+
+
+NOT = "is the file whole"
+DAMAGED = [  # file name, its bytes, what is said, what helps
+    ("t.csv", b"", "empty (0 bytes)", "at least one row"),
+    ("t.csv.gz", gzip.compress(b""), "empty once unpacked", "at least one row"),
+    ("t.csv", b"a,b\n", "2 columns but no rows", "at least one row"),
+    ("t.csv", b"a,b\n1,2\n3\n", "line 3 has 1 fields, the header 2", "quote"),
+    ("t.csv", b'a,b\n1,"2\n2"\n1,2,3\n', "line 4 has 3 fields, the header 2", "quote"),
+    ("t.csv", b'a,b\n1,2\n1,"x\ny\n3,4\n', "line 3: a quotation mark is opened", "cut off"),
+    ("t.csv", b"a,a\n1,2\n", "more than one column named 'a'", "own name"),
+    ("t.csv", b"\x7fELF\x00\x01\x02,\n", "not text", "suffix"),
+    ("t.csv", made("parquet"), "by its first bytes Parquet", "….parquet"),
+    ("t.csv", made("arrow"), "by its first bytes Arrow", "….arrow"),
+    ("t.csv", gzip.compress(PLAIN), "by its first bytes gzip", "….gz"),
+    ("t.csv", b"PK\x03\x04...", "a spreadsheet", "as CSV"),
+    ("t.csv", b"%PDF-1.7", "PDF", "as CSV"),
+    ("t.csv.gz", PLAIN, "by its name it is gzip", NOT),
+    ("t.csv.gz", gzip.compress(PLAIN * 1000)[:60], "cannot be read", NOT),
+    ("t.csv.bz2", bz2.compress(PLAIN * 1000)[:60], "cannot be read", NOT),
+    ("t.parquet", PLAIN, "by its name it is Parquet", NOT),
+    ("t.parquet", made("parquet")[:-20], "cannot be read", NOT),
+    ("t.parquet", made("parquet")[:40], "cannot be read", NOT),
+    ("t.arrow", made("arrow")[:100], "cannot be read", NOT),
+    ("t.arrow", made("stream")[:100], "cannot be read", NOT),
+    ("t.jsonl", b'{"a": 1}\n{"a": }\n', "line 2 cannot be read", "one object a line"),
+    ("t.jsonl", b'[{"a": 1}]', "by its name it is JSON", NOT),
+    ("t.jsonl", b'{"a": 1}\n{"a": {"b": 2}}\n', "cannot be read", "one object a line"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "what", "help"), DAMAGED, ids=range(len(DAMAGED)))
+def test_a_damaged_file_is_told(tmp_path, name, content, what, help):
+    with pytest.raises(DvarError) as whole:
+        read(tmp_path / name, content)
+    assert what in whole.value.what
+    assert help in whole.value.help
+    assert name in whole.value.what
+    with pytest.raises(DvarError):
+        list(reading.batches(tmp_path / name))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(which=st.sampled_from(["parquet", "arrow", "stream", "csv.gz", "csv", "jsonl"]), at=st.integers(0, 10_000), cut=st.booleans(), byte=st.integers(0, 255))
+def test_any_damage_is_an_error_or_a_table(tmp_path, which, at, cut, byte):
+    whole = {"csv": PLAIN, "csv.gz": gzip.compress(PLAIN), "jsonl": b'{"a": 1, "b": "x"}\n'}.get(which) or made(which)
+    at %= len(whole)
+    content = whole[:at] if cut else whole[:at] + bytes([byte]) + whole[at + 1 :]
+    path = tmp_path / f"t.{'arrow' if which == 'stream' else which}"
+    path.write_bytes(content)
+    for way in (reading.read, lambda p: list(reading.batches(p))):
+        try:
+            way(path)
+        except DvarError as error:
+            assert error.help
+
+
+def test_places(tmp_path):
+    with pytest.raises(UsageError, match=r"no file .*did you mean 'flights.csv'"):
+        (tmp_path / "flights.csv").write_bytes(PLAIN)
+        reading.read(tmp_path / "flight.csv")
+    with pytest.raises(UsageError, match="folder without Parquet"):
+        reading.read(tmp_path)
+    with pytest.raises(UsageError, match="suffix '.doc'"):
+        (tmp_path / "a.doc").write_bytes(PLAIN)
+        reading.read(tmp_path / "a.doc")
+
+
+def test_a_folder_of_parts(tmp_path):
+    for year in (2023, 2024):
+        (tmp_path / f"year={year}").mkdir()
+        pq.write_table(pa.table({"a": [year, 1], "t": ["x", None]}), tmp_path / f"year={year}" / "part-0.parquet")
+    (tmp_path / "_SUCCESS").write_text("")
+    table = reading.read(tmp_path)
+    assert table.to_pydict() == {"a": [2023, 1, 2024, 1], "t": ["x", None, "x", None], "year": ["2023", "2023", "2024", "2024"]}
+    assert sum(t.num_rows for t in reading.batches(tmp_path)) == 4
+    pq.write_table(pa.table({"b": [1]}), tmp_path / "odd.parquet")
+    with pytest.raises(DvarError, match="other columns"):
+        reading.read(tmp_path)
+
+
+def test_standard_input(monkeypatch):
+    for content in (PLAIN, made("parquet"), made("arrow"), gzip.compress(PLAIN), b'{"a": 1, "b": "x"}\n{"a": 2, "b": null}\n'):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        assert reading.read("-").to_pylist() == ROWS
+
+
+def test_thousands_of_columns(tmp_path):
+    names = [f"c{k}" for k in range(3000)]
+    content = ",".join(names) + "\n" + "\n".join(",".join(str(k * r) for k in range(3000)) for r in range(3))
+    table, _ = read(tmp_path / "wide.csv", content.encode())
+    assert table.column_names == names
+    assert table.column("c2999").to_pylist() == [0, 2999, 5998]
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("5", 5), (" 5 ", 5), ("+5", 5), ("- 5", -5), ("−5", -5), ("1 000", 1000), ("1\u00a0000 000", 1e6), ("2.5e-3", 0.0025), (".5", 0.5),
+    ("", None), ("+", None), ("1 00", None), ("5 %", None), ("- 50000+", None), ("0x5", None), ("1_000", None), ("e5", None), ("nan", None),
+])
+def test_numbers_as_text(text, value):
+    assert as_number(text) == value
+
+
+# ---------------------------------------------------------------- written and read again
+
+FORMS = ["csv", "tsv", "csv.gz", "csv.zst", "tsv.bz2", "parquet", "pq", "arrow", "feather", "jsonl", "jsonl.gz"]
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8).map(lambda t: "w" + t + "z")
+NAMES = st.lists(WORDS, min_size=2, max_size=5, unique=True)
+
+
+def of_type(m: int) -> st.SearchStrategy[pa.Array]:
+    def some(values: st.SearchStrategy, type_: pa.DataType) -> st.SearchStrategy[pa.Array]:
+        return st.lists(values | st.none(), min_size=m, max_size=m).map(lambda v: pa.array(v, type_))
+
+    return st.one_of(
+        some(st.integers(-(2**40), 2**40), pa.int64()),
+        some(st.floats(-1e300, 1e300), pa.float64()),
+        some(st.booleans(), pa.bool_()),
+        some(WORDS, pa.string()),
+        some(st.dates(), pa.date32()),
+    )
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(names=NAMES, m=st.integers(1, 8), form=st.sampled_from(FORMS), data=st.data())
+def test_what_is_written_is_read_again(tmp_path, names, m, form, data):
+    table = pa.table([data.draw(of_type(m)) for _ in names], names=names)
+    path = str(tmp_path / f"t.{form}")
+    assert writing.write(path, iter([table.slice(0, m // 2), table.slice(m // 2)])) == m
+    back = reading.read(path)
+    assert back.column_names == names
+    for name in names:
+        found, was = back.column(name).to_pylist(), table.column(name).to_pylist()
+        if table.column(name).type == pa.date32() and form.startswith("json"):  # which has no dates, only texts that look like some
+            found, was = [str(v)[:10] for v in found], [str(v) for v in was]
+        assert found == was
+
+
+# ---------------------------------------------------------------- columns derived from columns
+
+FLIGHTS = ["late", "dep_delay", "dep_time", "carrier", "origin", "date", "a:b", "Weight (kg)", "-x"]
+
+
+@pytest.mark.parametrize(("features", "chosen"), [
+    (None, FLIGHTS[1:]),
+    ("carrier,origin", ["carrier", "origin"]),
+    ("dep_*", ["dep_delay", "dep_time"]),
+    ("*,-dep_*,-date", ["carrier", "origin", "a:b", "Weight (kg)", "-x"]),
+    ("-carrier", ["dep_delay", "dep_time", "origin", "date", "a:b", "Weight (kg)", "-x"]),
+    ("hour(date),category(dep_time)", ["hour(date)", "category(dep_time)"]),
+    ("carrier:dep_*", ["carrier:dep_delay", "carrier:dep_time"]),
+    ("a:b,`a:b`:origin", ["a:b", "`a:b`:origin"]),
+    ("Weight (kg),`-x`", ["Weight (kg)", "-x"]),
+    ("category(dep_*)", ["category(dep_delay)", "category(dep_time)"]),
+    ("carrier:origin:dep_time,carrier,carrier", ["carrier:origin:dep_time", "carrier"]),
+])
+def test_features_are_asked_for(features, chosen):
+    wanted = asked.split(features) if features else None
+    assert asked.chosen(wanted, FLIGHTS, ["late"]) == chosen
+
+
+@pytest.mark.parametrize(("features", "what"), [
+    ("carier", "did you mean 'carrier'"), ("nothing*", "no column is called like"), ("late", "is the target"),
+    ("late:carrier", "made of the target"), ("hour(late)", "made of the target"), ("minute(date)", "no function 'minute'"),
+    ("hour(dat)", "did you mean 'date'"), ("carrier:or", "'or'"), ("-carier", "did you mean 'carrier'"), ("carrier,-carrier", "no column"),
+    ("`carier`", "did you mean"),
+])
+def test_features_that_are_not_there(features, what):
+    with pytest.raises(UsageError, match=".*") as error:
+        asked.chosen(asked.split(features), FLIGHTS, ["late"])
+    assert what in str(error.value)
+
+
+def derived(name: str) -> list:
+    table = pa.table({
+        "date": pa.array([0, 1_700_000_000, None], pa.timestamp("s")), "day": pa.array([0, 19_000, None], pa.date32()),
+        "zip": pa.array([90210, None, 501], pa.int32()), "x": [1.5, 2.0, 4.0], "c": ["u", "v", None], "d": ["p", "q", "q"],
+        "n": ["1", "- 2", "1 000"], "bool": [True, False, None], "price": pa.array([Decimal(1), Decimal(2), None], pa.decimal128(12, 2)),
+    })
+    return asked.column(table, name).to_pylist()
+
+
+@pytest.mark.parametrize(("name", "values"), [
+    ("hour(date)", ["0", "22", None]), ("weekday(date)", ["Thu", "Tue", None]), ("month(date)", ["1", "11", None]), ("year(date)", [1970, 2023, None]),
+    ("weekday(day)", ["Thu", "Sat", None]), ("category(zip)", ["90210", None, "501"]), ("category(x)", ["1.5", "2", "4"]), ("number(n)", [1, -2, 1000]),
+    ("category(bool)", ["true", "false", None]), ("x:x", [2.25, 4.0, 16.0]), ("x:zip", [135315.0, None, 2004.0]), ("c:d", ["u:p", "v:q", None]),
+    ("number(hour(date))", [0, 22, None]), ("category(price)", ["1", "2", None]), ("x:price", [1.5, 4.0, None]),
+    ("category(date)", ["1970-01-01 00:00:00", "2023-11-14 22:13:20", None]),
+])
+def test_derived_columns(name, values):
+    assert derived(name) == values
+
+
+@pytest.mark.parametrize(("name", "what"), [
+    ("hour(x)", "of type double"), ("hour(day)", "cannot be had"), ("number(c)", "'u' is not a number"), ("number(date)", "of type timestamp"),
+])
+def test_derived_columns_that_cannot_be(name, what):
+    with pytest.raises(DvarError) as error:
+        derived(name)
+    assert what in error.value.what
+
+
+def mixed(rng: np.random.Generator, m: int) -> pa.Table:
+    return pa.table({
+        "x": pa.array(rng.normal(size=m), mask=rng.random(m) < 0.1), "z": rng.normal(size=m).astype(np.float32),
+        "c": rng.choice(["a", "b", "cc"], m), "d": pa.array(rng.choice(["p", "q"], m), mask=rng.random(m) < 0.1),
+        "when": pa.array(rng.integers(0, 10**9, m), pa.timestamp("s")),
+    })
+
+
+@pytest.mark.parametrize("reference", [True, False])
+def test_products_are_products(reference):
+    """Beside a matrix made here: patsy's and R's coding of interactions, a reference only where the factors are there too."""
+    rng = np.random.default_rng(0)
+    table, other = mixed(rng, 400), mixed(rng, 50)
+    names = ["c", "d", "z", "c:d", "z:c", "x:z", "x:d", "hour(when)"]
+    encoding = Encoding.learn(table, names, reference=reference, centre=False)
+    assert Encoding.from_json(json.loads(json.dumps(encoding.to_json()))) == encoding
+    columns = encoding.encode(other)
+    scale = {n: p.scale for p in encoding.parts if hasattr(p, "scale") for n in p.names}
+    frame = other.to_pandas()
+    products = {n: columns @ np.eye(len(encoding.names))[k] * scale.get(n, 1.0) for k, n in enumerate(encoding.names)}
+    levels = ["a", "b", "cc"][reference:]
+    for a in levels:
+        np.testing.assert_allclose(products[f"z:c={a}"], frame.z * (frame.c == a), rtol=1e-6)
+        for b in ["p", "q"][reference:]:
+            np.testing.assert_array_equal(products[f"c:d={a}:{b}"], (frame.c == a) & (frame.d == b))
+    np.testing.assert_array_equal(products["c:d=(missing)"], frame.d.isna())
+    known = frame.x.notna()
+    np.testing.assert_allclose(products["x:z"][known], (frame.x * frame.z)[known], rtol=1e-6)
+    np.testing.assert_array_equal(products["x:z missing"], ~known)
+    for b in ("p", "q"):  # x is no feature itself, so each level has its slope
+        np.testing.assert_allclose(products[f"x:d={b}"][known], (frame.x * (frame.d == b))[known], rtol=1e-12)
+    assert ("z:c=a" in products, "c:d=a:p" in products) == (not reference, not reference)
+    np.testing.assert_array_equal(products["hour(when)=7"], frame.when.dt.hour == 7)
+
+
+def test_rare_levels_become_one():
+    text = ["a"] * 9 + ["b"] * 8 + ["c"] * 3 + ["d"] * 2 + ["e"]
+    encoding = Encoding.learn(pa.table({"t": text}), ["t"], reference=True, max_levels=2)
+    assert encoding.names == ("t=b", "t=(other)")
+    assert encoding.dropped == {"t levels": "the 3 rarest of 5 are one level, (other)"}
+    columns = encoding.encode(pa.table({"t": ["a", "b", "c", "never seen"]}))
+    assert (columns @ np.array([1.0, 10.0])).tolist() == [0, 1, 10, 10]
+    assert columns.unseen == {}
+
+
+def test_a_number_with_too_many_slopes_is_refused():
+    table = pa.table({"x": np.arange(500.0), "c": [f"l{k % 120}" for k in range(500)]})
+    with pytest.raises(DvarError, match="120 columns of numbers"):
+        Encoding.learn(table, ["x:c"], reference=True)
+    assert len(Encoding.learn(table, ["x:c"], reference=True, max_levels=9).names) == 10
+
+
+def test_text_that_is_numbers_is_read_where_numbers_were_learned():
+    encoding = Encoding.learn(pa.table({"x": [1.0, 2.0, 4.0]}), ["x"], reference=True, centre=False)
+    assert (encoding.encode(pa.table({"x": ["1", " 2", "- 4"]})) @ np.ones(1) * encoding.parts[0].scale).tolist() == pytest.approx([1, 2, -4])
+
+
+def test_decimals_are_numbers():
+    x, missing = tables.numbers(pa.chunked_array([pa.array([Decimal(1), Decimal(2), None], pa.decimal128(12, 2))]))
+    assert x[:2].tolist() == [1.0, 2.0]
+    assert missing.tolist() == [False, False, True]
