@@ -2,6 +2,8 @@
 read back and computed; cancellations say where they hold; LaTeX compiles; long and deeply reused graphs stay tellable."""
 
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 import dvar as dv
 from dvar import cli
 from dvar.errors import UsageError
+from dvar.expression.ops import ROWS
 from dvar.show.steps import Teller
 from dvar.show.story import ALONG, COMES_TO, DERIVATIVE, LOCAL, MAP, PRODUCT, RIGHT, SUM, VALUE
 
@@ -415,24 +418,37 @@ def compiles(latex):
         assert len(scripts) == 1, told
 
 
-@pytest.mark.parametrize(
-    ("text", "given"),
-    [
-        (LESSON, {"a": 5.0, "b": 3.0, "c": 2.0}),
-        (LOGISTIC["spelt out"], {"w": 0.5, "x": 1.0, "b": 0.1, "y": 1.0}),
-        ("z = W @ x + b; a = softmax(z); L = -log(take(a, y))", {**V, "y": 1}),
-        ("z1 = W @ x; L = sum(exp(z1)**2) + sum(transpose(W)**2) + take(z1, 1)*z1[0]", V),
-        ("u = 1e-8*x**2 + 1e300; J = exp(exp(u))*3.14159265358979", {"x": 1e-20}),
-        ("u = log(x); J = u*x", {"x": -1.0}),
-        ("da = a*2; L = da**2 + a", {"a": 3.0}),
-        ("L = where(x > 1, x, x**2)**(x/2)/hypot(x, 2) + floor(x) + abs(x) + xlogy(x, x)", {"x": 2.0}),
-    ],
-)
+TOLD_IN_LATEX = [
+    (LESSON, {"a": 5.0, "b": 3.0, "c": 2.0}),
+    (LOGISTIC["spelt out"], {"w": 0.5, "x": 1.0, "b": 0.1, "y": 1.0}),
+    ("z = W @ x + b; a = softmax(z); L = -log(take(a, y))", {**V, "y": 1}),
+    ("z1 = W @ x; L = sum(exp(z1)**2) + sum(transpose(W)**2) + take(z1, 1)*z1[0]", V),
+    ("u = 1e-8*x**2 + 1e300; J = exp(exp(u))*3.14159265358979", {"x": 1e-20}),
+    ("u = log(x); J = u*x", {"x": -1.0}),
+    ("da = a*2; L = da**2 + a", {"a": 3.0}),
+    ("L = where(x > 1, x, x**2)**(x/2)/hypot(x, 2) + floor(x) + abs(x) + xlogy(x, x)", {"x": 2.0}),
+]
+
+
+@pytest.mark.parametrize(("text", "given"), TOLD_IN_LATEX)
 def test_latex_compiles(text, given):
     steps = pass_of(text, **given).steps()
     for told in (steps, steps.unfold()):
         compiles(told.latex)
         assert told._repr_latex_() == told.latex
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX is installed")
+def test_latex_makes_a_document(tmp_path):
+    told = [steps.latex for text, given in TOLD_IN_LATEX for steps in (pass_of(text, **given).steps(), pass_of(text, **given).steps().unfold())]
+    told += [pass_of(f"u = `{name}`**3; J = u*2", **{name: 0.5}).steps().latex for name in NAMES if name.isascii()]
+    table = [op.latex.format(*"abc"[: op.arity]) for op in ROWS if op.latex and not op.options and not op.many]
+    head = r"\documentclass[a3paper,landscape]{article}\usepackage[T1]{fontenc}\usepackage{amsmath}\begin{document}\tiny"
+    body = "\n\n".join([*told, *(f"\\[{row}\\]" for row in table)])
+    (tmp_path / "steps.tex").write_text(f"{head}\n{body}\n\\end{{document}}\n", encoding="utf-8")
+    done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "steps.tex"], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode("latin-1")[-2000:]
+    assert (tmp_path / "steps.pdf").stat().st_size > 10_000
 
 
 NAMES = {
