@@ -161,6 +161,32 @@ def test_published_the_logit_of_spector_and_mazzeo():
     close(np.exp(found["PSI"].coefficient), found["PSI"].odds)
 
 
+def test_a_table_in_its_own_units_the_logit_of_fair():
+    data = sm.datasets.fair.load_pandas().data
+    x, y = data.drop(columns="affairs"), (data.affairs > 0).astype(float)
+    names = ["intercept", *x.columns]
+    for kind in ("classical", "HC0"):
+        found = fitted(LOGISTIC, "logistic", x.to_numpy(), y.to_numpy(), names, kind=kind)
+        theirs = quiet(sm.Logit(y, sm.add_constant(x)), **TIGHT, **robust(kind))
+        close(column(found, "coefficient"), theirs.params)
+        close(column(found, "error"), theirs.bse)
+        close([found.log_likelihood, found.null_log_likelihood, found.bic], [theirs.llf, theirs.llnull, theirs.bic])
+
+
+def test_published_least_squares_that_are_hard_longley():
+    """NIST, Statistical Reference Datasets: Longley, certified to more digits than are asked here."""
+    data = sm.datasets.longley.load_pandas()
+    columns = ["GNPDEFL", "GNP", "UNEMP", "ARMED", "POP", "YEAR"]
+    found = fitted(LINEAR, "linear", data.exog[columns].to_numpy(), data.endog.to_numpy(), ["intercept", *columns])
+    certified = {"intercept": (-3482258.63459582, 890420.383607373), "GNPDEFL": (15.0618722713733, 84.9149257747669),
+                 "GNP": (-0.358191792925910e-1, 0.334910077722432e-1), "UNEMP": (-2.02022980381683, 0.488399681651699),
+                 "ARMED": (-1.03322686717359, 0.214274163161675), "POP": (-0.511041056535807e-1, 0.226073200069370),
+                 "YEAR": (1829.15146461355, 455.478499142212)}
+    for name, (coefficient, error) in certified.items():
+        close([found[name].coefficient, found[name].error], [coefficient, error], 6)
+    close([found.residual_variance**0.5, found.pseudo_r2], [304.854073561965, 0.995479004577296])
+
+
 def test_three_tests_between_nested_models():
     small, full = (fitted(LOGISTIC, "logistic", X[:, :k], names=NAMES[: k + 1]) for k in (1, 3))
     one, all_ = quiet(sm.Logit(YES, WITH_ONE[:, :2]), **TIGHT), quiet(sm.Logit(YES, WITH_ONE), **TIGHT)
@@ -244,6 +270,14 @@ def test_errors_are_not_said_where_the_fit_was_penalised_or_stopped_early():
     for found, said in ((early, "has not reached the optimum"), (penalised, "penalised")):
         assert column(found, "error") == column(found, "p") == [None] * 4
         assert said in found.text
+
+
+def test_errors_are_not_said_where_bounds_hold_coefficients():
+    cost = dv.graph(LOGISTIC).over(x=X, y=YES)
+    held = inference(cost, cost.minimize(bounds={"w": (0.0, None)}), NAMES, family="logistic")
+    assert held["x1"].coefficient == 0.0
+    assert column(held, "error") == [None] * 4
+    assert "bounds or a penalty may hold them" in held.text
 
 
 def test_collinear_columns_have_no_errors_and_their_sums_do():

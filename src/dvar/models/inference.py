@@ -10,218 +10,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..descend.minimize import Fit, minimize
-from ..errors import DvarError, UsageError, nearest
-from ..vectorize.by_example import by_example
-from ..vectorize.core import core
+from ..descend.minimize import Fit
+from ..errors import UsageError, nearest
+from ..vectorize.by_example import ByExample, by_example
 from ..vectorize.cost import Cost
-from .covariance import checked_kind, information, inverse, observed, robust, weights
+from .covariance import Inverse, checked_kind, inverse, observed, robust, weights
 from .families import FAMILIES, Family
+from .inferred import Inference, Line
 from .separation import without_optimum
 from .words import listed
 
 PENALISED = "penalised coefficients are pulled towards 0, so the curvature tells no standard errors: fit without a penalty"
 STILL = 1e-6  # a log-likelihood that can rise by less is at its top
-
-
-@dataclass(frozen=True)
-class Line:
-    """One coefficient. What is not known is None: no likelihood, a penalty, no optimum, or no finite one."""
-
-    name: str
-    coefficient: float
-    error: float | None = None  # standard error
-    z: float | None = None  # coefficient / error; Student's t where a variance is estimated
-    p: float | None = None  # two-sided
-    low: float | None = None  # ends of the confidence interval
-    high: float | None = None
-    odds: float | None = None  # odds ratio of one unit more
-    odds_low: float | None = None
-    odds_high: float | None = None
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Inference:
-    """The coefficients of a fit and how sure they are; `print`, a notebook and `.frame()` show it as a table.
-
-    `covariance` (R, R) is that of the coefficients as told, nan where it is not known; `n` counts examples by their weights;
-    `parameters` are those that the data tell apart. What needs a null model is found when it is first asked for.
-    """
-
-    title: str
-    lines: tuple[Line, ...]
-    covariance: Any
-    kind: str
-    level: float
-    degrees: float | None  # of freedom of Student's t; None: the normal distribution
-    n: float
-    parameters: int
-    clusters: int
-    separated: tuple[str, ...]
-    why: str  # there are no standard errors; "" where there are
-    notes: tuple[str, ...]
-    family: Family
-    cost: Cost
-    params: dict[str, Any]
-    mean_loss: float
-    square: float  # σ² is the mean of the loss times this, n/(n − p) apart; 0 where no variance is estimated
-    turn: Any
-
-    # the likelihood
-
-    @cached_property
-    def residual_variance(self) -> float | None:
-        """σ², the sum of squares over n − p; None where no variance is estimated."""
-        free = self.n - self.parameters
-        return self.n * self.mean_loss * self.square / free if self.family.scaled and free > 0 else None
-
-    def likelihood_of(self, mean_loss: float) -> float | None:
-        """The log-likelihood at a mean loss; None where the loss is no likelihood."""
-        if not self.family.likelihood:
-            return None
-        if self.family.scaled:
-            variance = mean_loss * self.square
-            return -0.5 * self.n * (math.log(2 * math.pi * variance) + 1) if variance > 0 else math.inf
-        return -self.n * mean_loss - self.over_y(self.family.left_out)
-
-    def over_y(self, function: Any) -> float:
-        """The sum over examples of a function of y; 0 where it is not known."""
-        y = self.cost.data.get("y")
-        if function is None or y is None:
-            return 0.0
-        return float(np.sum(function(np.asarray(y, dtype=np.float64)) * weights(self.cost)))
-
-    @property
-    def complete(self) -> bool:
-        """Whether the log-likelihood has all its terms; else it is known up to a constant of y."""
-        return self.family.scaled or (self.family.left_out is not None and "y" in self.cost.data)
-
-    @cached_property
-    def log_likelihood(self) -> float | None:
-        return self.likelihood_of(self.mean_loss)
-
-    @cached_property
-    def null(self) -> Fit:
-        """The same loss with the intercept alone: every other feature is 0."""
-        cost = null_cost(self.cost)
-        found = minimize(cost, start={n: np.zeros(s) for n, s in cost.sizes.items()})
-        if not found.converged:
-            raise DvarError(f"the model with the intercept alone has no optimum: {found.message}")
-        return found
-
-    @cached_property
-    def null_parameters(self) -> int:
-        cost = null_cost(self.cost)
-        return inverse(information(cost, cost.flat(self.null.params))).rank
-
-    @property
-    def null_log_likelihood(self) -> float | None:
-        return self.likelihood_of(self.null.cost)
-
-    def deviance_of(self, mean_loss: float) -> float | None:
-        if self.family.least is None:
-            return None
-        if self.family.scaled:
-            return self.n * mean_loss * self.square
-        return 2 * (self.n * mean_loss - self.over_y(self.family.least))
-
-    @property
-    def deviance(self) -> float | None:
-        """Twice the log-likelihood that a perfect fit would have more; of a linear model the sum of squares."""
-        return self.deviance_of(self.mean_loss)
-
-    @property
-    def null_deviance(self) -> float | None:
-        return self.deviance_of(self.null.cost)
-
-    @property
-    def pseudo_r2(self) -> float | None:
-        """McFadden's (1974): 1 − log-likelihood / null log-likelihood; of a linear model R², the share of variance explained."""
-        if self.family.scaled:
-            return 1 - self.mean_loss / self.null.cost if self.null.cost > 0 else None
-        if not self.complete or not self.null_log_likelihood or self.log_likelihood is None:
-            return None
-        return 1 - self.log_likelihood / self.null_log_likelihood
-
-    @property
-    def adjusted_r2(self) -> float | None:
-        """R² of a linear model, adjusted for its parameters; None for others."""
-        r2, free = self.pseudo_r2, self.n - self.parameters
-        if not self.family.scaled or r2 is None or free <= 0:
-            return None
-        return 1 - (1 - r2) * (self.n - self.null_parameters) / free
-
-    @property
-    def aic(self) -> float | None:
-        """Akaike's criterion, −2 log-likelihood + 2p; σ² is not counted."""
-        return self.criterion(2.0)
-
-    @property
-    def bic(self) -> float | None:
-        """Schwarz's criterion, −2 log-likelihood + p log n; σ² is not counted."""
-        return self.criterion(math.log(self.n))
-
-    def criterion(self, price: float) -> float | None:
-        return -2 * self.log_likelihood + price * self.parameters if self.complete and self.log_likelihood is not None else None
-
-    # the coefficients
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(line.name for line in self.lines)
-
-    @property
-    def intercept(self) -> float | None:
-        return next((line.coefficient for line in self.lines if line.name == "intercept"), None)
-
-    @property
-    def coefficients(self) -> dict[str, float]:
-        """All but the intercept, by name."""
-        return {line.name: line.coefficient for line in self.lines if line.name != "intercept"}
-
-    def __getitem__(self, name: str) -> Line:
-        """The line of a coefficient. Raises UsageError where there is none."""
-        for line in self.lines:
-            if line.name == name:
-                return line
-        raise UsageError(f"there is no coefficient {name!r}{nearest(name, self.names)}")
-
-    # told
-
-    @property
-    def text(self) -> str:
-        from .telling import text
-
-        return text(self)
-
-    def __str__(self) -> str:
-        return self.text
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        from .telling import html
-
-        return html(self)
-
-    def plot(self, truth: Any = None, guess: Any = None, *, positive: str = "yes") -> Any:
-        """The coefficients with intervals, as Matplotlib's Figure; with the truth (0 or 1) and the probabilities of held-out rows
-        also the ROC curve, calibration and thresholds."""
-        from .plots import plot
-
-        return plot(self, truth, guess, positive=positive)
-
-    def frame(self) -> Any:
-        """The coefficients as a pandas DataFrame, a row each; what is not known is nan."""
-        from .telling import frame
-
-        return frame(self)
 
 
 def inference(
@@ -246,66 +50,77 @@ def inference(
     the penalty that the fit had: with one, nothing is said of errors. Weights of the cost are counts. Raises UsageError for
     what cannot be meant, DvarError where the data do not allow it.
     """
+    checked(family, kind, groups, level)
+    known_of = FAMILIES[family]
+    params = dict(fit.params if isinstance(fit, Fit) else fit)
+    cost = cost.sized(params)
+    theta, n = cost.flat(params), cost.total
+    told, turn = named(cost, names, turn)
+    mean_loss = fit.cost if isinstance(fit, Fit) and not l2 else float(np.sum(cost.per_example(theta))) / n
+    each = by_example(cost, theta) if hessian is None or kind != "classical" else None
+    curvature = hessian * n if each is None else observed(each)
+    inner = inverse(curvature)
+    notes: list[str] = []
+    if known_of.classes and not l2:
+        told, turn, notes = against_first(told, turn, inner)
+    flat = () if l2 else without_optimum(cost, fit)
+    bread = held(curvature, flat) if flat else inner.matrix
+    separated = endless(turn, flat, inner.matrix, bread)
+    free = n - inner.rank
+    why = PENALISED if l2 else not_there(fit, each, cost, bread, kind, known_of, free)
+    covariance, clusters = np.full((len(told),) * 2, np.nan), 0
+    clear = inner.known(turn) & ~separated
+    if why:
+        notes.append(why)
+    else:
+        # A loss c·r² has the curvature 2c·xxᵀ: c cancels against that in the loss, and σ²(XᵀX)⁻¹ is left.
+        middle = bread * (2 * n * mean_loss / free if known_of.scaled else 1.0)
+        if kind != "classical" and each is not None:
+            middle, clusters = robust(each, bread, kind, groups, weights(cost), n, inner.rank)
+        with np.errstate(all="ignore"):  # what is past the largest float is left out of the table
+            covariance[np.ix_(clear, clear)] = turn[clear] @ middle @ turn[clear].T
+        unclear = [name for name, yes in zip(told, clear | separated) if not yes]
+        if unclear:
+            notes.append(f"not told apart by the data (collinear columns), so without standard error: {listed(unclear)}")
+    degrees = free if known_of.scaled and kind == "classical" else None
+    lines = tuple(line(name, value, variance, level, degrees, known_of.odds and not_intercept(name) and not end)
+                  for name, value, variance, end in zip(told, turn @ theta, np.diag(covariance), separated))
+    ends = tuple(name for name, end in zip(told, separated) if end)
+    square = of_square(cost, params) if known_of.scaled else 0.0
+    return Inference(title, lines, covariance, kind, level, degrees, n, inner.rank, clusters, ends, why, tuple(notes), known_of,
+                     cost, params, mean_loss, square, turn)
+
+
+def checked(family: str, kind: str, groups: Any, level: float) -> None:
     checked_kind(kind, groups)
     if family not in FAMILIES:
         raise UsageError(f"there is no family {family!r}{nearest(family, FAMILIES)}")
     if not (isinstance(level, float) and 0 < level < 1):
         raise UsageError(f"the level is {level!r}", "give a share between 0 and 1, such as 0.95")
-    known_of = FAMILIES[family]
-    params = dict(fit.params if isinstance(fit, Fit) else fit)
-    cost = cost.sized(params)
-    theta = cost.flat(params)
+
+
+def named(cost: Cost, names: Sequence[str] | None, turn: Any) -> tuple[tuple[str, ...], Any]:
+    """The coefficients' names (R,) and the matrix (R, P) that makes them of the parameters."""
     turn = np.eye(cost.size) if turn is None else np.asarray(turn, dtype=np.float64)
     told = tuple(default_names(cost) if names is None else names)
     if turn.shape != (len(told), cost.size):
         raise UsageError(f"there are {len(told)} names of {turn.shape[0]} coefficients made of {turn.shape[1]} parameters; "
                          f"the cost has {cost.size}")
-    n = cost.total
-    mean_loss = fit.cost if isinstance(fit, Fit) and not l2 else float(np.sum(cost.per_example(theta))) / n
-    each = by_example(cost, theta) if hessian is None or kind != "classical" else None
-    curvature = hessian * n if each is None else observed(each)
-    inner = inverse(curvature)
-    square = of_square(cost, params) if known_of.scaled else 0.0
-    bread, p = inner.matrix, inner.rank
-    notes = []
-    if known_of.classes and not l2 and (first := told[0].partition(": ")[0]) != told[0]:
-        own = [k for k, name in enumerate(told) if name.startswith(f"{first}: ")]
-        if not inner.known(turn[own]).all():
-            told, turn = against_first(told, turn, first)
-            notes = [f"a class's coefficients are told less those of {first}: only differences between classes predict"]
-    why = PENALISED if l2 else not_there(fit, cost, theta, bread, kind, known_of, n - p)
-    covariance, clusters = np.full((len(told),) * 2, np.nan), 0
-    separated, flat = np.zeros(len(told), bool), () if l2 else without_optimum(cost, fit)
-    if flat:
-        free, bread = bread, held(curvature, flat)
-        separated = endless(turn, flat, free, bread)
-    clear = inner.known(turn) & ~separated
-    if not why:
-        if kind == "classical":
-            middle = bread * (2 * n * mean_loss / (n - p) if known_of.scaled else 1.0)  # the square's curvature is 2
-        else:
-            middle, clusters = robust(each, bread, kind, groups, weights(cost), n, p)  # type: ignore[arg-type]
-        with np.errstate(all="ignore"):  # what is past the largest float is left out of the table
-            found = turn @ middle @ turn.T
-        covariance[np.ix_(clear, clear)] = found[np.ix_(clear, clear)]
-    notes += [why] if why else []
-    unclear = [name for name, yes, end in zip(told, clear, separated) if not yes and not end]
-    if unclear and not why:
-        notes.append(f"not told apart by the data (collinear columns), so without standard error: {listed(unclear)}")
-    degrees = n - p if known_of.scaled and kind == "classical" else None
-    lines = tuple(line(name, value, variance, level, degrees, known_of.odds and not_intercept(name) and not end)
-                  for name, value, variance, end in zip(told, turn @ theta, np.diag(covariance), separated))
-    ends = tuple(name for name, end in zip(told, separated) if end)
-    return Inference(title, lines, covariance, kind, level, degrees, n, p, clusters, ends, why, tuple(notes), known_of, cost,
-                     params, mean_loss, square, turn)
+    return told, turn
 
 
-def against_first(names: Sequence[str], turn: Any, first: str) -> tuple[tuple[str, ...], Any]:
-    """Coefficients named "class: column" (R,) less those of the first class, which is left out."""
-    pairs = [name.partition(": ")[::2] for name in names]
-    of_first = {column: k for k, (one, column) in enumerate(pairs) if one == first}
-    kept = [k for k, (one, column) in enumerate(pairs) if one != first and column in of_first]
-    return tuple(names[k] for k in kept), turn[kept] - turn[[of_first[pairs[k][1]] for k in kept]]
+def against_first(told: tuple[str, ...], turn: Any, inner: Inverse) -> tuple[tuple[str, ...], Any, list[str]]:
+    """Coefficients named "class: column" (R,) less those of the first class, which is left out, where the data tell but the
+    differences; and a note that says so."""
+    pairs = [name.partition(": ") for name in told]
+    first = pairs[0][0]
+    of_first = {column: k for k, (one, between, column) in enumerate(pairs) if one == first and between}
+    if not of_first or inner.known(turn[list(of_first.values())]).all():
+        return told, turn, []
+    kept = [k for k, (one, _, column) in enumerate(pairs) if one != first and column in of_first]
+    base = [of_first[pairs[k][2]] for k in kept]
+    note = f"a class's coefficients are told less those of {first}: only differences between classes predict"
+    return tuple(told[k] for k in kept), turn[kept] - turn[base], [note]
 
 
 def held(curvature: Any, flat: Sequence[int]) -> Any:
@@ -320,6 +135,8 @@ def held(curvature: Any, flat: Sequence[int]) -> Any:
 def endless(turn: Any, flat: Sequence[int], free: Any, bread: Any) -> Any:
     """Which coefficients, rows of `turn` (R, P), have no finite optimum: the parameters in `flat` have none, and neither has what
     is far surer where these stay (`bread`) than where they move (`free`)."""
+    if not flat:
+        return np.zeros(len(turn), bool)
     with np.errstate(all="ignore"):
         loose = np.einsum("ij,jk,ik->i", turn, free, turn) > 1e4 * np.einsum("ij,jk,ik->i", turn, bread, turn)
     return loose | (np.abs(turn[:, list(flat)]).sum(axis=1) > 0)
@@ -348,19 +165,24 @@ def not_intercept(name: str) -> bool:
     return name != "intercept" and not name.endswith(": intercept")
 
 
-def not_there(fit: Fit | Mapping[str, Any], cost: Cost, theta: Any, bread: Any, kind: str, family: Family, free: float) -> str:
+def not_there(
+    fit: Fit | Mapping[str, Any], each: ByExample | None, cost: Cost, bread: Any, kind: str, family: Family, free: float
+) -> str:
     """Why there are no standard errors, as a sentence; "" where there are."""
     if kind == "classical" and not family.likelihood:
         return 'the loss is not known to be a likelihood, so its curvature alone tells no standard errors: ask for kind="HC1"'
     if free <= 0 and (family.scaled or kind == "HC1"):
         return f"there are as many coefficients as rows ({cost.total:,g}), so nothing is left to estimate errors from"
-    if isinstance(fit, Fit):
-        return "" if fit.converged else f"the fit has not reached the optimum, so there are no standard errors: {fit.message}"
-    gradient = cost.value_gradient(theta)[1] * cost.total
+    if isinstance(fit, Fit) and not fit.converged:
+        return f"the fit has not reached the optimum, so there are no standard errors: {fit.message}"
+    if each is None:
+        return ""
+    gradient = each.total(weights(cost) * each.slopes)
     rise = 0.5 * float(gradient @ bread @ gradient)
     if rise <= STILL:
         return ""
-    return f"the parameters are not at the optimum (the sum of losses can fall by {rise:.2g}), so there are no standard errors"
+    return (f"the parameters are not at the optimum (the sum of losses can fall by {rise:.2g}; bounds or a penalty may hold "
+            "them), so there are no standard errors")
 
 
 def of_square(cost: Cost, params: Mapping[str, Any]) -> float:
@@ -374,24 +196,6 @@ def of_square(cost: Cost, params: Mapping[str, Any]) -> float:
         raise UsageError("the loss is not a multiple of the square (z − y)², so no variance is estimated from it",
                          'name another family: "likelihood" or "none"')
     return 2.0 / curvature
-
-
-def null_cost(cost: Cost) -> Cost:
-    """The same loss where features are 0, a constant column apart, so that only the intercept is left."""
-    found = {n: v for n, v in cost.data.items() if n != cost.weight}
-    sizes = dict(cost.sizes)
-    shapes = {n: sizes[n] if n in sizes else found[n].shape[1:] for n in cost.loss.inputs}
-    met = {m.parameter: m.data for m in core(cost.loss, shapes, frozenset(found)).maps}
-    for name in set(met.values()):
-        value = found[name]
-        found[name] = np.broadcast_to(np.zeros((1, 1)), (cost.m, 1))
-        if isinstance(value, np.ndarray):
-            constant = np.flatnonzero((value[:1] != 0)[0] & (value == value[:1]).all(axis=0))
-            found[name] = value[:, constant[:1]] if len(constant) else found[name]
-        sizes |= {n: (*sizes[n][:-1], 1) for n, x in met.items() if x == name}
-    weight = cost.data[cost.weight] if cost.weight else None
-    made = Cost(cost.loss, found, weight)
-    return made.sized({n: np.zeros(sizes[n]) for n in made.inputs})
 
 
 def default_names(cost: Cost) -> list[str]:

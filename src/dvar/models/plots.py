@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import UsageError
-from .inference import Inference
+from .inferred import Inference
 
 Z = 1.959963984540054  # of the normal distribution: 95 %
 MOST = 40  # coefficients in one picture

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from .families import FAMILIES
-from .inference import Inference, inference
+from .inference import inference
+from .inferred import Inference
 from .named import MODELS
 from .training import Trained
 

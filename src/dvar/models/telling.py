@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import DvarError
 from .covariance import KINDS
-from .inference import Inference, Line
+from .inferred import Inference, Line
 from .words import listed
 
 NO_OPTIMUM = "no finite optimum"

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import DvarError, UsageError, nearest
 from .covariance import information, inverse, weights
-from .inference import Inference
+from .inferred import Inference
 
 __all__ = ["Tested", "against_null", "lr_test", "score_test", "wald_test"]
 

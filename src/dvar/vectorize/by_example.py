@@ -97,6 +97,16 @@ class ByExample:
             total[:, slot.place] += u[rows, None] if x is None else u[rows, None] * numbers(x)
         return total
 
+    def total(self, numbers_of: Any) -> Any:
+        """Σ over examples i and slots a of numbers_of[a, i] x_ai, (P,)."""
+        found = np.zeros(self.cost.size)
+        for slot, u in zip(self.slots, numbers_of):
+            for group in self.cost.groups:
+                for rows in group:
+                    x = self.features(slot, rows)
+                    found[slot.place] += u[rows].sum() if x is None else u[rows] @ x
+        return found
+
     def along(self, direction: Any) -> Any:
         """How far each slot of each example moves as the parameters do by `direction` (P,): (q, m)."""
         moved = np.empty((len(self.slots), self.cost.m))
