@@ -35,7 +35,12 @@ def told(dtype: Any) -> str:
 
 def streamed(array: Any) -> bool:
     """Whether runs of rows lie in memory as a compiled program and BLAS read them."""
-    return array.ndim == 1 or array.flags.c_contiguous or array.flags.f_contiguous
+    return bool(array.flags.aligned and (array.ndim == 1 or array.flags.c_contiguous or array.flags.f_contiguous))
+
+
+def plain(array: Any) -> bool:
+    """Whether a compiled program reads an array where it is."""
+    return isinstance(array, np.ndarray) and array.dtype == native_dtype(array.dtype) and streamed(array)
 
 
 class Converted:
@@ -89,9 +94,7 @@ class Chunked:
 
 def whole(value: Any) -> Any:
     """A column or matrix as one native array, row by row where it was neither so nor column by column."""
-    if isinstance(value, Chunked):
-        return native(np.asarray(value))
-    return native(value) if streamed(value) else Converted(value)[:]
+    return value if plain(value) else native(np.asarray(value)) if isinstance(value, Chunked) else Converted(value)[:]
 
 
 def joined(parts: Sequence[Any]) -> Any:
@@ -100,4 +103,6 @@ def joined(parts: Sequence[Any]) -> Any:
     if len(parts) == 1:
         return parts[0]
     m = sum(map(len, parts))
-    return np.concatenate(parts) if m <= SHORT or m < CHUNK * len(parts) else Chunked(parts)
+    if m <= SHORT or m < CHUNK * len(parts) or not all(p.flags.aligned for p in parts):
+        return np.concatenate(parts)
+    return Chunked(parts)

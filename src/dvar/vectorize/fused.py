@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..data.columns import Category, Columns, Number
-from ..data.native import Chunked, Converted, native_dtype, streamed, whole
+from ..data.native import Chunked, Converted, native_dtype, plain, whole
 from ..data.sparse import Sparse
 from ..expression.graph import Graph
 from ..expression.op import Shape
@@ -225,7 +225,7 @@ def spread(rows: Sequence[slice]) -> list[list[tuple[slice, ...]]]:
 
 def by_columns(value: Any) -> bool:
     """Whether features lie in memory column by column only."""
-    return isinstance(value, np.ndarray) and value.ndim == 2 and value.flags.f_contiguous and not value.flags.c_contiguous
+    return plain(value) and value.ndim == 2 and not value.flags.c_contiguous
 
 
 def made_whole(value: Any) -> Any:
@@ -239,7 +239,7 @@ def numeric(value: Any) -> Any:
     """Data that are numbers, as a program reads them: all read-only, so that programs differ by what matters alone."""
     if isinstance(value, Chunked) and value.dtype == native_dtype(value.dtype):
         return value
-    if value.dtype != native_dtype(value.dtype) or not streamed(value):
+    if not plain(value):
         return Converted(value)
     array = np.asarray(value).view()
     array.flags.writeable = False
@@ -254,7 +254,7 @@ def taken(argument: Any, rows: slice | None) -> Any:
         return argument.array if rows is None else argument.array[rows.start : rows.stop + 1]
     if rows is None:
         return argument
-    cut = argument[rows]
+    cut = np.ascontiguousarray(argument[rows])
     cut.flags.writeable = False
     return cut
 

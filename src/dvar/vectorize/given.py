@@ -33,11 +33,11 @@ def by_row(name: str, value: Any, axis: int, vector: bool, notes: list[str] | No
         raise UsageError(f"axis is {axis!r}", "0 where examples are rows, 1 where they are columns")
     if isinstance(value, (Columns, Sparse, Chunked)):
         return value
+    if axis == 1 and hasattr(value, "columns"):
+        raise UsageError(f"{name} is a frame, whose rows are its examples", "leave axis out")
     if is_frame(value):
         value = read(name, value, notes)
     if is_table(value):
-        if axis == 1:
-            raise UsageError(f"{name} is a frame, whose rows are its examples", "leave axis out")
         return columns(name, value, notes)
     if is_sparse(value):
         return sparse(name, value, axis, notes)
@@ -60,8 +60,8 @@ def array_by_row(name: str, value: Any, axis: int, vector: bool, notes: list[str
         notes.append(f"{name}: {told(array.dtype)} is read as {plain}{lost}, converted a few rows at a time in every pass; "
                      f"{name}.astype('{plain}') converts once")
     elif not streamed(array):
-        notes.append(f"{name}: its rows lie apart in memory (strides {array.strides}), so a few at a time are copied in every "
-                     f"pass; numpy.ascontiguousarray({name}) copies once")
+        how = f"apart in memory (strides {array.strides})" if array.flags.aligned else "where numbers cannot be read directly"
+        notes.append(f"{name}: its rows lie {how}, so a few at a time are copied in every pass; {name}.copy() copies once")
     if axis == 1 and array.ndim == 2:
         return array[0] if array.shape[0] == 1 and not vector else array.T
     return array
@@ -69,7 +69,7 @@ def array_by_row(name: str, value: Any, axis: int, vector: bool, notes: list[str
 
 def as_block(part: Any) -> Any:
     """Rows of an array as float64 that BLAS reads as they lie."""
-    part = part.astype(np.float64, copy=False)
+    part = np.asarray(part, dtype=np.float64)
     if part.ndim == 2 and 8 not in part.strides and part.size:
         part = np.ascontiguousarray(part)
     return part

@@ -123,7 +123,7 @@ class _Blas:
 def one_blas_thread() -> Iterator[None]:
     with _Blas.lock:
         if _Blas.inside == 0:
-            _Blas.limit = controller("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas")
+            _Blas.limit = controller(len(sys.modules)).limit(limits=1, user_api="blas")
         _Blas.inside += 1
     try:
         yield
@@ -136,8 +136,8 @@ def one_blas_thread() -> Iterator[None]:
 
 
 @lru_cache(maxsize=1)
-def controller(scipy: bool) -> Any:
-    """Of the libraries loaded so far; SciPy brings a BLAS of its own."""
+def controller(modules: int) -> Any:
+    """Whoever sets the threads of the BLAS libraries that are loaded; another one may come with a module imported later."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
