@@ -78,6 +78,20 @@ def test_calibration_is_that_of_scikit_learn_with_intervals_of_statsmodels():
     assert [b.rows for b in calibrated([0, 1, 1], [0.5, 0.5, 0.5])] == [3]
 
 
+def test_an_estimator_draws_itself_and_what_it_is_worth_on_rows_held_out():
+    late = np.where(TRUTH == 1, "late", "in time")
+    clf = dv.LogisticRegression().fit(X[:600], late[:600])
+    assert len(clf.plot().axes) == 1
+    figure = clf.plot(X[600:], late[600:])
+    assert "late" in figure.axes[2].get_ylabel()
+    area = roc_auc_score(TRUTH[600:], clf.predict_proba(X[600:])[:, 1 if clf.classes_[1] == "late" else 0])
+    assert f"AUC {area:.4f}" in [t.get_text() for t in figure.axes[1].get_legend().get_texts()]
+    with pytest.raises(UsageError, match="no y was given"):
+        clf.plot(X[600:])
+    with pytest.raises(UsageError, match="there are 0 classes"):
+        dv.LinearRegression().fit(X, TRUTH).plot(X, TRUTH)
+
+
 REFUSED = [
     ((np.array([0.0, 1.0]), np.array([0.5])), r"shape \(2,\), the guesses \(1,\)"),
     ((np.array([0.0, 2.0]), np.array([0.5, 0.1])), "values 0, 2, not 0 and 1"),

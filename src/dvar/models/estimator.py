@@ -211,6 +211,18 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
         names, turn = coefficients(self)
         return inference(self._cost, self.fit_, names, turn=turn, family=self._family, l2=float(self.penalised_), **options)
 
+    def plot(self, X: Any = None, y: Any = None) -> Any:
+        """The coefficients with intervals, as Matplotlib's Figure; with rows held out and their two classes also the ROC curve,
+        calibration and thresholds. Raises UsageError as `summary`, and for held-out rows where there are no two classes."""
+        found = self.summary()
+        if X is None:
+            return found.plot()
+        classes: Any = getattr(self, "classes_", ())
+        if y is None or len(classes) != 2:
+            raise UsageError(f"held-out rows are drawn with their y, of two classes; {'no y was given' if y is None else ''}"
+                             f"{f'there are {len(classes)} classes' if y is not None else ''}", "leave X out, or give both")
+        return found.plot(np.asarray(y) == classes[1], self.predict_proba(X)[:, 1], positive=str(classes[1]))
+
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
         return {k: v for k, v in state.items() if k != "_cost"}
