@@ -102,6 +102,7 @@ class Writer:
         self.range, self.min = (self.names.function("builtins", name) for name in ("range", "min"))
         self.lo, self.hi, self.at, self.n, self.i, self.k = map(self.names.fresh, ("lo", "hi", "at", "n", "i", "k"))
         self.numbers, self.maps, self.slopes, self.sums = map(self.names.fresh, ("numbers", "maps", "slopes", "sums"))
+        self.vectors: dict[str, str] = {}
         self.columns = {n: self.names.fresh(f"{n}_column") for n in core.graph.inputs if n in data}
 
     def function(self, name: str) -> str:
@@ -119,7 +120,7 @@ class Writer:
         if second:
             scratch, curves, cross, gram = map(self.names.fresh, ("scratch", "curves", "cross", "gram"))
             arguments += [scratch, curves, cross, gram]
-            stored = [f"{curves}[{row}, {self.i}] = {{{row}}}" for row in range(len(crosses) + len(grams))]
+            stored = [f"{self.flat(curves, lines)}[{PITCH * row} + {self.i}] = {{{row}}}" for row in range(len(crosses) + len(grams))]
             more = self.curvature(told, len(crosses), len(grams), scratch, curves, cross, gram)
             lines.width = max([lines.width, *(m.width for m in self.core.maps)])
         kept: list[int | None] = [self.one.value, *(k for n, _ in self.small for k in self.one.d[n]), *(c.node for c in corners)]
@@ -214,9 +215,17 @@ class Writer:
                 lines.before += self.halves(store.forward, one, self.maps, first)
                 lines.after += self.halves(store.backward, one, self.slopes, first)
             for at, k in enumerate(one.results):
-                lines.loads.append(f"{self.listing.name(k)} = {self.maps}[{first + at}, {self.i}]")
-                lines.slopes.append((self.one.d[one.map.result][at], f"{self.slopes}[{first + at}, {self.i}] = {{}}"))
+                lines.loads.append(f"{self.listing.name(k)} = {self.flat(self.maps, lines)}[{PITCH * (first + at)} + {self.i}]")
+                lines.slopes.append((self.one.d[one.map.result][at],
+                                     f"{self.flat(self.slopes, lines)}[{PITCH * (first + at)} + {self.i}] = {{}}"))
             lines.rows += count
+
+    def flat(self, buffer: str, lines: Lines) -> str:
+        """A buffer's rows as one vector. They begin a known distance apart: the compiler need not ask whether they overlap."""
+        if buffer not in self.vectors:
+            self.vectors[buffer] = self.names.fresh(f"all_{buffer}")
+            lines.whole.append(f"{self.vectors[buffer]} = {self.function('flat_rows')}({buffer}, 0, {self.names.function('builtins', 'len')}({buffer}))")
+        return self.vectors[buffer]
 
     def halves(self, half: tuple[str, ...], one: Weights, buffer: str, first: int) -> list[str]:
         """The lines of a store for each result of a map, which stands in the buffer from row `first` on."""
