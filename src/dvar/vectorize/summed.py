@@ -160,7 +160,7 @@ class Summed:
         try:
             return derive(self.graph, sizes)
         except UsageError as error:
-            thin = [n for n, v in self.data.items() if np.ndim(v) == 2 and np.shape(v)[1] == 1]
+            thin = [n for n, v in self.data.items() if len(np.shape(v)) == 2 and np.shape(v)[1] == 1]
             if thin and not isinstance(self.data[thin[0]], TYPED):
                 raise UsageError(error.what, f"{thin[0]} has shape {np.shape(self.data[thin[0]])}: where it is one number "
                                              f"per example, pass {thin[0]}.ravel()") from None
