@@ -26,6 +26,7 @@ RIGHT = 0.2  # the parabola told the fall of the cost to this: the optimum is ne
 SLOW = 0.05  # of what the cost could fall is left by a step that is worth repeating with the same curvature
 FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and end the digits
 LEVEL = 1e-6  # of the cost: a rise below it is none
+HOLD = 0.3  # of its curvature: less lets a level with few rows run off to where the whole's curvature is next to nothing
 PART, LARGE, RUNS = 16, 50_000, 64  # one row in so many; of at least so many examples; in so many runs from all over the data
 
 
@@ -52,7 +53,7 @@ def steps(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
             return finished(now, first, step.promised, evaluated)
         if run.stopped:
             return run.kept(False, "stopped on request", now.hessian)
-        tails = tails + 1 if fell > TAIL else 0
+        tails = tails + 1 if fell > TAIL and step.promised > ROUNDING * abs(now.cost) else 0
         if tails > 1:
             new, share = tail(evaluated, now, step)
             if new is not None:
@@ -88,7 +89,7 @@ def near(problem: Problem, theta: Any, options: Options) -> Any:
     starts = np.linspace(0, problem.examples - count // RUNS, RUNS).astype(int).tolist()
     rows = [slice(lo, lo + count // RUNS) for lo in starts]
     part = Part(problem.smooth, rows)
-    hold = 0.01 * np.abs(np.diag(part.value_gradient_hessian(theta)[2]))
+    hold = HOLD * np.abs(np.diag(part.value_gradient_hessian(theta)[2]))
     rough = options._replace(tol=np.sqrt(0.01 * len(theta) / count), steps=12)
     found = steps(replace(problem, smooth=Penalised(part, hold, theta), examples=count), theta, Run(), rough)
     return found.theta if found.converged and not found.flat else theta
