@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyarrow import csv, feather
+from pyarrow import feather
 
 from dvar.data import features as asked
 from dvar.data import reading, writing
@@ -146,13 +146,13 @@ def test_any_damage_is_an_error_or_a_table(tmp_path, which, at, cut, byte):
 
 
 def test_places(tmp_path):
+    (tmp_path / "flights.csv").write_bytes(PLAIN)
+    (tmp_path / "a.doc").write_bytes(PLAIN)
     with pytest.raises(UsageError, match=r"no file .*did you mean 'flights.csv'"):
-        (tmp_path / "flights.csv").write_bytes(PLAIN)
         reading.read(tmp_path / "flight.csv")
     with pytest.raises(UsageError, match="folder without Parquet"):
         reading.read(tmp_path)
     with pytest.raises(UsageError, match="suffix '.doc'"):
-        (tmp_path / "a.doc").write_bytes(PLAIN)
         reading.read(tmp_path / "a.doc")
 
 

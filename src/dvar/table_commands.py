@@ -32,9 +32,9 @@ def fit(file: str, out: str | None, overwrite: bool, as_json: bool, how: How, as
     given = {k: v for k, v in asked.items() if v is not None and v != DEFAULTS.get(k)}
     given |= {"decimal": how.decimal} if how.decimal != "." else {}
     made = model_file.made_by(file, command(file, given, how.missing, out), {**given, "missing": how.missing, "out": place})
-    replaces = model_file.check_place(place, overwrite, made["run"])
     options = checked(asked)
     table = read(file, how, say)
+    replaces = model_file.check_place(place, overwrite, made["run"])
     progress = Progress()
     try:
         trained = learned(table, options, progress)

@@ -1,0 +1,481 @@
+"""Commands as people type them: any format in and out, formulas as targets, refusals, interruptions, terminals, pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import statsmodels.api as sm
+from sklearn.metrics import confusion_matrix, log_loss, roc_auc_score
+from statsmodels.genmod.families import Binomial
+
+from dvar import cli
+from dvar.data import reading, writing
+from dvar.data import table as tables
+from dvar.models.training import auc, train
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"  # beside the repository where it is developed
+FORMS = ["csv", "tsv", "csv.gz", "csv.bz2", "csv.zst", "parquet", "arrow", "feather", "jsonl", "jsonl.gz"]
+COMMANDS = ["fit", "predict", "evaluate", "show", "race", "explain", "slope", "derivatives", "completion"]
+
+
+def made(m: int = 600) -> pa.Table:
+    rng = np.random.default_rng(5)
+    x, c = rng.normal(size=m), rng.choice(["a", "b", "c"], m)
+    yes = x + (c == "b") + rng.logistic(size=m) > 0
+    return pa.table({
+        "y": np.where(yes, "yes", "no"), "x": pa.array(x, mask=rng.random(m) < 0.05), "c": c, "n": rng.integers(0, 40, m),
+        "wt": rng.integers(1, 4, m), "when": pa.array(rng.integers(0, 10**9, m), pa.timestamp("s")), "one": np.ones(m, int),
+        "id": [f"id{k}" for k in range(m)],
+    })
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def table() -> pa.Table:
+    whole = made()
+    pq.write_table(whole, "t.parquet")
+    return whole
+
+
+def dvar(capsys, *tokens: object, status: int = 0) -> tuple[str, str]:
+    assert cli.main([str(t) for t in tokens]) == status, capsys.readouterr().err
+    return capsys.readouterr()
+
+
+def fitted(capsys, *tokens: object) -> dict:
+    return json.loads(dvar(capsys, "fit", "t.parquet", "--json", "--overwrite", *tokens)[0])
+
+
+def test_any_format_in_and_out(capsys, table):
+    fitted(capsys, "--target", "y", "--features", "x,c,n")
+    models, answers = [], []
+    for form in FORMS:
+        writing.write(f"in.{form}", iter([table]))
+        said = json.loads(dvar(capsys, "fit", f"in.{form}", "--target", "y", "--features", "x,c,n", "--json", "--overwrite", "--out", "m.json")[0])
+        models.append({k: said[k] for k in ("coefficients", "cost", "holdout", "m", "positive")})
+        dvar(capsys, "predict", "y.json", f"in.{form}", "-o", f"out.{form}")
+        answers.append(reading.read(f"out.{form}"))
+        dvar(capsys, "predict", "y.json", f"in.{form}", "--keep", "-o", f"kept.{form}")
+        kept = reading.read(f"kept.{form}")
+        assert kept.column_names == [*table.column_names, "probability", "prediction"]
+        assert kept.column("id").to_pylist() == table.column("id").to_pylist()
+    for model, answer in zip(models, answers):
+        assert model == models[0]
+        assert answer.to_pydict() == answers[0].to_pydict()
+    shown = json.loads(dvar(capsys, "show", "y.json", "--json")[0])
+    assert shown["coefficients"] == pytest.approx(models[0]["coefficients"], rel=1e-12)
+
+
+def test_predicting_a_batch_at_a_time_is_predicting_at_once(capsys, table, monkeypatch):
+    fitted(capsys, "--target", "y", "--features", "x,c,n,c:n,hour(when)")
+    writing.write("t.csv", iter([table]))
+    whole, _ = dvar(capsys, "predict", "y.json", "t.parquet")
+    assert dvar(capsys, "predict", "y.json", "t.csv")[0] == whole
+    monkeypatch.setattr(reading, "ROWS", 7)
+    cut = dvar(capsys, "predict", "y.json", "t.parquet")[0]
+    answers = [np.loadtxt(text.splitlines()[1:], delimiter=",") for text in (whole, cut)]
+    np.testing.assert_allclose(*answers, rtol=1e-14)  # sums of other lengths end in another last digit
+
+
+def test_what_was_not_learned_is_counted(capsys, table, monkeypatch):
+    fitted(capsys, "--target", "y", "--features", "c,n")
+    monkeypatch.setattr(reading, "ROWS", 2)
+    pq.write_table(pa.table({"c": ["a", "zz", None, "zz", "zz"], "n": [1, None, 3, 4, 5]}), "new.parquet")
+    out, err = dvar(capsys, "predict", "y.json", "new.parquet")
+    assert len(out.splitlines()) == 6
+    assert "c: 3 rows of a level not seen in training, taken as 'a'" in err
+    assert "c: 1 rows missing, though none was in training" in err
+    assert "n: 1 rows missing, though none was in training, taken as the mean" in err
+
+
+def test_evaluate_beside_scikit_learn(capsys, table):
+    fitted(capsys, "--target", "y", "--features", "x,c,n", "--holdout", "0.5")
+    said = json.loads(dvar(capsys, "evaluate", "y.json", "t.parquet", "--threshold", "0.3", "--json")[0])
+    guess = reading.read(_predicted(capsys)).column("probability").to_numpy()
+    y = np.array(table.column("y").to_pylist()) == "yes"
+    assert said["cost"] == pytest.approx(log_loss(y, guess), rel=1e-12)
+    assert said["auc"] == pytest.approx(roc_auc_score(y, guess), rel=1e-12)
+    (tn, fp), (fn, tp) = confusion_matrix(y, guess >= 0.3)
+    assert said["confusion"] == {"yes, told yes": tp, "yes, told no": fn, "no, told yes": fp, "no, told no": tn}
+    assert sum(b["rows"] for b in said["calibration"]) == len(y)
+    for b in said["calibration"]:
+        inside = (guess >= b["low"]) & (guess < b["high"])
+        assert (b["rows"], b["predicted"], b["observed"]) == (inside.sum(), pytest.approx(guess[inside].mean()), pytest.approx(y[inside].mean()))
+    text, err = dvar(capsys, "evaluate", "y.json", "t.parquet")
+    assert "calibration" in text
+    assert "next: dvar show y.json" in err
+
+
+def _predicted(capsys) -> str:
+    dvar(capsys, "predict", "y.json", "t.parquet", "-o", "p.parquet")
+    return "p.parquet"
+
+
+def test_evaluate_a_numeric_target(capsys, table):
+    fitted(capsys, "--target", "n", "--loss", "z = w@x + b; L = (z - y)**2", "--features", "x,c", "--out", "n.json")
+    said = json.loads(dvar(capsys, "evaluate", "n.json", "t.parquet", "--json")[0])
+    assert said["root_mean_square_error"] ** 2 == pytest.approx(said["cost"], rel=1e-12)
+
+
+def test_weights_are_counts(capsys, table):
+    said = fitted(capsys, "--target", "y", "--features", "c,n", "--weight", "wt", "--holdout", "0")
+    frame = table.to_pandas()
+    X = sm.add_constant(np.column_stack([frame.c == "b", frame.c == "c", frame.n]).astype(float))
+    peer = sm.GLM((frame.y == "yes").astype(float), X, family=Binomial(), freq_weights=frame.wt.to_numpy()).fit(tol=1e-14)
+    assert [said["intercept"], *said["coefficients"].values()] == pytest.approx(list(peer.params), rel=1e-8)
+    assert list(said["standard_errors"].values()) == pytest.approx(list(peer.bse), rel=1e-6)
+
+
+@pytest.mark.parametrize(("target", "positive", "label"), [
+    ("n > 15", None, "true"), ("n > 15", "false", "false"), ("(n > 15)*(wt < 3)", None, "1"), ("2*wt - 3 >= wt", None, "true"), ("y", "no", "no"),
+])
+def test_targets(capsys, table, target, positive, label):
+    said = fitted(capsys, "--target", target, "--features", "x,c", "--out", "m.json", "--holdout", "0", *(["--positive", positive] if positive else []))
+    assert said["positive"] == label
+    n, w = (table.column(c).to_numpy() for c in ("n", "wt"))
+    y = {"n > 15": n > 15, "(n > 15)*(wt < 3)": (n > 15) & (w < 3), "2*wt - 3 >= wt": w >= 3, "y": np.array(table.column("y").to_pylist()) == "yes"}[target]
+    rate = json.loads(dvar(capsys, "evaluate", "m.json", "t.parquet", "--json")[0])["base_rate"]
+    assert rate == pytest.approx(np.mean(y if label in ("true", "1", "yes") else ~y))
+
+
+def test_what_makes_the_target_is_no_feature(capsys, table):
+    _, err = dvar(capsys, "fit", "t.parquet", "--target", "n > 15")
+    assert "left out: n: it makes the target n > 15" in err
+    assert "n_15.json" in err
+    assert not re.search(r"^n ", dvar(capsys, "show", "n_15.json")[0], re.MULTILINE)
+
+
+def test_a_leak_is_said(capsys):
+    m = 200
+    rng = np.random.default_rng(0)
+    y = rng.random(m) < 0.5
+    pq.write_table(pa.table({"y": y, "delay": np.where(y, 30, 3) + rng.random(m), "status": np.where(y, "LATE", "OK"), "x": rng.normal(size=m),
+                             "why": pa.array(np.where(y, "rain", None)), "half": pa.array(np.where(y, 1.0, rng.normal(size=m)))}), "t.parquet")
+    _, err = dvar(capsys, "fit", "t.parquet", "--target", "y", "--l2", "0.01")
+    told = [line for line in err.splitlines() if "alone tells" in line]
+    assert [line.split()[0] for line in told] == ["delay", "status", "why"]
+    assert "--features '-delay' leaves it out" in told[0]
+
+
+def test_values_that_are_no_numbers_are_counted(capsys):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=100)
+    x[:3], x[3:5] = np.nan, np.inf
+    pq.write_table(pa.table({"x": x, "y": rng.random(100) < 0.5}), "t.parquet")
+    assert "x: 5 values are NaN or infinite and count as missing" in dvar(capsys, "fit", "t.parquet", "--target", "y")[1]
+
+
+def test_auc_of_weighted_pairs():
+    rng = np.random.default_rng(0)
+    score, truth, weight = rng.integers(0, 20, 300) / 20, rng.random(300) < 0.4, rng.random(300)
+    assert auc(score, truth, weight) == pytest.approx(roc_auc_score(truth, score, sample_weight=weight), rel=1e-12)
+    assert np.isnan(auc(score, truth & False))
+
+
+def test_race(capsys, table):
+    said = json.loads(dvar(capsys, "race", "t.parquet", "--target", "y", "--features", "x,c,n", "--json")[0])
+    assert set(said["seconds"]) == {"loop", "numpy", "fused"}
+    assert said["apart"] < 1e-12
+    out, err = dvar(capsys, "race", "--rows", "300")
+    assert "The three agree to" in out
+    assert "next: dvar" in err
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the data folder is not beside the repository")
+def test_census_as_text_and_as_parquet_is_one_model():
+    text = reading.read(SHARED / "census_income_10k.csv")
+    typed = reading.read(SHARED / "census_income_train.parquet").slice(0, 10_000)  # the same rows
+    wanted = [*[n for n in text.column_names if not n.startswith(("detailed", "state", "country", "migration"))][:20], "migration_prev_res_in_sunbelt"]
+    fits = [train(t, "income_gt_50k", features=wanted, l2=1e-3) for t in (text, typed)]
+    assert fits[0].fit.cost == pytest.approx(fits[1].fit.cost, rel=1e-12)
+    assert fits[0].holdout == pytest.approx(fits[1].holdout, rel=1e-9)
+    np.testing.assert_allclose(fits[0].model.predict(text)[0], fits[1].model.predict(typed)[0], rtol=1e-7)
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the data folder is not beside the repository")
+def test_flights_by_hour_day_and_month(capsys):
+    part = reading.read(SHARED / "flights_3m.parquet")
+    part = part.take(np.random.default_rng(0).choice(part.num_rows, 20_000, replace=False))
+    pq.write_table(part, "f.parquet")
+    said = json.loads(dvar(capsys, "fit", "f.parquet", "--target", "delay > 15", "--json", "--holdout", "0", "--l2", "1e-3", "--features",
+                           'origin,destination,hour(date),weekday(date),month(date),distance')[0])
+    assert {"hour(date)=7", "weekday(date)=Sun", "distance"} <= set(said["coefficients"])
+    frame = part.to_pandas()
+    guess, _ = _model("delay_15.json").predict(tables.read("f.parquet"))
+    assert guess.mean() == pytest.approx((frame.delay > 15).mean(), rel=1e-6)  # the intercept is free
+    for of in (frame.date.dt.hour, frame.date.dt.day_of_week):
+        apart = [(guess[of == k].sum() - (frame.delay[of == k] > 15).sum()) / len(frame) for k in of.unique()]
+        assert np.abs(apart).max() < 1e-2
+
+
+def _model(path: str):
+    from dvar.models import model_file
+
+    return model_file.read(path)
+
+
+# ---------------------------------------------------------------- refusals
+
+FIT = ["fit", "t.parquet", "--target"]
+LOSS = [*FIT, "n", "--loss"]
+REFUSED = [  # tokens, exit status, what is said, what helps
+    (["fit", "none.parquet", "--target", "y"], 2, "there is no file none.parquet; did you mean ", "path"),
+    (["fit", ".", "--target", "y", "--features", "x"], 1, "the parts of . differ", "same columns"),
+    (["fit", "junk.csv", "--target", "y"], 1, "not text", "suffix"),
+    (["fit", "empty.csv", "--target", "y"], 1, "empty.csv is empty (0 bytes)", "at least one row"),
+    (["fit", "t.xlsx", "--target", "y"], 2, "suffix '.xlsx'", ".csv"),
+    (["fit", "t.parquet"], 2, "--target", "dvar fit --help"),
+    (["fit", "t.parquet", "u.parquet", "--target", "y"], 2, "'u.parquet' is one word too many", "dvar fit --help"),
+    ([*FIT, "z"], 2, "there is no column 'z'", "name a column"),
+    ([*FIT, "one"], 1, "target `one` is always 1", "two values"),
+    ([*FIT, "wt"], 1, "target `wt` has 3 values (1, 2, 3), not two", "--target 'wt > 2'"),
+    ([*FIT, "c"], 1, "target `c` has 3 values (a, b, c), not two", "two values"),
+    ([*FIT, "n"], 1, "target `n` has 40 values", "--loss"),
+    ([*FIT, "when"], 1, "not a yes/no question", "two values"),
+    ([*FIT, "y > 3"], 1, "of type", "--target y --positive"),
+    ([*FIT, "nn > 3"], 2, "names 'nn', which is no column; did you mean 'n'?", "formula over columns"),
+    ([*FIT, "n > "], 2, "^", ""),
+    ([*FIT, "1 > 0"], 2, "names no column", "formula over columns"),
+    ([*FIT, "n > 99"], 1, "always false", "two values"),
+    ([*FIT, "y", "--positive", "YES"], 2, "'YES' is not a value", "'no', 'yes'"),
+    ([*FIT, "y", "--features", "xx"], 2, "did you mean 'x'?", "--features"),
+    ([*FIT, "y", "--features", "q*"], 2, "no column is called like 'q*'", "--features"),
+    ([*FIT, "y", "--features", "id,one,when"], 1, "no column can be a feature", "vary"),
+    ([*FIT, "y", "--features", "hour(x)"], 1, "hour(x) asks for a date or time", "dates"),
+    ([*FIT, "y", "--features", "number(c)"], 1, "is not a number", "levels"),
+    ([*FIT, "y", "--features", "minute(when)"], 2, "no function 'minute'", "hour(date)"),
+    ([*FIT, "y", "--weight", "wtt"], 2, "did you mean 'wt'?", "column"),
+    ([*FIT, "y", "--weight", "c"], 1, "the weight 'c' is of type", "weight"),
+    ([*FIT, "y", "--weight", "x"], 1, "the weight 'x' is missing in", "weight"),
+    ([*FIT, "y", "--max-levels", "0"], 2, "max-levels is 0", "at least 1"),
+    ([*FIT, "y", "--decimal", ";"], 2, "';' does not stand before decimals", "--decimal ,"),
+    ([*FIT, "y", "--rate", "0"], 2, "the rate is 0.0", "0.1"),
+    ([*FIT, "y", "--holdout", "1"], 2, "hold-out of 1.0", "0.2"),
+    ([*FIT, "y", "--holdout", "-0.1"], 2, "hold-out of -0.1", "0.2"),
+    ([*FIT, "y", "--holdout", "nan"], 2, "hold-out of nan", "0.2"),
+    ([*FIT, "y", "--steps", "0"], 2, "steps is 0", "at least 1"),
+    ([*FIT, "y", "--method", "bfgs"], 2, "there is no method 'bfgs'", ""),
+    ([*FIT, "y", "--out", "no/where.json"], 2, "there is no folder no", "--out"),
+    ([*FIT, "y", "--out", "t.parquet"], 2, "it would be lost", "--out"),
+    ([*LOSS, "z = w@x +; L = (z - y)**2"], 2, "^", ""),
+    ([*LOSS, "z = v@q + b; L = (z - y)**2"], 2, "q, v", "start"),
+    ([*LOSS, "z = sin(w@x; L = (z - y)**2"], 2, "^", ""),
+    ([*LOSS, "z = w@x + b; L = (z - n)**2"], 2, "does not use the target y", "y"),
+    ([*LOSS, "z = k*x2 + b; L = (z - y)**2", "--start", "x2"], 2, "'x2' gives no value", "a=5"),
+    ([*LOSS, "z = wt@x + b; L = (z - y)**2", "--features", "x"], 2, "shapes of b do not follow", "in the loss wt are columns"),
+    ([*LOSS, "z = v@x + b; L = (z - y)**2", "--start", "v=1,2,3,b=0", "--features", "x,c"], 2, "shapes do not match", "3 and 4 differ"),
+    ([*LOSS, "z = k*c + b; L = (z - y)**2"], 1, "'c', which is of type", "x"),
+    ([*LOSS, "z = k*x + b; p = c; L = (p - y)**2"], 1, "'c', which is of type", "x"),
+    (["predict", "none.json", "t.parquet"], 2, "no model file none.json", "dvar fit"),
+    (["predict", "t.parquet", "t.parquet"], 1, "is not a model", "fit again"),
+    (["predict", "m.json", "lacks.parquet"], 1, "`n` is lacking", "learned from"),
+    (["predict", "m.json", "other.parquet"], 1, "`n` is of type", "learned from"),
+    (["predict", "m.json", "t.parquet", "-o", "p.doc"], 2, "does not end in .csv", "-o out.csv"),
+    (["predict", "m.json", "t.parquet", "-o", "no/p.csv"], 2, "there is no folder no", "another file"),
+    (["predict", "m.json", "p.parquet", "--keep", "-o", "q.csv"], 1, "a column 'prediction' already", "--keep"),
+    (["evaluate", "m.json", "lacks.parquet"], 1, "`n` is lacking", "learned from"),
+    (["evaluate", "m.json", "untold.parquet"], 2, "there is no column 'y'", "column"),
+    (["evaluate", "m.json", "t.parquet", "--threshold", "2"], 2, "threshold of 2.0", "0.5"),
+    (["show", "t.parquet"], 1, "is not a model", "fit again"),
+    (["race", "t.parquet"], 2, "needs its target", "--target"),
+    (["race", "--rows", "0"], 2, "rows is 0", "at least 1"),
+    (["completion", "csh"], 2, "no completion for 'csh'", "bash"),
+    (["fit", "t.parquet", "--target", "y", "--fetures", "x"], 2, "--fetures", "dvar fit --help"),
+    (["fti", "t.parquet"], 2, "fti", "dvar --help"),
+]
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory) -> str:
+    """A folder with tables good and bad, and a model."""
+    folder = tmp_path_factory.mktemp("tables")
+    whole = made()
+    pq.write_table(whole, folder / "t.parquet")
+    pq.write_table(whole.select(["y", "x"]), folder / "lacks.parquet")
+    pq.write_table(whole.select(["x", "n"]), folder / "untold.parquet")
+    pq.write_table(pa.table({"n": ["a", "b"], "x": [1.0, 2.0]}), folder / "other.parquet")
+    pq.write_table(whole.append_column("prediction", whole.column("n")), folder / "p.parquet")
+    (folder / "t.xlsx").write_bytes(b"PK")
+    (folder / "empty.csv").write_bytes(b"")
+    (folder / "junk.csv").write_bytes(bytes(range(256)))
+    assert cli.main(["fit", str(folder / "t.parquet"), "--target", "y", "--features", "n", "--out", str(folder / "m.json")]) == 0
+    return str(folder)
+
+
+@pytest.mark.parametrize(("tokens", "status", "what", "help"), REFUSED, ids=range(len(REFUSED)))
+def test_refused(capsys, learned, monkeypatch, tokens, status, what, help):
+    monkeypatch.chdir(learned)
+    before = sorted(os.listdir())
+    out, err = dvar(capsys, *tokens, status=status)
+    assert out == ""
+    assert err.count("error: ") == 1
+    assert what in err
+    assert "Traceback" not in err
+    told, sign, helped = err.partition("\nhelp: ")
+    assert sign
+    assert help in helped
+    assert helped.count("\n") == 1
+    assert sorted(os.listdir()) == before  # nothing half-written
+
+
+# ---------------------------------------------------------------- terminals, pipes, interruptions
+
+START = "from dvar.cli import main; import sys; sys.exit(main())"
+
+
+def process(*tokens: str, **options) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, "-c", START, *map(str, tokens)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_begins_with_examples(capsys, command):
+    out, err = dvar(capsys, *([command] if command else []), "--help")
+    lines = out.splitlines()
+    assert lines[0].startswith(f"Usage: dvar {command}".rstrip())
+    assert lines[2].startswith(f"  dvar {command}".rstrip())
+    assert err == ""
+
+
+def test_help_imports_nothing_heavy():
+    code = START.replace("sys.exit(main())", "main(); print([m for m in ('numpy', 'numba', 'scipy', 'pyarrow', 'dvar.api') if m in sys.modules])")
+    for command in ("--help", "fit"):
+        done = subprocess.run([sys.executable, "-c", code, command, "--help"][: None if command == "fit" else 4], capture_output=True, text=True, timeout=60)
+        assert done.stdout.splitlines()[-1] == "[]"
+
+
+def on_a_terminal(*tokens: str, columns: int = 80, **environment: str) -> str:
+    """What a command shows on a terminal of so many columns."""
+    master, slave = pty.openpty()
+    env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS")} | {"TERM": "xterm", "COLUMNS": str(columns)} | environment
+    child = subprocess.Popen([sys.executable, "-c", START, *tokens], stdin=slave, stdout=slave, stderr=slave, env=env)
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            more = os.read(master, 65536)
+        except OSError:  # nobody holds the other end any more
+            break
+        if not more:
+            break
+        shown += more
+    os.close(master)
+    assert child.wait(60) == 0
+    return shown.decode()
+
+
+def test_a_terminal_of_40_columns(table):
+    shown = on_a_terminal("fit", "--help", columns=40)
+    boxes = [line for line in re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines() if line and line[0] in "╭│╰"]
+    assert boxes
+    assert max(map(len, boxes)) <= 40
+    shown = on_a_terminal("fit", "t.parquet", "--target", "y", columns=40, NO_COLOR="1")
+    assert "logistic regression of y = yes" in shown
+    assert "\x1b[3" not in shown  # no colour
+    assert "\x1b[?25h" in shown or "\x1b[?25l" not in shown  # the cursor is there again
+
+
+def test_pipes_have_no_colours_and_no_progress(table):
+    out, err = process("fit", "t.parquet", "--target", "y").communicate(timeout=120)
+    assert "\x1b" not in out + err
+    assert err.endswith("next: dvar predict y.json t.parquet -o predictions.csv\n")
+
+
+def test_a_closed_pipe_is_no_mistake(capsys, table):
+    fitted(capsys, "--target", "y", "--features", "n")
+    for _ in range(9):
+        table = pa.concat_tables([table, table])
+    pq.write_table(table, "long.parquet")
+    command = f'{sys.executable} -c "{START}" predict y.json long.parquet | head -n 2'
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, timeout=120)
+    assert (len(done.stdout.splitlines()), done.stderr, done.returncode) == (2, "", 0)
+
+
+def test_through_a_pipe(capsys, table):
+    fitted(capsys, "--target", "y", "--features", "x,c,n")
+    whole, _ = dvar(capsys, "predict", "y.json", "t.parquet")
+    for form in ("csv", "parquet", "jsonl.gz"):
+        writing.write(f"t.{form}", iter([table]))
+        with open(f"t.{form}", "rb") as file:
+            out, err = process("predict", "y.json", "-", stdin=file).communicate(timeout=120)
+        assert (out, err) == (whole, "")
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6, 1.2])
+def test_ctrl_c_is_one_line(table, seconds):
+    """From the moment on that Python has started; without a table to read it would wait for ever."""
+    child = process("fit", "-", "--target", "y", stdin=subprocess.PIPE)
+    time.sleep(seconds)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    if "Traceback" in err and "dvar" not in err.split("Traceback")[1]:
+        pytest.skip("Python itself was still starting")
+    assert (child.returncode, out, err) == (130, "", "stopped\n")
+    assert os.listdir() == ["t.parquet"]
+
+
+def test_ctrl_c_while_learning_keeps_the_best():
+    rng = np.random.default_rng(0)
+    m = 200_000
+    pq.write_table(pa.table({"y": rng.random(m) < 0.5, **{f"x{k}": rng.normal(size=m) for k in range(20)}}), "t.parquet")
+    child = process("fit", "t.parquet", "--target", "y", "--method", "gradient-descent", "--rate", "1e-6", "--steps", "10000000")
+    time.sleep(8)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out) == (130, "")
+    last = err.splitlines()[-1]
+    assert last == "stopped" or re.fullmatch(r"stopped: the best so far, not converged \(cost .*\), is in y.json", last)
+    if last != "stopped":
+        assert "stopped on request" in json.loads(Path("y.json").read_text())["reached"]
+
+
+def test_a_full_disk(capsys, table):
+    fitted(capsys, "--target", "y", "--features", "n")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", START, "predict", "y.json", "t.parquet"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "cannot be written: No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may read and write anything")
+def test_no_permission(capsys, table):
+    Path("t.parquet").chmod(0)
+    assert "no permission" in dvar(capsys, "fit", "t.parquet", "--target", "y", status=1)[1]
+    Path("t.parquet").chmod(0o600)
+    Path(".").chmod(0o500)
+    assert "cannot be written" in dvar(capsys, "fit", "t.parquet", "--target", "y", status=1)[1]
+    Path(".").chmod(0o700)
+
+
+def test_names_that_move_the_cursor_do_not(capsys):
+    rng = np.random.default_rng(0)
+    pq.write_table(pa.table({"y": rng.random(60) < 0.5, "x\x1b[2J": rng.normal(size=60), "k\x07": np.ones(60)}), "t.parquet")
+    _, err = dvar(capsys, "fit", "t.parquet", "--target", "y")
+    assert "\x1b" not in err
+    assert "\x07" not in err
+    assert "\x1b" not in dvar(capsys, "show", "y.json")[0]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(capsys, shell):
+    out, _ = dvar(capsys, "completion", shell)
+    assert all(command in out for command in COMMANDS)
+    assert "max-levels" in out
+    if shell == "bash":
+        assert subprocess.run(["bash", "-n"], input=out, text=True, timeout=20).returncode == 0
