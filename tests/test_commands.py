@@ -327,7 +327,7 @@ def test_refused(capsys, learned, monkeypatch, tokens, status, what, help):
     assert err.count("error: ") == 1
     assert what in err
     assert "Traceback" not in err
-    told, sign, helped = err.partition("\nhelp: ")
+    _, sign, helped = err.partition("\nhelp: ")
     assert sign
     assert help in helped
     assert helped.count("\n") == 1
