@@ -22,26 +22,33 @@ from .region import ROUNDING, Evaluated, Point, Region
 TAIL = 1.2  # the cost fell this much more than the parabola said, as it does where it decays exponentially
 FAR = 32.0  # steps at once along such a tail: e^-32 of it is left
 NOTHING = 1e-28  # of the cost at the start: where all of it can be lost, this is rounding
-RIGHT = 0.2  # the parabola told the fall of the cost to this: the optimum is near, and the curvature changes little
+RIGHT = 0.1  # the parabola told the fall of the cost to this: the optimum is near, and the curvature changes little
 SLOW = 0.05  # of what the cost could fall is left by a step that is worth repeating with the same curvature
 FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and end the digits
 LEVEL = 1e-6  # of the cost: a rise below it is none
 HOLD = 0.3  # of its curvature: less lets a level with few rows run off to where the whole's curvature is next to nothing
-PART, LARGE, RUNS = 16, 50_000, 64  # one row in so many; of at least so many examples; in so many runs from all over the data
+PART, FEW, LARGE = 16, 20, 50_000  # one row in so many, and so many for each parameter; where there are so many examples
+RUNS = 64  # of rows from all over the data, at the most
+HOLD, ROUGH = 0.01, 0.01  # l2 by the curvature at the start; of what the choice of rows changes the cost by, what is left to gain
 
 
 def newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
-    return steps(problem, near(problem, theta, options), run, options)
+    theta, first = near(problem, theta, options)
+    return steps(problem, theta, run, options, first)
 
 
-def steps(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
+def steps(
+    problem: Problem, theta: Any, run: Run, options: Options, first: Point | None = None, keep: bool = True
+) -> Outcome:
+    """Newton's steps; `first` is where the run began, if not here; `keep`: near the optimum the Hessian is kept."""
     def evaluated(at: Any, rate: float, moved: float) -> Point:
         point = Point(at, *problem.smooth.value_gradient_hessian(at))
         run.record(at, point.cost, point.gradient, rate, moved)
         return point
 
     now = evaluated(theta, 0.0, 0.0)
-    first, size = now, abs(now.cost)
+    first = first or now
+    size = abs(first.cost)
     region, enough = Region(problem), options.tol**2
     fell, tails = 0.0, 0  # by what share of the parabola's promise the last whole step fell; how often it fell further
     for _ in range(options.steps):
@@ -60,7 +67,7 @@ def steps(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
                 now, tails, fell = new, 1, TAIL + 1 if share > 1 else 1.0
                 continue
             tails = -1
-        if region.radius == np.inf and abs(fell - 1) < RIGHT and curved.root is not None:
+        if keep and region.radius == np.inf and abs(fell - 1) < RIGHT and curved.root is not None:
             theta = kept_curvature(problem, now, curved, run, FINE * max(enough * abs(now.cost), NOTHING * size))
             new = evaluated(theta, 1.0, 0.0)
             now, fell = new, 0.0
@@ -80,19 +87,23 @@ def steps(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
     return run.kept(False, f"did {options.steps:,} steps; the gradient's norm is {norm(now.gradient):.1e}", now.hessian)
 
 
-def near(problem: Problem, theta: Any, options: Options) -> Any:
-    """A start near the optimum: that of a part of the rows, where there are many. A little l2 keeps parameters that these rows do
-    not tell about where they were."""
-    count = max(problem.examples // PART, 20 * len(theta))
-    if count > problem.examples // 4 or problem.examples < LARGE:
-        return theta
-    starts = np.linspace(0, problem.examples - count // RUNS, RUNS).astype(int).tolist()
-    rows = [slice(lo, lo + count // RUNS) for lo in starts]
-    part = Part(problem.smooth, rows)
-    hold = HOLD * np.abs(np.diag(part.value_gradient_hessian(theta)[2]))
-    rough = options._replace(tol=np.sqrt(0.01 * len(theta) / count), steps=12)
-    found = steps(replace(problem, smooth=Penalised(part, hold, theta), examples=count), theta, Run(), rough)
-    return found.theta if found.converged and not found.flat else theta
+def near(problem: Problem, theta: Any, options: Options) -> tuple[Any, Point | None]:
+    """A start near the optimum: that of a part of the rows, where there are many and these tell about every parameter; and what
+    they say at the start. A little l2 keeps parameters of which they say little where they were."""
+    size = len(theta)
+    count = max(problem.examples // PART, FEW * size)
+    if count > problem.examples // 8 or problem.examples < LARGE:
+        return theta, None
+    runs = int(np.clip(count // max(4 * size, 512), 4, RUNS))
+    starts = np.linspace(0, problem.examples - count // runs, runs).astype(int).tolist()
+    part = Part(problem.smooth, [slice(lo, lo + count // runs) for lo in starts])
+    first = Point(theta, *part.value_gradient_hessian(theta))
+    if not first.finite or Curvature(first.gradient, first.hessian).root is None:
+        return theta, None
+    held = Penalised(part, HOLD * np.diag(first.hessian), theta)
+    rough = options._replace(tol=np.sqrt(ROUGH * size / count), steps=12)
+    found = steps(replace(problem, smooth=held, examples=count), theta, Run(), rough, keep=False)
+    return (found.theta, first) if found.converged else (theta, None)
 
 
 def kept_curvature(problem: Problem, now: Point, curved: Curvature, run: Run, enough: float) -> Any:
