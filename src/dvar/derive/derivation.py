@@ -59,9 +59,11 @@ def derive(graph: Graph, sizes: tuple[Shape, ...]) -> Derivation:
     if not (stable.fired or stable.seen_through):  # the stable graph is the graph as written
         wanted = ancestors(told.nodes, [*range(last + 1), *slopes.d.values()])
         value = final.copy(told.nodes, told.shapes, wanted)
+        fired = tuple(final.fired)
         d = {i: value[k] for i, k in slopes.d.items()}
     else:
         value = final.copy(told.nodes[: last + 1], found, [True] * len(found))
+        fired = tuple(final.fired)
         owner = {p: i for i, p in reversed(list(enumerate(place)))}  # the first node as written that a stable node stands for
         on_path = {i: p for i, p in enumerate(place) if p not in stable.seen_through and owner[p] == i}
         d = slopes_of(stable, on_path, place[last], final)
@@ -70,7 +72,7 @@ def derive(graph: Graph, sizes: tuple[Shape, ...]) -> Derivation:
             closed = Rewriter(rules(graph, STABILITY, WEIGHED), share=False)
             place = closed.copy(graph.nodes, found, [True] * len(found), closed=set(off))
             d |= slopes_of(closed, {i: place[i] for i in off}, place[last], final)
-    fired = tuple(f for f in dict.fromkeys(final.fired) if f.node <= last and f.rule in STABILITY and f.rule.why != SAME)
+    fired = tuple(f for f in dict.fromkeys(fired) if f.node <= last and f.rule.why != SAME)
     return Derivation(graph, told, slopes.d, slopes.contributions, final.tape, value[: last + 1], d, fired)
 
 

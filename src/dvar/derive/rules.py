@@ -82,6 +82,8 @@ STABILITY = (
     # by now exp(x) - exp(-x) is 2*sinh(x)
     Rule("tanh of exp", "2*sinh(x)/(exp(x) + exp(-x))", "tanh(x)", "inf/inf for |x| > 709"),
     Rule("log(cosh)", "log(cosh(x))", "logcosh(x)", "cosh(x) overflows for |x| > 710, and is 1 for |x| < 1e-8"),
+    Rule("log(sech)", "log(sech(x))", "-logcosh(x)", "sech(x) is 0 for |x| > 745, and 1 for |x| < 1e-8"),
+    Rule("log of a product with sech²", "log(x*sech(y)**2)", "log(x) - 2*logcosh(y)", "sech(y)**2 is 0 for |y| > 373"),
     Rule("log(sinh)", "log(sinh(x))", "x + log(-expm1(-2*x)) - 0.6931471805599453", "sinh(x) overflows for x > 710"),
     # softmax
     *of_softmax(None),
