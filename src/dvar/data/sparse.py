@@ -70,6 +70,13 @@ class Sparse:
         x = self.scipy.astype(np.float64)
         return (x.T @ x.multiply(np.asarray(d, np.float64)[:, None]).tocsr()).toarray()
 
+    def finite(self) -> Any:
+        """Which rows hold finite numbers only, (m,)."""
+        found = np.ones(len(self), bool)
+        bad = self.starts[0] + np.flatnonzero(~np.isfinite(self.data[self.starts[0] : self.starts[-1]]))
+        found[np.searchsorted(self.starts, bad, "right") - 1] = False
+        return found
+
     def dense(self) -> Any:
         """All rows as one float64 matrix (m, n)."""
         return self.scipy.astype(np.float64).toarray()

@@ -138,10 +138,8 @@ class Cost(Summed):
     def bad_rows(self) -> str:
         """Which data are not finite, as a sentence; "" where all are."""
         for name, value in self.data.items():
-            if isinstance(value, Sparse):
-                value = value.data
             if not isinstance(value, Columns):
-                finite = np.isfinite(value)
+                finite = value.finite() if isinstance(value, Sparse) else np.isfinite(value)
                 if not finite.all():
                     bad = int((~(finite if finite.ndim == 1 else finite.all(axis=1))).sum())
                     return f"{name} holds nan or inf in {bad:,} of {self.m:,} examples"
