@@ -144,6 +144,17 @@ def test_outside_the_domain_there_is_no_derivative(text, inputs, without):
         assert np.isnan(p.d[name]).all() == (name not in without), name
 
 
+@pytest.mark.parametrize(
+    ("text", "inputs", "slopes"),
+    [("exp(a) - exp(a) + 3*b", {"a": 800.0, "b": 1.0}, (math.nan, 3.0)), ("a*b - a*b + c", {"a": 1e200, "b": 1e200, "c": 1.0}, (0.0, 0.0, 1.0)),
+     ("sum(v)", {"v": [math.inf, -math.inf]}, ([1.0, 1.0],))])  # fmt: skip
+def test_numbers_too_large_for_floats_take_no_derivative_away(text, inputs, slopes):
+    p = dv.graph("J = " + text).at(inputs)
+    assert math.isnan(p.value)
+    for name, slope in zip(inputs, slopes):
+        np.testing.assert_array_equal(p.d[name], slope)
+
+
 def test_a_side_that_is_not_taken_does_not_count():
     p = dv.graph("where(a > 0, log(a), a)").at(a=-1.0)
     assert (p.value, p.da) == (-1.0, 1.0)

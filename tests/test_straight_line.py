@@ -78,7 +78,7 @@ def test_every_row_at_the_ends_of_floating_point(op):
         ("x**-1", 0.0, (INF, -INF)),
         ("x**2", 1e200, (INF, 2e200)),
         ("x**(1/3)", -8.0, (NAN, NAN)),
-        ("x - x", INF, (NAN, NAN)),
+        ("x - x", INF, (NAN, 0.0)),
         ("sqrt(x)", -1.0, (NAN, NAN)),
         ("sin(x)", INF, (NAN, NAN)),
         ("x*exp(x)", -INF, (NAN, NAN)),

@@ -178,7 +178,8 @@ class Graph(_Graph):
         source, function = written(target, one)
 
         def call(*args: Any, **inputs: Any) -> tuple[Any, ...]:
-            values = list(bind(self, args, inputs).values())
+            bound = bind(self, args, inputs)
+            values = list(bound.values())
             shapes = tuple(v.shape for v in values)
             if [len(s) for s in shapes] != [len(s) for s in sizes]:
                 told = ", ".join(f"{n} a {('scalar', 'vector', 'matrix')[len(s)]}" for n, s in zip(self.inputs, sizes))
@@ -190,7 +191,7 @@ class Graph(_Graph):
             given = (v if v.ndim else number(v) for v in values)
             with np.errstate(all="ignore"):
                 value, *slopes = (plain(np.asarray(v, dtype=np.float64)) for v in run(*given))
-            return value, *_passes.defined(found, value, dict(zip(self.inputs, slopes))).values()
+            return value, *_passes.defined(found, bound, value, dict(zip(self.inputs, slopes))).values()
 
         return Program(target, source, call, function)
 

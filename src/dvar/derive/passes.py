@@ -17,8 +17,8 @@ class Pass:
     """One forward and backward pass at given inputs.
 
     `values[name]` and `d[name]` answer every node; as attributes, `p.u` is a value and `p.du` a derivative of the final
-    output. Numbers are floats, vectors and matrices NumPy arrays of the node's shape. Where the output is not defined (nan), so
-    is no derivative of it: log has none at −1, though the formula 1/a has a value there.
+    output. Numbers are floats, vectors and matrices NumPy arrays of the node's shape. Where the output is not defined, nor
+    is a derivative of it: log has none at −1, though the formula 1/a has a value there.
     """
 
     values: Mapping[str, Any]
@@ -28,7 +28,7 @@ class Pass:
         self.graph = graph
         self.given = given
         self.derivation, self.values, self.d = evaluated(graph, given)
-        self.d = defined(self.derivation, self.value, self.d)
+        self.d = defined(self.derivation, given, self.value, self.d)
 
     @property
     def value(self) -> Any:
@@ -83,13 +83,19 @@ def evaluated(graph: Graph, given: Mapping[str, Any]) -> tuple[Derivation, dict[
     return found, values, {name: plain(still[i] if i in still else computed[found.d[i]]) for i, name in named}
 
 
-def defined(found: Derivation, value: Any, d: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The derivatives by name; where the output is not a number, it has none by what it depends on."""
+def defined(found: Derivation, given: Mapping[str, Any], value: Any, d: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The derivatives by name; where the output is not defined, it has none by what it depends on.
+
+    It is not defined where an input is nan or an operation is outside its domain. A nan that comes of infinities, as inf − inf of
+    numbers too large for floats, says nothing of the derivatives: they are left as they are."""
     if not np.isnan(value):
         return d
-    on = ancestors(found.run.nodes, [found.value[-1]])
-    lost = {node.name for node, k in zip(found.graph.nodes[:-1], found.value) if on[k]}
-    return {name: plain(np.full(np.shape(v), np.nan)) if name in lost else v for name, v in d.items()}
+    nodes = found.run.nodes
+    on, values = ancestors(nodes, [found.value[-1]]), evaluate(nodes, given)
+    lost = any(on[k] and np.isnan(v).any() and all(np.isfinite(values[j]).all() for j in nodes[k].operands)
+               for k, v in enumerate(values))
+    names = {node.name for node, k in zip(found.graph.nodes[:-1], found.value) if on[k] and lost}
+    return {name: plain(np.full(np.shape(v), np.nan)) if name in names else v for name, v in d.items()}
 
 
 def run(graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

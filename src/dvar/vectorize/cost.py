@@ -186,6 +186,6 @@ def fused_alone(graph: Graph, sizes: tuple[Shape, ...]) -> Program:
             if values[name].shape != size:
                 raise UsageError(f"this program was written for {name} of shape {size}, now given {values[name].shape}")
         value, *slopes = map(plain, program.answer(program.added(program.given(values), slice(0, 1))))
-        return value, *defined(found, value, dict(zip(graph.inputs, slopes))).values()
+        return value, *defined(found, values, value, dict(zip(graph.inputs, slopes))).values()
 
     return Program("fused", program.run.text, call)
