@@ -361,7 +361,8 @@ class Summed:
         found = {}
         for n, v in self.data.items():
             counted = isinstance(v, Columns) and n not in self.as_numbers
-            found[n] = v @ np.eye(v.shape[1]) if counted else v.dense() if isinstance(v, TYPED) else np.asarray(v, dtype=np.float64)
+            array = v @ np.eye(v.shape[1]) if counted else v.dense() if isinstance(v, TYPED) else v
+            found[n] = np.asarray(array, dtype=np.float64)
         return found
 
 
