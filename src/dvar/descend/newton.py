@@ -19,7 +19,9 @@ from .curvature import Curvature, Step, directions_of, vanished
 from .objective import Options, Outcome, Part, Penalised, Problem, Run
 from .region import ROUNDING, Evaluated, Point, Region
 
-TAIL = 1.2  # the cost fell this much more than the parabola said, as it does where it decays exponentially
+DECAY = 2 * (1 - np.exp(-1))  # what a step wins, by what its parabola promised, where the cost decays exponentially: all of
+# what is left then has no optimum, and each step leaves a share of 1/e of it
+TAIL = 1.2  # many steps at once must win this much more than one promised
 FAR = 32.0  # steps at once along such a tail: e^-32 of it is left
 NOTHING = 1e-28  # of the cost at the start: where all of it can be lost, this is rounding
 RIGHT = 0.1  # the parabola told the fall of the cost to this: the optimum is near, and the curvature changes little
@@ -50,23 +52,21 @@ def steps(
     first = first or now
     size = abs(first.cost)
     region, enough = Region(problem), options.tol**2
-    fell, tails = 0.0, 0  # by what share of the parabola's promise the last whole step fell; how often it fell further
+    fell = 0.0  # what the last whole step won, by what was promised
     for _ in range(options.steps):
         if not now.finite:
             return run.kept(False, f"stopped: the cost is {now.cost} or its derivatives are not finite")
         curved = Curvature(now.gradient, now.hessian)
         step = curved.whole()
         if step.promised <= max(enough * abs(now.cost), NOTHING * size):
-            return finished(now, first, step.promised, evaluated)
+            return finished(problem, now, first, step.promised, run)
         if run.stopped:
             return run.kept(False, "stopped on request", now.hessian)
-        tails = tails + 1 if fell > TAIL and step.promised > ROUNDING * abs(now.cost) else 0
-        if tails > 1:
-            new, share = tail(evaluated, now, step)
+        if abs(fell - DECAY) < 0.01 and step.promised > ROUNDING * abs(now.cost):
+            new = tail(evaluated, now, step)
             if new is not None:
-                now, tails, fell = new, 1, TAIL + 1 if share > 1 else 1.0
+                now, fell = new, 0.0
                 continue
-            tails = -1
         if keep and region.radius == np.inf and abs(fell - 1) < RIGHT and curved.root is not None:
             theta = kept_curvature(problem, now, curved, run, FINE * max(enough * abs(now.cost), NOTHING * size))
             new = evaluated(theta, 1.0, 0.0)
@@ -141,15 +141,15 @@ def quasi(curved: Curvature, pairs: list[tuple[Any, Any]], gradient: Any) -> Any
     return found
 
 
-def tail(evaluated: Evaluated, now: Point, step: Step) -> tuple[Point | None, float]:
+def tail(evaluated: Evaluated, now: Point, step: Step) -> Point | None:
     """Many steps at once, while they lower the cost by more than one would; None where they do not."""
     share = FAR
-    while share > 1:
+    while share > 2:
         new = evaluated(now.theta + share * step.move, share, share * norm(step.move))
         if new.cost <= now.cost - TAIL * step.promised:
-            return new, share
+            return new
         share /= 4
-    return None, 1.0
+    return None
 
 
 def norm(v: Any) -> float:
@@ -164,7 +164,7 @@ def no_better(run: Run, now: Point, done: bool) -> Outcome:
                           f"{norm(now.gradient):.1e}", now.hessian)
 
 
-def finished(now: Point, first: Point, promised: float, evaluated: Evaluated) -> Outcome:
+def finished(problem: Problem, now: Point, first: Point, promised: float, run: Run) -> Outcome:
     slope = norm(now.gradient)
     curved = Curvature(now.gradient, now.hessian)
     if curved.indefinite:
@@ -174,7 +174,9 @@ def finished(now: Point, first: Point, promised: float, evaluated: Evaluated) ->
     flat: tuple[int, ...] = ()
     if away.size:  # the curvature is little: is there none? As far again along these directions the cost would rise if there were
         move = units * (away @ (away.T @ ((now.theta - first.theta) / units)))
-        if evaluated(now.theta + move, 1.0, norm(move)).cost <= now.cost + LEVEL * abs(now.cost) + NOTHING * abs(first.cost):
+        cost, gradient = problem.smooth.value_gradient(now.theta + move)
+        run.record(now.theta + move, cost, gradient, 1.0, norm(move))
+        if cost <= now.cost + LEVEL * abs(now.cost) + NOTHING * abs(first.cost):
             flat = directions_of(away)
     said = f"converged: the gradient's norm is {slope:.1e}, the cost can fall by at most {promised:.0e} more"
     if flat:
