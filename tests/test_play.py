@@ -221,6 +221,10 @@ def test_a_person_tries_the_four_ideas(page, tmp_path):
     before = page.locator("#plane circle").count()
     page.click("#plane", position={"x": 200, "y": 150})
     page.locator(f"#plane circle:nth-of-type({before + 1})").wait_for()
+    page.focus("#plane")
+    for key in ("ArrowRight", "ArrowUp", "Enter"):
+        page.keyboard.press(key)
+    page.locator(f"#plane circle:nth-of-type({before + 2})").wait_for()
     table = tmp_path / "mine.csv"
     table.write_text("age,bought\n" + "\n".join(f"{k},{k % 2}" for k in range(20)))
     page.select_option("#kind", "csv")

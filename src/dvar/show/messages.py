@@ -70,6 +70,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "target": ("target column", "목표 열"),
     "standardise": ("features on a common scale", "특성을 같은 척도로"),
     "mark": ("click points of kind {kind}", "{kind} 종류의 점 찍기"),
+    "plane": ("a plane with {yes} points of kind 1 and {no} of kind 0; arrow keys move a cross, Enter puts a point there",
+              "1 종류의 점 {yes}개와 0 종류의 점 {no}개가 있는 평면. 화살표 키로 십자를 옮기고 Enter로 점을 찍는다"),
     "clear": ("Remove all points", "점 모두 지우기"),
     "rate": ("learning rate α =", "학습률 α ="),
     "go": ("Descend", "내려가기"),

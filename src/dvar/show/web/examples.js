@@ -1,6 +1,7 @@
 // m examples: points or a table; gradient descent live; three programs of one graph beside each other.
 const plane = new Plot($("plane"), 560, 460), curve = new Plot($("curve"), 480, 240);
 let points = [[-2, -1, 0], [-1.5, 1, 0], [-0.5, -2, 0], [0.2, -0.4, 0], [-0.4, 0.6, 1], [1, 0.5, 1], [1.5, 2, 1], [2.2, -0.5, 1], [0.6, 1.8, 1]];
+let cursor = null; // where the keyboard would put a point
 let mark = 1, trial = null, costs = [], running = false, csv = "";
 const rate = () => 10 ** Number($("rate").value);
 
@@ -84,6 +85,7 @@ function drawPlane() {
     const ends = [-50, 50].map(v => at ? [v, -(b + w1 * v) / w2] : [-(b + w2 * v) / w1, v]);
     if (ends.flat().every(Number.isFinite)) plane.line(ends, "boundary");
   }
+  if (cursor) svg("path", { class: "rise", d: `M${plane.x(cursor[0]) - 8} ${plane.y(cursor[1])}h16m-8-8v16` }, plane.host);
   for (const [x, y, kind] of points) svg("circle", { class: kind ? "yes" : "no", r: 7, cx: plane.x(x), cy: plane.y(y) }, plane.host);
 }
 
@@ -104,6 +106,7 @@ function drawBars() {
 function labels() {
   $("go").textContent = say(running ? "pause" : "go");
   for (const id of ["one", "again", "clear", "race_again"]) $(id).textContent = say(id);
+  $("plane").setAttribute("aria-label", say("plane", { yes: points.filter(p => p[2]).length, no: points.filter(p => !p[2]).length }));
   $("yes").textContent = say("mark", { kind: 1 });
   $("no").textContent = say("mark", { kind: 0 });
   $("yes").setAttribute("aria-pressed", mark === 1);
@@ -118,6 +121,12 @@ $("file").addEventListener("change", async () => { csv = await $("file").files[0
 $("plane").addEventListener("pointerdown", event => {
   const [x, y] = plane.at(event).map(v => Number(v.toFixed(3)));
   if (Math.abs(x) <= 4 && Math.abs(y) <= 4) { points.push([x, y, event.shiftKey ? 1 - mark : mark]); begin(); }
+});
+$("plane").addEventListener("keydown", event => { // arrows move a cross, Enter puts a point there
+  const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+  if (step) cursor = (cursor || [0, 0]).map((v, k) => Math.max(-4, Math.min(4, Number((v + step[k] * 0.2).toFixed(3)))));
+  if (step) { event.preventDefault(); draw(); }
+  if (event.key === "Enter" && cursor) { event.preventDefault(); points.push([...cursor, event.shiftKey ? 1 - mark : mark]); begin(); }
 });
 $("yes").addEventListener("click", () => { mark = 1; labels(); });
 $("no").addEventListener("click", () => { mark = 0; labels(); });
