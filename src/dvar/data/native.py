@@ -39,8 +39,9 @@ def streamed(array: Any) -> bool:
 
 
 def plain(array: Any) -> bool:
-    """Whether a compiled program reads an array where it is."""
-    return isinstance(array, np.ndarray) and array.dtype == native_dtype(array.dtype) and streamed(array)
+    """Whether a compiled program reads an array where it is. Single numbers that lie apart are copied: it takes many."""
+    return (isinstance(array, np.ndarray) and array.dtype == native_dtype(array.dtype) and streamed(array)
+            and (array.ndim != 1 or array.flags.c_contiguous))
 
 
 class Converted:

@@ -17,10 +17,11 @@ from ..expression.op import Shape
 from .core import core
 from .example import Curve, Element
 from .run import group_count
-from .stores import Store, columns_store, rows_store
+from .stores import Categories, Name, Store, columns_store, rows_store, sparse_store
 from .write_fused import PITCH, ROWS, Fused, NotWritable, write_fused
 
 FEATURES, CATEGORIES = 200, 16  # typed columns in one program; it has some lines for each, and for each pair of categories
+FEW = 8  # numbers for which it has a line with each category
 LEAST = 8  # blocks at the least for each of the partial sums
 SPREAD = 4  # partial sums of runs from all over the data
 COPIED = 16  # blocks at the most that are converted at a time
@@ -276,29 +277,20 @@ def sparse_features(x: Sparse) -> Features:
     return Features(sparse_store, arguments, np.arange(x.width), x.width)
 
 
-def sparse_store(name: str) -> Store:
-    given = f"{name}_data, {name}_indices, {name}_starts"
-    forward, backward, gram = (f"{kernel}({given}, {rest}, {{at}}, {{n}})" for kernel, rest in
-                               (("dot_sparse", "{w}, {z}"), ("add_sparse", "{z}, {g}"), ("gram_sparse", "{d}, {h}")))
-    return Store((f"{name}_data", f"{name}_indices", f"{name}_starts"), (forward,), (backward,), (), (gram,))
-
-
 def typed_features(columns: Columns) -> Features:
-    """Typed columns: a line of the program for each, and for second derivatives a line for each pair with a category."""
+    """Typed columns: a line of the program for each, and for second derivatives a line for each pair of categories."""
     parts = columns.encoding.parts
     if len(parts) > FEATURES:
         raise NotWritable(f"there are {len(parts)} columns; a fused program reads up to {FEATURES} typed ones")
     scales = np.zeros((len(parts), 3))  # by part: shift, scale, what stands for a missing number
     arguments: dict[str, Any] = {"scales": Fixed(scales)}
-    lines = Lines(["zero({z}, {n})"], [], [], [])
+    lines = Lines([], [], [], [])
     places, numbers, categories, at = list[int](), list[int](), list[tuple[str, int]](), 0
     for i, (part, data, gaps) in enumerate(zip(parts, columns.data, columns.gaps)):
         arguments[f"column{i}"] = numeric(data)
         if isinstance(part, Category):
             count = len(part.names) + 1  # code 0 has no coefficient
-            lines.forward.append(f"dot_codes([column{i}], {{w}}[{at}:{at + count}], {{z}}, {{at}}, {{n}})")
-            lines.backward.append(f"add_codes([column{i}], {{z}}, {{g}}[{at}:{at + count}], {{at}}, {{n}})")
-            categories.append((f"[column{i}]", at))
+            categories.append((f"column{i}", at))
             places += range(at + 1, at + count)
             at += count
             continue
@@ -318,20 +310,23 @@ def typed_features(columns: Columns) -> Features:
         at += 1
     arguments["numbers"] = Fixed(np.array(numbers, dtype=np.int64))
     lines.gram.append("gram_numbers([block], [numbers], {d}, {t}, {h}, {n})")
-    for k, (column, first) in enumerate(categories):
-        lines.gram.append(f"gram_codes({column}, {first}, {{d}}, {{h}}, {{at}}, {{n}})")
-        lines.gram.append(f"gram_codes_numbers({column}, {first}, [block], [numbers], {{d}}, {{h}}, {{at}}, {{n}})")
-        lines.gram.extend(f"gram_codes_codes({column}, {first}, {other}, {second}, {{d}}, {{h}}, {{at}}, {{n}})"
-                          for other, second in categories[:k])
+    many = len(numbers) > FEW
+    if many:
+        lines.gram.extend(f"gram_codes_numbers([{column}], {first}, [block], [numbers], {{d}}, {{h}}, {{at}}, {{n}})"
+                          for column, first in categories)
 
-    def store(name: str) -> Store:
-        called = {n: f"{name}_{n}" for n in (*arguments, "block")}
+    def store(name: Name) -> Store:
+        called = {n: name(n) for n in (*arguments, "block")}
+        made = Categories(name, [(called[column], first) for column, first in categories])
 
         def told(line: str) -> str:
             return re.sub(r"\[([a-z]+\d*)\]", lambda match: called[match[1]], line)
 
-        forward, backward, before, gram = (tuple(map(told, half)) for half in lines)
-        return Store(tuple(called.values()), forward, backward, before, gram)
+        forward, backward, before, gram = (list(map(told, half)) for half in lines)
+        forward = [*(made.forward() if categories else ["zero({z}, {n})"]), *forward]
+        gram += made.gram(name, called["block"], () if many else numbers)
+        return Store(tuple(called.values()), tuple(forward), (*made.backward(), *backward), tuple(before), tuple(gram),
+                     tuple(made.views()))
 
     return Features(store, tuple(arguments.values()), np.array(places, dtype=np.intp), at, (max(len(numbers), 1), PITCH),
                     len(categories))

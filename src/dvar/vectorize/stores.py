@@ -3,7 +3,11 @@ for second derivatives."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+
+LINES = 8  # categories looked up in one loop over rows
+Name = Callable[[str], str]  # gives a name that is free in the program: the data's own for "", else one that ends so
 
 
 @dataclass(frozen=True)
@@ -17,33 +21,79 @@ class Inline:
 
 @dataclass(frozen=True)
 class Store:
-    """The lines are told the weights {w} of a map's result, their derivatives {g}, a block's row {z} of results or slopes; and
-    the sum Σ d·x·xᵀ in {h} for a row {d} of second derivatives, with scratch {t}, after the lines in `before`. `turn` makes a
-    block's numbers columns, the rows of {block}."""
+    """Lines call kernels, or are Python; they are told the first row {at} and number of rows {n} of a block. `views` come before
+    all others. The halves of a map have the weights {w} of a result, their derivatives {g}, and a block's row {z} of results or
+    slopes; `gram` adds Σ d·x·xᵀ to {h} for a row {d} of second derivatives, with scratch {t}, after the lines in `before`.
+    `turn` makes a block's numbers columns, the rows of {block}."""
 
     arguments: tuple[str, ...]
     forward: tuple[str, ...]
     backward: tuple[str, ...]
     before: tuple[str, ...]
     gram: tuple[str, ...]
+    views: tuple[str, ...] = ()
     inline: Inline | None = None
     turn: str = ""
 
 
-def rows_store(name: str) -> Store:
+def rows_store(name: Name) -> Store:
     """Features (m, n) stored row by row."""
-    inline = Inline(f"{{part}} = flat_rows({name}, {{at}}, {{n}})", "{part}[{width} * {i} + {j}]")
-    return dense_store(name, "rows", inline)
+    x = name("")
+    return dense_store(x, "rows", Inline(f"{{part}} = flat_rows({x}, {{at}}, {{n}})", "{part}[{width} * {i} + {j}]"))
 
 
-def columns_store(name: str) -> Store:
+def columns_store(name: Name) -> Store:
     """Features (m, n) stored column by column."""
-    inline = Inline(f"{{part}} = flat_column({name}, {{j}}, {{at}}, {{n}})", "{part}[{i}]")
-    return dense_store(name, "columns", inline)
+    x = name("")
+    return dense_store(x, "columns", Inline(f"{{part}} = flat_column({x}, {{j}}, {{at}}, {{n}})", "{part}[{i}]"))
 
 
-def dense_store(name: str, by: str, inline: Inline) -> Store:
-    forward, backward = f"dot_{by}({name}, {{w}}, {{z}}, {{at}}, {{n}})", f"add_{by}({name}, {{z}}, {{g}}, {{at}}, {{n}})"
-    scratch = "" if by == "rows" else "{t}, "
-    gram = f"gram_{by}({name}, {{d}}, {scratch}{{h}}, {{at}}, {{n}})"
-    return Store((name,), (forward,), (backward,), (), (gram,), inline, f"turn_{by}({name}, {{block}}, {{at}}, {{n}})")
+def dense_store(x: str, by: str, inline: Inline) -> Store:
+    forward, backward = f"dot_{by}({x}, {{w}}, {{z}}, {{at}}, {{n}})", f"add_{by}({x}, {{z}}, {{g}}, {{at}}, {{n}})"
+    gram = f"gram_{by}({x}, {{d}}, {'' if by == 'rows' else '{t}, '}{{h}}, {{at}}, {{n}})"
+    return Store((x,), (forward,), (backward,), (), (gram,), (), inline, f"turn_{by}({x}, {{block}}, {{at}}, {{n}})")
+
+
+def sparse_store(name: Name) -> Store:
+    """Features in rows of entries that are not 0: numbers, places, where rows start."""
+    arguments = tuple(map(name, ("data", "indices", "starts")))
+    forward, backward, gram = (f"{kernel}({', '.join(arguments)}, {rest}, {{at}}, {{n}})" for kernel, rest in
+                               (("dot_sparse", "{w}, {z}"), ("add_sparse", "{z}, {g}"), ("gram_sparse", "{d}, {h}")))
+    return Store(arguments, (forward,), (backward,), (), (gram,))
+
+
+class Categories:
+    """The lines for categories, each an array of codes whose coefficients begin somewhere: loops over a block's rows, as one
+    would write them, for several categories at a time. What one level adds up must wait for what it added before; those of
+    other categories need not."""
+
+    def __init__(self, name: Name, columns: Sequence[tuple[str, int]]) -> None:
+        self.i, self.d = name("row"), name("d")
+        self.codes = [(name(f"codes{k}"), column, first) for k, (column, first) in enumerate(columns)]
+        self.places = [f"{first} + {codes}[{self.i}]" for codes, _, first in self.codes]
+
+    def views(self) -> list[str]:
+        return [f"{codes} = {column}[{{at}}:{{at}} + {{n}}]" for codes, column, _ in self.codes]
+
+    def loop(self, lines: Sequence[str]) -> list[str]:
+        return [f"for {self.i} in range({{n}}):", *(f"    {line}" for line in lines)]
+
+    def forward(self) -> Iterator[str]:
+        """z = the sum of the coefficients."""
+        for k in range(0, len(self.places), LINES):
+            terms = [f"{{z}}[{self.i}]"] * (k > 0) + [f"{{w}}[{place}]" for place in self.places[k : k + LINES]]
+            yield from self.loop([f"{{z}}[{self.i}] = {' + '.join(terms)}"])
+
+    def backward(self) -> Iterator[str]:
+        for k in range(0, len(self.places), LINES):
+            lines = [f"{{g}}[{place}] += {self.d}" for place in self.places[k : k + LINES]]
+            yield from self.loop([f"{self.d} = {{z}}[{self.i}]", *lines])
+
+    def gram(self, name: Name, block: str, numbers: Sequence[int]) -> list[str]:
+        """Every pair of categories, and each with few numbers, which stand in `block`; two levels of one category never meet."""
+        places = [name(f"place{k}") for k in range(len(self.codes))]
+        lines = [f"{self.d} = {{d}}[{self.i}]", *(f"{a} = {place}" for a, place in zip(places, self.places))]
+        lines += [f"{{h}}[{a}, {b}] += {self.d}" for k, a in enumerate(places) for b in places[: k + 1]]
+        for j, at in enumerate(numbers):
+            lines += [f"{{h}}[{a}, {at}] += {self.d} * {block}[{j}, {self.i}]" for a in places]
+        return self.loop(lines) if places else []

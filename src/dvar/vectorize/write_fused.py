@@ -8,6 +8,7 @@ before all is done with it. The program adds up; the mean is taken of its sums.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
@@ -20,7 +21,7 @@ from ..expression.writing import write
 from .core import Core, Map
 from .example import Curve, Example, example
 from .program import Listing, Names
-from .stores import Inline, Store
+from .stores import Inline, Name, Store
 from .unrolled import NotUnrolled
 
 ROWS, LEAST = 512, 64  # of a block, at the most and at the least
@@ -76,7 +77,7 @@ class Fused:
 
 
 def write_fused(
-    core: Core, data: frozenset[str], stores: Mapping[str, Callable[[str], Store]], kernels: frozenset[str],
+    core: Core, data: frozenset[str], stores: Mapping[str, Callable[[Name], Store]], kernels: frozenset[str],
     second: bool = False,
 ) -> Fused:
     """The program of a core; `stores` says for the data in maps how they are stored. Raises NotWritable."""
@@ -108,7 +109,7 @@ class Writer:
     def function(self, name: str) -> str:
         return self.names.function(f"{__package__}.kernels", name)
 
-    def fused(self, stores: Mapping[str, Callable[[str], Store]], second: bool) -> Fused:
+    def fused(self, stores: Mapping[str, Callable[[Name], Store]], second: bool) -> Fused:
         results = {m.result for m in self.core.maps}
         grams = tuple(c for c in self.one.curves if c.a.name in results and c.b.name in results)
         crosses = tuple(c for c in self.one.curves if c.a.name in results and c.b.name not in results)
@@ -120,9 +121,10 @@ class Writer:
         if second:
             scratch, curves, cross, gram = map(self.names.fresh, ("scratch", "curves", "cross", "gram"))
             arguments += [scratch, curves, cross, gram]
-            stored = [f"{self.flat(curves, lines)}[{PITCH * row} + {self.i}] = {{{row}}}" for row in range(len(crosses) + len(grams))]
+            flat = self.flat(curves, lines)
+            stored = [f"{flat}[{PITCH * row} + {self.i}] = {{{row}}}" for row in range(len(crosses) + len(grams))]
             more = self.curvature(told, len(crosses), len(grams), scratch, curves, cross, gram)
-            lines.width = max([lines.width, *(m.width for m in self.core.maps)])
+            lines.width = max([lines.width, *(m.width for m, store in zip(self.core.maps, told) if store.inline)])
         kept: list[int | None] = [self.one.value, *(k for n, _ in self.small for k in self.one.d[n]), *(c.node for c in corners)]
         distinct = list(dict.fromkeys(kept))
         sums = [self.names.fresh("sum_" + (self.nodes[k].name if k is not None and self.nodes[k].name else str(row)))
@@ -155,13 +157,13 @@ class Writer:
         return Fused(source, name, self.core.maps, self.small, tuple(self.columns), where, len(distinct), lines.rows,
                      corners, crosses, grams)
 
-    def linear(self, stores: Mapping[str, Callable[[str], Store]], arguments: list[str]) -> tuple[Lines, list[Store]]:
+    def linear(self, stores: Mapping[str, Callable[[Name], Store]], arguments: list[str]) -> tuple[Lines, list[Store]]:
         """The lines of the linear maps; adds to the program's arguments."""
         lines, told = Lines(), dict[str, Store]()
         weights: dict[str, list[Weights]] = {}
         for m in self.core.maps:
             w, g = self.names.fresh(m.parameter), self.names.fresh("d" + m.parameter)
-            store = stores[m.data](self.names.fresh(m.data))
+            store = stores[m.data](self.naming(m.data))
             told.setdefault(m.data, store)
             arguments += [w, g, *store.arguments]
             weights.setdefault(m.data, []).append(Weights(m, w, g, self.one.inputs[m.result]))
@@ -172,6 +174,9 @@ class Writer:
             else:
                 self.by_block(store, maps, results, lines)
         return lines, list(told.values())
+
+    def naming(self, data: str) -> Name:
+        return lambda part: self.names.fresh(f"{data}_{part}" if part else data)
 
     def written_out(self, inline: Inline, maps: list[Weights], width: int, lines: Lines) -> None:
         """Maps of few features: a line for each result, and one for each of its weights' derivatives."""
@@ -194,12 +199,14 @@ class Writer:
                 lines.loads += wrapped(f"{self.listing.name(k)} = ", terms)
                 slope, added = self.one.d[m.result][row], self.function("added")
                 lines.slopes += [(slope, f"{a} = {added}({a}, {{}} * {b})") for a, b in zip(gs, x)]
-                lines.after += [f"{g}[{row}, {j}] += {a}" for j, a in enumerate(gs)]
+                add_each = self.function("add_each") if gs else ""
+                lines.after += [f"{add_each}({g}, {row}, {j}, ({', '.join(gs[j : j + 8])},))" for j in range(0, width, 8)]
 
     def by_block(self, store: Store, maps: list[Weights], results: int, lines: Lines) -> None:
         """Maps by kernels that run over a block, before and after the loop over its rows."""
         width, turned = maps[0].map.width, ""
-        lines.width += width
+        lines.width += width if store.inline else 0
+        lines.before += [self.called(line) for line in store.views]
         if store.turn and results >= SEVERAL:
             turned = self.names.fresh(f"{maps[0].map.data}_columns")
             lines.before += [f"{turned} = {self.maps}[{lines.rows}:{lines.rows + width}]", self.called(store.turn, block=turned)]
@@ -223,8 +230,8 @@ class Writer:
     def flat(self, buffer: str, lines: Lines) -> str:
         """A buffer's rows as one vector. They begin a known distance apart: the compiler need not ask whether they overlap."""
         if buffer not in self.vectors:
-            self.vectors[buffer] = self.names.fresh(f"all_{buffer}")
-            lines.whole.append(f"{self.vectors[buffer]} = {self.function('flat_rows')}({buffer}, 0, {self.names.function('builtins', 'len')}({buffer}))")
+            self.vectors[buffer], rows = self.names.fresh(f"all_{buffer}"), f"{self.names.function('builtins', 'len')}({buffer})"
+            lines.whole.append(f"{self.vectors[buffer]} = {self.function('flat_rows')}({buffer}, 0, {rows})")
         return self.vectors[buffer]
 
     def halves(self, half: tuple[str, ...], one: Weights, buffer: str, first: int) -> list[str]:
@@ -252,10 +259,9 @@ class Writer:
         return lines
 
     def called(self, line: str, **names: str) -> str:
-        """A line of a store with its kernel imported: dot_rows(…)."""
-        kernel, bracket, rest = line.partition("(")
-        target, equals, kernel = kernel.rpartition("= ")
-        return f"{target}{equals}{self.function(kernel)}{bracket}{rest}".format(**names, at=self.at, n=self.n)
+        """A line of a store with what it calls imported: dot_rows(…)."""
+        line = re.sub(r"\b(\w+)\(", lambda call: f"{self.function(call[1]) if call[1] in self.kernels else self.range}(", line)
+        return line.format(**names, at=self.at, n=self.n)
 
     def constants(self) -> list[str]:
         """The parameters outside maps: the same for all rows."""
