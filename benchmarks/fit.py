@@ -199,8 +199,8 @@ def path(options: Any) -> Job:
         from glum import GeneralizedLinearRegressor
 
         def call(tol: float) -> Any:
-            made = GeneralizedLinearRegressor(family="binomial", alpha=strengths, alpha_search=True, l1_ratio=1.0,
-                                              gradient_tol=tol)
+            made = GeneralizedLinearRegressor(family="binomial", alpha_search=True, n_alphas=50, min_alpha_ratio=1e-3,
+                                              l1_ratio=1.0, gradient_tol=tol)
             made = made.fit(X, y)
             return [{"w": w, "b": float(b)} for w, b in zip(made.coef_path_, made.intercept_path_)]
         return call
