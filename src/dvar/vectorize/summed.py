@@ -27,10 +27,10 @@ from .write_numpy import used_as_numbers, write_numpy
 if TYPE_CHECKING:
     from .fused import FusedProgram
 
-# What a pass of the NumPy program takes on this kind of machine, per number; what it costs to compile a program, and to load one
-# that has been kept: measured on two cores by benchmarks/gradient.py, rounded. A fit makes some PASSES.
+# What a pass of the NumPy program takes on this kind of machine, per number; what it costs to compile a program, at all and for
+# each character of its source, and to load one that has been kept: measured on two cores, rounded. A fit makes some PASSES.
 DENSE_SECONDS, TYPED_SECONDS, EXAMPLE_SECONDS, PASSES = 1.5e-9, 1.5e-8, 2.5e-8, 10
-COMPILE_SECONDS, LOAD_SECONDS = 1.5, 0.1
+COMPILE_SECONDS, CHARACTER_SECONDS, LOAD_SECONDS = 1.0, 2e-4, 0.1
 MOST_SECOND = 20_000  # parameters that have a Hessian, of 3 GB then
 FUSED_HESSIAN = 1000  # parameters; a matrix of more for each of the partial sums is no longer small
 
@@ -218,7 +218,9 @@ class Summed:
         return self.size <= FUSED_HESSIAN and self.pays("fused_second")
 
     def pays(self, name: str) -> bool:
-        """Whether passes over the data are so long that a program is soon earned back: compiled or, where it is kept, loaded."""
+        """Whether passes over the data are so long that a program is soon earned back: compiled or, where it is kept, loaded.
+
+        So a job may run by NumPy once and fused later; `program=` says which, where the last bit matters."""
         typed = sum(len(v.data) for v in self.data.values() if isinstance(v, Columns))
         dense = sum(v.stored / self.m if isinstance(v, Sparse) else int(np.prod(v.shape[1:]))
                     for v in self.data.values() if not isinstance(v, Columns))
@@ -226,7 +228,10 @@ class Summed:
         if self.asked == "numpy" or (not self.asked and seconds <= LOAD_SECONDS):
             return False
         program = getattr(self, name)
-        return not isinstance(program, str) and (self.asked == "fused" or seconds > COMPILE_SECONDS or program.run.kept)
+        if isinstance(program, str):
+            return False
+        compiling = COMPILE_SECONDS + len(program.run.source) * CHARACTER_SECONDS
+        return self.asked == "fused" or seconds > compiling or program.run.kept
 
     @cached_property
     def second(self) -> tuple[Callable[..., tuple[Any, ...]], Callable[..., Any]] | None:
