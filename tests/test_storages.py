@@ -208,7 +208,7 @@ def test_every_loss_of_sparse_and_of_chunked_features(loss, stored, chunky):
     same(graph.over(x=STORED[stored](x), y=y), graph.over(x=x, y=y), parameters(graph, N))
 
 
-FORMS = ["sin({})", "sigmoid({})", "{} + {}", "{} - {}", "tanh({})*{}", "where({} > 0, {}, sin({}))", "log(1 + exp({}))"]
+FORMS = ["sin({})", "sigmoid({})", "({}) + ({})", "({}) - ({})", "tanh({})*({})", "where({} > 0, {}, sin({}))", "log(1 + exp({}))"]
 
 
 @settings(max_examples=3, deadline=None)

@@ -36,12 +36,13 @@ def read(path: str | Path, how: How = USUAL, say: Callable[[str], None] = silent
             table = arrow(stream).read_all()
         else:
             table = text(name, form, stream, how, say)
-    except (pa.ArrowException, OSError, EOFError) as error:
+        names = table.column_names
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
         raise unreadable(name, error) from None
     finally:
         if stream is not None:
             stream.close()
-    checked_names(name, table.column_names)
+    checked_names(name, names)
     if table.num_rows == 0:
         raise DvarError(f"{name} has {table.num_columns} columns but no rows", "a table needs at least one row")
     return table
@@ -152,7 +153,7 @@ def batches(path: str | Path, how: How = USUAL, wanted: dict[str, str] | None = 
             count += table.num_rows
             if table.num_rows:
                 yield table
-    except (pa.ArrowException, OSError, EOFError) as error:
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
         if isinstance(error, BrokenPipeError):
             raise
         raise unreadable(name, error) from None

@@ -19,7 +19,9 @@ from ..derive.backprop import Contribution
 from ..derive.derivation import derivative_name
 from ..derive.divisors import Divisors
 from ..derive.passes import Pass
-from ..expression.graph import CONST, INPUT, plain
+from ..derive.rewrite import Rewriter
+from ..derive.rules import EXACT, STABILITY
+from ..expression.graph import CONST, INPUT, Node, evaluate, plain
 from ..expression.ops import OPS
 from .chain import Chain
 from .messages import messages
@@ -28,6 +30,9 @@ from .wording import latex_name, latex_written, reach, told_number, write_root
 
 SHORT = 24  # characters of an operation nobody named that still say which it is
 KNOWN = (CONST, "onehot")  # what counts for nothing where two formulas are compared: there is nothing to compute
+
+
+FRAIL = frozenset(("log", "exp", "over", "sqrt", "minus"))  # a formula with one of these may lose digits as it is written
 
 
 class Words(NamedTuple):
@@ -282,18 +287,20 @@ class Teller(Chain):
         """The number of a formula in known nodes."""
         if root in self.value and root in words.names and root > self.last:
             return self.value[root]
-        values: dict[int, Any] = {}
-        with np.errstate(all="ignore"):
-            for k in sorted(reach(self.tape.nodes, root, words.names)):
-                node = self.tape.nodes[k]
-                if k in words.names and (k != root or not node.operands):
-                    values[k] = self.value[k]
-                elif node.op == CONST:
-                    values[k] = np.asarray(node.value)
-                else:
-                    op = OPS[node.op]
-                    values[k] = op.compute(*(values[j] for j in node.operands), **op.named(node.options))
-        return plain(values[root])
+        order = sorted(reach(self.tape.nodes, root, words.names))
+        place = {k: n for n, k in enumerate(order)}
+        nodes, given = list[Node](), dict[str, Any]()
+        for k in order:
+            node = self.tape.nodes[k]
+            if k in words.names and (k != root or not node.operands):
+                given[str(k)] = self.value[k]
+                node = Node(INPUT, (), str(k))
+            nodes.append(node._replace(operands=tuple(place[j] for j in node.operands)))
+        if len(nodes) - len(given) > 1 and not FRAIL.isdisjoint(node.op for node in nodes):  # as it would run
+            rewriter = Rewriter((*STABILITY, *EXACT), share=True)
+            at = rewriter.copy(nodes, [self.tape.shapes[k] for k in order], [True] * len(nodes))[-1]
+            return plain(evaluate(rewriter.tape.nodes, given)[at])
+        return plain(evaluate(nodes, given)[-1])
 
 
 def partial(above: str, below: str) -> str:

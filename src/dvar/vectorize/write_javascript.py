@@ -13,6 +13,7 @@ from math import isinf
 from pathlib import Path
 
 from ..derive.derivation import Derivation, derivative_name, run_names
+from ..derive.tape import ancestors
 from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.op import ATOM, COMPARE, Form
 from ..expression.ops import OPS
@@ -23,6 +24,7 @@ from .unrolled import unrolled
 WORDS = """arguments break case catch class const continue debugger default delete do else enum eval export extends false finally
 for function if implements import in instanceof interface let new null package private protected public return static super
 switch this throw true try typeof undefined var void while with yield await async of x NaN Infinity BERNOULLI PI pole Math"""
+EVERYWHERE = "all real numbers"  # a domain
 RESERVED = frozenset(WORDS.split())
 
 
@@ -70,8 +72,13 @@ def script(found: Derivation, wanted: Sequence[int]) -> Script:
         for k in node.operands:
             uses[k] += 1
 
+    last = len(nodes) - 1
+    depends = ancestors(scalars, parts[found.value[last]])
+    risky = [k for k, node in enumerate(scalars) if depends[k] and node.operands and OPS[node.op].domain != EVERYWHERE]
+    asked = {k for r in risky for k in (r, *scalars[r].operands) if scalars[k].op != CONST}  # whether they are numbers
+
     def alone(k: int) -> bool:
-        return k in called or (uses[k] > 1 and scalars[k].op != CONST)
+        return k in called or k in asked or (uses[k] > 1 and scalars[k].op != CONST)
 
     def name_of(k: int) -> str:
         if k not in called:
@@ -86,8 +93,21 @@ def script(found: Derivation, wanted: Sequence[int]) -> Script:
         node = scalars[k]
         return spell(node.value) if node.op == CONST and node.value is not None else name_of(k)
 
-    return Script(tuple(lines), {i: tuple(map(answer, ks)) for i, ks in values.items()},
-                  {i: ("0",) * len(values[i]) if ks is None else tuple(map(answer, ks)) for i, ks in slopes.items()})
+    on, lost = ancestors(list(nodes), [last]), names.fresh("lost")
+    causes = [f"Number.isNaN({called[k]})" for k in inputs if depends[k]]
+    for k in risky:
+        operands = ", ".join(map(answer, scalars[k].operands))
+        causes.append(f"Number.isNaN({answer(k)}) && [{operands}].every(Number.isFinite)")
+    result = answer(parts[found.value[last]][0])
+    lines.append(f"const {lost} = Number.isNaN({result}) && ({' || '.join(causes) or 'false'});")
+
+    def sloped(i: int) -> tuple[str, ...]:
+        """Where the output is not defined, it has no derivative by what it depends on."""
+        places = slopes[i]
+        answers = ("0",) * len(values[i]) if places is None else tuple(map(answer, places))
+        return tuple(f"({lost} ? NaN : {text})" for text in answers) if on[i] and i != last else answers
+
+    return Script(tuple(lines), {i: tuple(map(answer, ks)) for i, ks in values.items()}, {i: sloped(i) for i in slopes})
 
 
 def form(i: int, node: Node) -> Form:
