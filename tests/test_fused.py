@@ -126,6 +126,42 @@ def test_every_storage_of_dense_features(stored):
     assert answer[0] == pytest.approx(np.mean(np.logaddexp(0, z) - Y * z), rel=1e-12)
 
 
+WIDTHS = [*((n, np.float64, "C") for n in (2, 3, 4, 5, 7, 8, 9, 13, 16, 17, 31, 130)), (29, np.int8, "C"), (30, np.float32, "C"), (33, np.float32, "C"),
+          *((n, np.float64, "F") for n in (2, 9, 31)), (17, np.float32, "F")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("n", "dtype", "order"), WIDTHS)
+def test_every_width_of_dense_features(n, dtype, order):
+    for m in (7, 513, 700):
+        x = np.asarray(rng.normal(size=(m, n)) * 4, dtype=dtype, order=order)
+        agree(dv.graph(LOGISTIC).over(x=x, y=Y[:m]), {"w": rng.normal(size=n) / n, "b": 0.3})
+
+
+@pytest.mark.parametrize(
+    ("results", "n", "dtype", "order"),
+    [(2, 2, float, "C"), (3, 9, np.float32, "F"), (4, 17, float, "C"), (5, 35, np.int8, "C"), (6, 34, float, "F"), (7, 12, float, "C")],
+)
+def test_several_results_of_the_same_features(results, n, dtype, order):
+    x = np.asarray(rng.normal(size=(700, n)) * 4, dtype=dtype, order=order)
+    cost = dv.graph("inputs: W, c, x, y\nz = W @ x + c; L = logsumexp(z) - z[y]").over(x=x, y=rng.integers(0, results, 700))
+    at = {"W": rng.normal(size=(results, n)) / n, "c": rng.normal(size=results)}
+    agree(cost.sized(at), at)
+
+
+@pytest.mark.parametrize("n", [3, 40])
+def test_maps_of_the_same_and_of_other_features(n):
+    text = "inputs: u, v, w, x, t, y\nL = (u @ x)**2 + exp(-(v @ x)**2)*(w @ t) + y*(w @ t)"
+    data = {"x": rng.normal(size=(600, n)), "t": np.asfortranarray(rng.normal(size=(600, 5))), "y": rng.normal(size=600)}
+    agree(dv.graph(text).over(data), {"u": rng.normal(size=n) / n, "v": rng.normal(size=n) / n, "w": rng.normal(size=5)})
+
+
+def test_rows_of_wide_features_are_the_same_for_any_number_of_threads():
+    x, y = rng.normal(size=(20_000, 300)), (rng.random(20_000) < 0.5).astype(float)
+    one, *more = (dv.graph(LOGISTIC).over(x=x, y=y, threads=t).program("fused")(w=np.full(300, 0.01), b=0.1) for t in (1, 2, 5))
+    for answer in more:
+        np.testing.assert_array_equal(answer[1], one[1])
+
+
 @pytest.mark.parametrize("y", [Y.astype(bool), Y.astype(np.int8), Y.astype(np.float32), np.c_[Y, Y][:, 0]], ids=str)
 def test_every_storage_of_a_target(y):
     agree(dv.graph(LOGISTIC).over(x=X, y=y), AT)
@@ -304,6 +340,36 @@ def test_typed_columns_are_never_expanded(reference):
     found = cost.run_fused(cost.written_fused(second=True), at)
     assert found[0] == pytest.approx(value, rel=1e-12)
     np.testing.assert_allclose(found[-1], hessian, rtol=1e-9, atol=1e-12)
+
+
+def test_many_categories_and_many_numbers():
+    """More categories than one loop looks up, more numbers than have a line with each category, more levels than a byte counts."""
+    import pyarrow as pa
+
+    from dvar.data.encoding import Encoding
+
+    m = 1500
+    table = pa.table({
+        **{f"c{k}": pa.array([f"l{v}" for v in rng.integers(0, 3 if k else 300, m)]) for k in range(9)},
+        **{f"n{k}": pa.array(rng.normal(size=m)) for k in range(9)},
+    })  # fmt: skip
+    columns = Encoding.learn(table, table.column_names, reference=True).encode(table)
+    cost = dv.graph(LOGISTIC).over(x=columns, y=Y[:m])
+    at = {"w": rng.normal(size=columns.shape[1]) * 0.1, "b": 0.2}
+    agree(cost, at)
+    hessian = cost.value_gradient_hessian(cost.flat(at))[2]
+    np.testing.assert_allclose(cost.run_fused(cost.written_fused(second=True), at)[-1], hessian, rtol=1e-9, atol=1e-12)
+
+
+def test_names_that_a_store_gives_way_to():
+    import pyarrow as pa
+
+    from dvar.data.encoding import Encoding
+
+    table = pa.table({"k": pa.array(["a", "b", "c"] * 20), "v": pa.array(np.arange(60.0))})
+    columns = Encoding.learn(table, ["k", "v"], reference=True).encode(table)
+    graph = dv.graph("inputs: w, x, y\nx_codes0 = w @ x; x_row = x_codes0 + y; x_scales = x_row*2; L = x_scales**2")
+    agree(graph.over(x=columns, y=rng.normal(size=60)), {"w": rng.normal(size=3)})
 
 
 def test_typed_columns_used_otherwise_have_no_fused_program():

@@ -215,7 +215,10 @@ def log1p(x: float) -> Any:
 @elementary
 def sigmoid(z: float) -> Any:
     e = exp(-abs(z))
-    return (1.0 if z >= 0.0 else e) / (1.0 + e)
+    s = 1.0 + e
+    r = 1.0 / s  # the same division serves sigmoid(−z)
+    q = e * r
+    return r if z >= 0.0 else q + r * (e - q * s)  # and what was rounded away in e·r
 
 
 @elementary
@@ -255,12 +258,22 @@ def summing(function: Any) -> Any:
 
 @summing
 def dot_rows(x: Any, w: Any, z: Any, at: int, n: int) -> None:
-    """z = x @ w for x (m, k) stored row by row."""
+    """z = x @ w for x (m, k) stored row by row, four rows at a time: each w[j] is loaded once for the four."""
     wide()
-    for i in range(n):
-        s = 0.0
+    whole = n - n % 4
+    for i in range(0, whole, 4):
+        x0, x1, x2, x3 = x[at + i], x[at + i + 1], x[at + i + 2], x[at + i + 3]
+        a = b = c = e = 0.0
         for j in range(x.shape[1]):
-            s += x[at + i, j] * w[j]
+            a += w[j] * x0[j]
+            b += w[j] * x1[j]
+            c += w[j] * x2[j]
+            e += w[j] * x3[j]
+        z[i], z[i + 1], z[i + 2], z[i + 3] = a, b, c, e
+    for i in range(whole, n):
+        s, x0 = 0.0, x[at + i]
+        for j in range(x.shape[1]):
+            s += w[j] * x0[j]
         z[i] = s
 
 
