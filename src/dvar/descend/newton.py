@@ -53,6 +53,7 @@ def steps(
     size = abs(first.cost)
     region, enough = Region(problem), options.tol**2
     fell = 0.0  # what the last whole step won, by what was promised
+    rest, failures = 0, 0  # whole steps before a tail is tried again; how often it failed
     for _ in range(options.steps):
         if not now.finite:
             return run.kept(False, f"stopped: the cost is {now.cost} or its derivatives are not finite")
@@ -62,11 +63,14 @@ def steps(
             return finished(problem, now, first, step.promised, run)
         if run.stopped:
             return run.kept(False, "stopped on request", now.hessian)
-        if abs(fell - DECAY) < 0.01 and step.promised > ROUNDING * abs(now.cost):
+        rest -= 1
+        if rest < 0 and abs(fell - DECAY) < 0.01 and step.promised > ROUNDING * abs(now.cost):
             new = tail(evaluated, now, step)
             if new is not None:
-                now, fell = new, 0.0
+                now, fell, failures = new, 0.0, 0
                 continue
+            failures += 1
+            rest = 2**failures
         if keep and region.radius == np.inf and abs(fell - 1) < RIGHT and curved.root is not None:
             theta = kept_curvature(problem, now, curved, run, FINE * max(enough * abs(now.cost), NOTHING * size))
             new = evaluated(theta, 1.0, 0.0)
