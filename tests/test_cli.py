@@ -158,6 +158,7 @@ REFUSED = [  # tokens, exit status, what is said, what help says
     (["explain", "u = b*", "b=1"], 2, "^", ""),
     (["explain", "u = b*c", "b=1"], 2, "no value was given for c", "c=1.0"),
     (["explain", "u = b*c", "b=1", "c=x"], 2, "'x' is not a number", ""),
+    (["explain", "u = sum(W)", "W=[[1,2],[3,4]]"], 2, "is not a number", "matrices are given in Python"),
     (["explain", "u = b*c", "b"], 2, "'b' gives no value", "a=5"),
     (["explain", "3v", "v=1"], 2, "an operation is missing", "3*v"),
     (["slope", "a*b", "a=1", "b=2"], 2, "there are 2 inputs", "of="),

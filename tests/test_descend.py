@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import dvar as dv
+from dvar.descend.minimize import METHODS
 
 rng = np.random.default_rng(11)
 X = rng.normal(size=(200, 4)) @ np.diag([1.0, 3.0, 0.1, 1.0]) + [0, 1, 0, -2]
@@ -304,6 +305,18 @@ def test_refused(options, said):
 def test_a_start_that_is_not_finite_is_refused(method, start):
     with pytest.raises(dv.DvarError, match="the cost is (nan|inf) at the start"):
         SQUARE.over(x=X, y=Y).minimize(method, start=start)
+
+
+@pytest.mark.parametrize("method", [*METHODS])
+def test_a_slope_too_large_for_numbers_is_refused_and_nothing_converged(method):
+    with pytest.raises(dv.DvarError, match="slope of the cost is not finite at the start"):
+        LOGISTIC.over(x=1e200 * X, y=Y).minimize(method)
+
+
+@pytest.mark.parametrize("method", [3, None, "newtn"])
+def test_a_method_that_is_none_is_refused(method):
+    with pytest.raises(dv.UsageError, match="there is no method"):
+        COST.minimize(method)
 
 
 @pytest.mark.parametrize("method", ["gradient-descent", "newton"])

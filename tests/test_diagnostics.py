@@ -87,6 +87,12 @@ def test_every_sentence_says_what_to_do(name):
         assert any(do in sentence.lower() for do in ("leave", "give", "add a penalty", "standardise", "more steps", "try rate"))
 
 
+def test_a_column_far_from_zero_that_varies_a_little_is_not_said_to_be_constant():
+    cost = dv.graph(LOGISTIC).over(x=X + 1e8, y=YES)
+    said = diagnose(cost, cost.minimize(), ["intercept", "x0", "x1"])
+    assert not [sentence for sentence in said if "in every row, which the intercept says" in sentence]
+
+
 def test_few_rows_are_said_and_what_is_so_by_chance_is_not():
     cost = dv.graph(LOGISTIC).over(x=X[:3], y=np.array([0.0, 1.0, 1.0]))
     [*_, said] = diagnose(cost, cost.minimize(), ["intercept", "x0", "x1"])

@@ -28,12 +28,12 @@ class DvarWarning(UserWarning):
     """The answer is there, and something about it should be known."""
 
 
-def nearest(name: str, known: object) -> str:
+def nearest(name: object, known: object) -> str:
     """The names a reader may have meant, as the tail of a sentence: "; did you mean 'late'?" or "; known: a, b"."""
     import difflib
 
     names = [str(k) for k in known]  # type: ignore[attr-defined]
-    close = difflib.get_close_matches(name, names, 3, 0.6)
+    close = difflib.get_close_matches(str(name), names, 3, 0.6)
     if close:
         return "; did you mean " + " or ".join(repr(c) for c in close) + "?"
     shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")

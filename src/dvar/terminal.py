@@ -73,7 +73,10 @@ def number(text: str, what: str) -> Any:
     try:
         return float(text)
     except ValueError:
-        raise UsageError(f"{what}: {text!r} is not a number", "write it as 0.1 or 1e-3") from None
+        help = "write it as 0.1 or 1e-3"
+        if not {"[", "]", ";"}.isdisjoint(text):
+            help = "a vector is written 1,2,3; matrices are given in Python, as dv.graph(…).at(W=[[1, 2], [3, 4]])"
+        raise UsageError(f"{what}: {text!r} is not a number", help) from None
 
 
 def jsonable(value: Any) -> Any:

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from ..errors import DvarError
+
 Rows = Sequence[slice] | None  # runs of examples to take the mean over; None: all of them
 
 
@@ -139,6 +141,9 @@ class Run:
     def record(self, theta: Any, cost: float, gradient: Any, rate: float, step: float = 0.0) -> float:
         """One pass done at theta; keeps the parameters where their cost is the lowest yet. Answers the gradient's norm."""
         norm = float(np.linalg.norm(gradient))
+        if not self.history and np.isfinite(cost) and not np.isfinite(norm):  # no other norm could be compared with it
+            raise DvarError(f"the slope of the cost is not finite at the start, its norm is {norm}, though the cost is {cost:g}",
+                            "measure large numbers in larger units, or give another start (start=, --start)")
         self.history.append(Row(len(self.history) + 1, cost, norm, step, rate, time.perf_counter() - self.started))
         if self.best is None or cost <= self.best_cost:
             self.best, self.best_cost = theta.copy(), cost

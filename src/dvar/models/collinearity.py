@@ -86,7 +86,12 @@ def tidy(vector: Any) -> Any:
 
 
 def holds(cost: Cost, name: str, vector: Any, sizes: Any) -> bool:
-    """Whether the relation is exact in every row that counts."""
+    """Whether the relation is exact in every row that counts; one of a single column says that it never varies at all."""
+    if len(used := np.flatnonzero(vector[1:])) == 1:
+        unit = np.zeros(len(vector) - 1)
+        unit[used] = 1.0
+        ends = [(at.min(), at.max()) for at in ((part @ unit)[ones > 0] for part, ones in counted(cost, name)) if at.size]
+        return len({end for pair in ends for end in pair}) == 1
     limit = EXACT * float(np.abs(vector) @ np.maximum(sizes, 0.0)) * 100
     return all(np.abs((part @ vector[1:] + vector[0]) * ones).max() <= limit for part, ones in counted(cost, name))
 
