@@ -70,7 +70,7 @@ class Categories:
     def __init__(self, name: Name, columns: Sequence[tuple[str, int]]) -> None:
         self.i, self.d = name("row"), name("d")
         self.codes = [(name(f"codes{k}"), column, first) for k, (column, first) in enumerate(columns)]
-        self.places = [f"{first} + {codes}[{self.i}]" for codes, _, first in self.codes]
+        self.places = [plus(first, f"{codes}[{self.i}]") for codes, _, first in self.codes]
 
     def views(self) -> list[str]:
         return [f"{codes} = {column}[{{at}}:{{at}} + {{n}}]" for codes, column, _ in self.codes]
@@ -97,3 +97,7 @@ class Categories:
         for j, at in enumerate(numbers):
             lines += [f"{{h}}[{a}, {at}] += {self.d} * {block}[{j}, {self.i}]" for a in places]
         return self.loop(lines) if places else []
+
+
+def plus(first: int, place: str) -> str:
+    return f"{first} + {place}" if first else place

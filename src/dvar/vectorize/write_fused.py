@@ -21,7 +21,7 @@ from ..expression.writing import write
 from .core import Core, Map
 from .example import Curve, Example, example
 from .program import Listing, Names
-from .stores import Inline, Name, Store
+from .stores import Inline, Name, Store, plus
 from .unrolled import NotUnrolled
 
 ROWS, LEAST = 512, 64  # of a block, at the most and at the least
@@ -122,7 +122,7 @@ class Writer:
             scratch, curves, cross, gram = map(self.names.fresh, ("scratch", "curves", "cross", "gram"))
             arguments += [scratch, curves, cross, gram]
             flat = self.flat(curves, lines)
-            stored = [f"{flat}[{PITCH * row} + {self.i}] = {{{row}}}" for row in range(len(crosses) + len(grams))]
+            stored = [f"{flat}[{plus(PITCH * row, self.i)}] = {{{row}}}" for row in range(len(crosses) + len(grams))]
             more = self.curvature(told, len(crosses), len(grams), scratch, curves, cross, gram)
             lines.width = max([lines.width, *(m.width for m, store in zip(self.core.maps, told) if store.inline)])
         kept: list[int | None] = [self.one.value, *(k for n, _ in self.small for k in self.one.d[n]), *(c.node for c in corners)]
@@ -222,9 +222,9 @@ class Writer:
                 lines.before += self.halves(store.forward, one, self.maps, first)
                 lines.after += self.halves(store.backward, one, self.slopes, first)
             for at, k in enumerate(one.results):
-                lines.loads.append(f"{self.listing.name(k)} = {self.flat(self.maps, lines)}[{PITCH * (first + at)} + {self.i}]")
+                lines.loads.append(f"{self.listing.name(k)} = {self.flat(self.maps, lines)}[{plus(PITCH * (first + at), self.i)}]")
                 lines.slopes.append((self.one.d[one.map.result][at],
-                                     f"{self.flat(self.slopes, lines)}[{PITCH * (first + at)} + {self.i}] = {{}}"))
+                                     f"{self.flat(self.slopes, lines)}[{plus(PITCH * (first + at), self.i)}] = {{}}"))
             lines.rows += count
 
     def flat(self, buffer: str, lines: Lines) -> str:
