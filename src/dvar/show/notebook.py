@@ -31,13 +31,13 @@ def widget_class() -> Any:
     except ImportError:
         raise UsageError("a widget needs anywidget", "pip install 'dvar[notebook]'") from None
 
-    class Lesson(anywidget.AnyWidget):
-        _esm = part("widget.js")
-        page = traitlets.Unicode().tag(sync=True)
-        x = traitlets.List(traitlets.Float(allow_none=True)).tag(sync=True)  # all inputs, raveled in order
-        step = traitlets.Int(0).tag(sync=True)
-
-    return Lesson
+    parts = {
+        "_esm": part("widget.js"),
+        "page": traitlets.Unicode().tag(sync=True),
+        "x": traitlets.List(traitlets.Float(allow_none=True)).tag(sync=True),  # all inputs, raveled in order
+        "step": traitlets.Int(0).tag(sync=True),
+    }
+    return type("Lesson", (anywidget.AnyWidget,), parts)
 
 
 def widget(p: Pass) -> Any:
