@@ -221,10 +221,11 @@ class Writer:
             else:
                 lines.before += self.halves(store.forward, one, self.maps, first)
                 lines.after += self.halves(store.backward, one, self.slopes, first)
+            maps, slopes = self.flat(self.maps, lines), self.flat(self.slopes, lines)
             for at, k in enumerate(one.results):
-                lines.loads.append(f"{self.listing.name(k)} = {self.flat(self.maps, lines)}[{plus(PITCH * (first + at), self.i)}]")
-                lines.slopes.append((self.one.d[one.map.result][at],
-                                     f"{self.flat(self.slopes, lines)}[{plus(PITCH * (first + at), self.i)}] = {{}}"))
+                place = plus(PITCH * (first + at), self.i)
+                lines.loads.append(f"{self.listing.name(k)} = {maps}[{place}]")
+                lines.slopes.append((self.one.d[one.map.result][at], f"{slopes}[{place}] = {{}}"))
             lines.rows += count
 
     def flat(self, buffer: str, lines: Lines) -> str:
