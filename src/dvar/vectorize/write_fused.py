@@ -221,11 +221,11 @@ class Writer:
             else:
                 lines.before += self.halves(store.forward, one, self.maps, first)
                 lines.after += self.halves(store.backward, one, self.slopes, first)
-            maps, slopes = self.flat(self.maps, lines), self.flat(self.slopes, lines)
+            z, d = self.flat(self.maps, lines), self.flat(self.slopes, lines)
             for at, k in enumerate(one.results):
                 place = plus(PITCH * (first + at), self.i)
-                lines.loads.append(f"{self.listing.name(k)} = {maps}[{place}]")
-                lines.slopes.append((self.one.d[one.map.result][at], f"{slopes}[{place}] = {{}}"))
+                lines.loads.append(f"{self.listing.name(k)} = {z}[{place}]")
+                lines.slopes.append((self.one.d[one.map.result][at], f"{d}[{place}] = {{}}"))
             lines.rows += count
 
     def flat(self, buffer: str, lines: Lines) -> str:
