@@ -249,6 +249,7 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     ([*FIT, "n"], 1, "target `n` has 40 values", "--loss"),
     ([*FIT, "when"], 1, "not a yes/no question", "two values"),
     ([*FIT, "y > 3"], 1, "of type", "--target y --positive"),
+    ([*FIT, "when > 3"], 1, "of type timestamp", "take columns of numbers"),
     ([*FIT, "nn > 3"], 2, "names 'nn', which is no column; did you mean 'n'?", "formula over columns"),
     ([*FIT, "n > "], 2, "^", ""),
     ([*FIT, "1 > 0"], 2, "names no column", "formula over columns"),

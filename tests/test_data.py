@@ -228,6 +228,7 @@ REFUSED_TARGETS = [
     ({"y": ["a", "a", None]}, "y", None, DvarError, ["always a"]),
     ({"y": [1, 2, 3]}, "y", None, DvarError, ["3 values (1, 2, 3)", "--loss"]),
     ({"y": list("abcdefgh")}, "y", None, DvarError, ["8 values (a, b, c, d, e, …)"]),
+    ({"y": ["02139", "00501", "94110"]}, "y", None, DvarError, ["3 values (00501, 02139, 94110)", "take a column of two values"]),
     ({"y": pa.array([None, None], pa.float32())}, "y", None, DvarError, ["missing in all 2 rows"]),
     ({"y": [None, None]}, "y", None, DvarError, ["missing in all 2 rows"]),
     ({"y": pa.array([1, 2], pa.timestamp("s"))}, "y", None, DvarError, ["timestamp[s]"]),
@@ -306,6 +307,7 @@ LEARNED = [
     ([None] + [f"id{i}" for i in range(101)], [], {"x": "101 levels in 102 rows: it looks like an identifier"}),
     (pa.array([1, 2], pa.timestamp("ms")), [], {"x": "a date or time (timestamp[ms]), neither number nor category; ask for hour(x), weekday(x), month(x) or year(x)"}),
     (pa.array([1, 2], pa.date32()), [], {"x": "a date or time (date32[day]), neither number nor category; ask for hour(x), weekday(x), month(x) or year(x)"}),
+    (pa.array([1, 2], pa.duration("s")), [], {"x": "of type duration[s], neither number nor category"}),
     ([[1], [2]], [], {"x": "of type list<item: int64>, neither number nor category"}),
     (pa.array([2**60, 2**60 + 1]), [], {"x": f"always from {2**60} to {2**60 + 1}, one number in float64"}),
 ]

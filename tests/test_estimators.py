@@ -15,6 +15,7 @@ from sklearn import linear_model as peers
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -397,10 +398,27 @@ def test_ordered_classes_and_dispersed_counts():
     (dv.LogisticRegression(early_stopping=1.5), YES, "share of rows held out"),
     (dv.LogisticRegression(method="simplex"), YES, "no method 'simplex'"),
     (dv.LogisticRegression(bounds=(1, 0)), YES, "leave no value"),
+    (dv.LogisticRegression(method=None), YES, "no method None"),
+    (dv.LogisticRegression(l2="a"), YES, "l2 is 'a'"),
+    (dv.LogisticRegression(l2=None), YES, "l2 is None"),
+    (dv.LogisticRegression(C="1"), YES, "C is '1'"),
+    (dv.LogisticRegression(early_stopping="a"), YES, "early_stopping is 'a'"),
+    (dv.LogisticRegression(), np.where(YES == 1, "a", None).astype(object), "several kinds, NoneType and str"),
 ], ids=lambda v: v if isinstance(v, str) else "")
 def test_what_cannot_be_meant_is_refused(estimator, y, says):
     with pytest.raises(ValueError, match=says):
         estimator.fit(X, y)
+
+
+@pytest.mark.parametrize(("features", "says"), [
+    (np.full((M, 4), "2020-01-01", dtype="datetime64[D]"), "array of datetime64"),
+    (np.ma.masked_greater(X, 1.0), "entries of X are masked"),
+], ids=["dates", "masked"])
+def test_arrays_that_would_become_other_numbers_are_refused(features, says):
+    with pytest.raises(ValueError, match=says):
+        dv.LinearRegression().fit(features, NUMBER)
+    with pytest.raises(ValueError, match=says):
+        dv.LinearRegression().fit(X, NUMBER).predict(features)
 
 
 def test_weights_that_cannot_be_are_refused():
@@ -436,6 +454,22 @@ def test_separation_is_said_with_its_columns():
     _, said = heard(dv.LogisticRegression(), np.column_stack([X, THREE == "low"]), THREE)
     assert "separation" in said
     assert heard(dv.LogisticRegression(C=1.0), np.column_stack([X, YES * 2.0]), YES)[1] == ""
+
+
+def test_of_many_classes_the_rows_that_separate_are_counted_right():
+    features, y = load_digits(return_X_y=True)
+    _, said = heard(dv.LogisticRegression(method="l-bfgs"), features[:, [7, 15, 31, 20, 36]], y)
+    assert "x0 is not 0 (quasi-complete separation)" in said
+    assert f"y is never {', '.join(map(str, np.setdiff1d(y, y[features[:, 7] != 0])))} in the 48 rows where x0 is not 0" in said
+    assert f"y is 4 in all {np.sum(features[:, 31] != 0)} rows where x2 is 1" in said
+
+
+def test_many_columns_that_separate_are_told_in_one_sentence_beyond_the_first():
+    level = np.arange(M) % 40
+    table = pd.DataFrame({"x": X[:, 0], "k": [f"l{v:02}" for v in level]})
+    _, said = heard(dv.LogisticRegression(), table, np.where(level < 30, 1.0, YES) * (level != 0))
+    assert said.count("quasi-complete separation") <= 10
+    assert "more columns alone tell y where they are not 0, and have no finite optimum: k=l" in said
 
 
 def test_a_class_of_one_row_is_said():

@@ -120,7 +120,8 @@ def learn(
             if factors and reference and all(f in wanted for f in factors):
                 learned = beside_its_factors(table, learned, factors, rows)
     else:
-        learned = OTHER[how].format(column.type, name)
+        lasts = str(column.type).startswith("duration")  # which has no hour and no month
+        learned = OTHER["other" if lasts else how].format(column.type, name)
     return ([], gaps, {**dropped, name: learned}) if isinstance(learned, str) else ([learned], gaps, dropped)
 
 

@@ -183,7 +183,7 @@ def target(table: Any, name: str, positive: str | None = None) -> tuple[np.ndarr
         case _:
             what = f"target `{name}` is of type {values.type}, not a yes/no question"
             raise DvarError(what, "take a column of two values")
-    _check_two(name, len(found), texts, len(values))
+    _check_two(name, len(found), texts, len(values), kind(values.type) == "number")
     if positive is None:
         yes = 1
     elif positive in texts or (values.type == "bool" and positive.lower() in texts):
@@ -210,7 +210,7 @@ def number_target(table: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
     return np.where(known, x.astype(np.float64), np.nan), known
 
 
-def _check_two(name: str, count: int, texts: list[str], rows: int) -> None:
+def _check_two(name: str, count: int, texts: list[str], rows: int, numeric: bool = False) -> None:
     """Raises DvarError unless a target has exactly two known values."""
     if count == 0:
         raise DvarError(f"target `{name}` is missing in all {rows} rows", "take a column with known values")
@@ -219,7 +219,6 @@ def _check_two(name: str, count: int, texts: list[str], rows: int) -> None:
     if count > 2:
         some = ", ".join(texts[:5]) + (", …" if count > 5 else "")
         what = f"target `{name}` has {count} values ({some}), not two"
-        numeric = all(text.lstrip("-").replace(".", "", 1).isdigit() for text in texts[:5])
         if not numeric:
             raise DvarError(what, "take a column of two values, or of numbers with a --loss")
         raise DvarError(what, f"cut it in two, as --target '{name} > {texts[len(texts) // 2]}', or give a loss of a number, as "

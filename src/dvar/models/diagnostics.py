@@ -19,7 +19,7 @@ from ..vectorize.cost import Cost
 from .collinearity import relation_told, relations
 from .covariance import inverse, observed, weights
 from .inference import default_names
-from .separation import separations
+from .separation import common, separations
 from .words import listed
 
 ILL = 1e4  # curvature that differs by more makes gradient descent crawl
@@ -102,7 +102,8 @@ def collinear(cost: Cost, names: Sequence[str], given: str) -> list[str]:
     said = []
     for m in {m.data: m for m in found.maps}.values():
         first = cost.places[m.parameter].start
-        columns = list(names[first : first + cost.data[m.data].shape[1]])
+        n, size = cost.data[m.data].shape[1], int(np.prod(cost.sizes[m.parameter]))
+        columns = [common(rows) if len(rows) > 1 else rows[0] for rows in (names[first + j : first + size : n] for j in range(n))]
         said += [relation_told(v, columns, given) for v in relations(cost, m.data, has_intercept(cost, m.parameter))]
     return said
 

@@ -59,8 +59,8 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
         """The parameters that l1 and l2 are about; None: all vectors and matrices."""
         return None
 
-    def _l2(self, total: float) -> float:
-        return float(self.l2)
+    def _l2(self, total: float) -> Any:
+        return self.l2  # `minimize` says what is no number
 
     def _bounds(self) -> dict[str, Any]:
         return {}
@@ -109,8 +109,8 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
 
     def _split(self, m: int) -> tuple[Any, Any]:
         """The rows to learn from and those held out to stop on; None for all and for none."""
-        share = 0.1 if self.early_stopping is True else float(self.early_stopping)
-        if not 0 <= share < 1:
+        share = 0.1 if self.early_stopping is True else self.early_stopping
+        if not isinstance(share, (float, int, np.floating)) or not 0 <= share < 1:
             raise UsageError(f"early_stopping is {self.early_stopping!r}", "give the share of rows held out to stop on, as 0.1")
         if not share:
             return None, None

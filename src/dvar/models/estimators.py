@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,15 @@ def real(y: Any) -> Any:
 
 
 def labels(y: Any) -> Any:
-    """y as labels (m,). Raises ValueError for what no label can be, as numbers with decimals."""
+    """y as labels (m,). Raises ValueError for what no label can be, as numbers with decimals, DvarError for labels of kinds that
+    have no order, as text and None."""
+    if isinstance(y, np.ndarray) and y.dtype.hasobject:
+        try:
+            np.unique(y)
+        except TypeError:
+            kinds = sorted({type(v).__name__ for v in np.ravel(y)})
+            raise DvarError(f"y holds values of several kinds, {' and '.join(kinds)}",
+                            "give labels of one kind, and leave out rows that have none") from None
     check_classification_targets(y)
     return column_or_1d(y)
 
@@ -89,13 +98,13 @@ class LogisticRegression(ClassifierMixin, Learner):  # type: ignore[misc]
     def _penalized(self) -> tuple[str, ...]:
         return ("w",) if len(self.classes_) == 2 else ("W",)
 
-    def _l2(self, total: float) -> float:
+    def _l2(self, total: float) -> Any:
         if self.C is None:
-            return float(self.l2)
+            return self.l2  # `minimize` says what is no number
         if self.l2:
             raise UsageError(f"both l2={self.l2} and C={self.C} are given, and C means l2 = 1/(C·Σ sample_weight)",
                              "give one of them")
-        if not self.C > 0:
+        if not isinstance(self.C, Real) or not self.C > 0:
             raise UsageError(f"C is {self.C!r}", "give a positive number; the larger, the weaker the penalty")
         return float(1.0 / (self.C * total))
 

@@ -84,6 +84,7 @@ def checked(estimator: Any, X: Any, y: Any = None, *, fit: bool, target: str = "
     if not fit and table is not None and estimator.reader_.encoding is None and not estimator.reader_.own:
         table = None  # learned from an array
     if table is None:
+        unlike_numbers(X)
         kinds = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "reset": fit}
         return validate_data(estimator, X, y, **kinds) if fit else (validate_data(estimator, X, **kinds), None)
     if target and target in table.column_names:
@@ -98,6 +99,16 @@ def checked(estimator: Any, X: Any, y: Any = None, *, fit: bool, target: str = "
     if not table.num_rows:
         raise DvarError(f"the frame has {table.num_columns} columns but no rows", "give at least one row to learn from")
     return table, y
+
+
+def unlike_numbers(X: Any) -> None:
+    """Raises UsageError for an array that would become other numbers unsaid: dates counted from 1970, masked entries shown."""
+    if getattr(getattr(X, "dtype", None), "kind", "") in ("m", "M"):
+        raise UsageError(f"X is an array of {X.dtype}: dates or durations, not numbers",
+                         "give numbers, as days since a date, in units of your choice")
+    if np.ma.is_masked(X):
+        raise UsageError(f"{np.ma.getmaskarray(X).sum():,} entries of X are masked, and numbers would show what they hide",
+                         "fill them, X.filled(…), or give a frame with missing values")
 
 
 def table_named(X: Any, columns: Sequence[str]) -> Any:

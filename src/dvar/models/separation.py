@@ -27,6 +27,7 @@ LITTLE = 1e-3  # the same for parameters alone, which are looked at exactly
 MOVED = 1e-7  # of the largest move: a row that moves less stays
 REACH = 1e4  # how far a linear program goes for a row
 MOST = 50_000  # different rows of a linear program
+TOLD = 8  # columns that get a sentence of their own
 LEAST = 1e-290  # slopes below have no more digits
 DO = "add a penalty (l2)"
 
@@ -39,13 +40,19 @@ def separations(cost: Cost, fit: Fit, names: Sequence[str], answers: Sequence[st
     theta = cost.flat(fit.params)
     each = signed(cost, theta)
     alone, left, directions, units = looked_for(cost, each)
-    said: dict[tuple[str, int], str] = {}  # by column: one sentence, however many classes it has weights for
-    for k, touched in alone.items():
+    columns: dict[tuple[str, int], int] = {}  # one sentence, however many classes a column has weights for
+    for k in alone:
         slot = each.slots[slot_of(each, k)]
-        said.setdefault((slot.data, k - slot.place.start), alone_told(each, names, k, touched, answers))
+        columns.setdefault((slot.data, k - slot.place.start), k)
+    first, more = list(columns.values())[:TOLD], list(columns.values())[TOLD:]
+    said = [alone_told(each, names, k, alone[k], answers) for k in first]
+    if more:
+        them = listed([column_name(each, names, k) for k in more])
+        said.append(f"{len(more):,} more columns alone tell y where they are not 0, and have no finite optimum: {them}; "
+                    f"merge levels, leave columns out, or {DO}")
     if left and directions.size:
-        return [*said.values(), *together_told(each, theta, directions, units, left, names, answers)]
-    return list(said.values())
+        said += together_told(each, theta, directions, units, left, names, answers)
+    return said
 
 
 def looked_for(cost: Cost, each: ByExample) -> tuple[dict[int, Any], list[int], Any, Any]:
@@ -54,11 +61,11 @@ def looked_for(cost: Cost, each: ByExample) -> tuple[dict[int, Any], list[int], 
     start, now = information(cost, np.zeros(cost.size)), observed(each)
     if not np.isfinite(start).all():
         return {}, [], np.zeros((cost.size, 0)), np.ones(cost.size)
-    alone = {}
+    alone, ends = {}, (each, by_example(cost, np.zeros(cost.size)))
     for k in directions_of(vanished(now, start, LITTLE)[0]):
         direction = np.zeros(cost.size)
         direction[k] = 1.0
-        fall = falling(each, direction)
+        fall = falling(ends, direction)
         if fall is not None:
             alone[k] = fall > 0
             start[k], start[:, k] = 0.0, 0.0  # what is told alone is not told again
@@ -89,13 +96,14 @@ def signed(cost: Cost, theta: Any) -> ByExample:
     return replace(each, slopes=np.where(lost, start.slopes, each.slopes))
 
 
-def falling(each: ByExample, direction: Any) -> Any:
-    """How far each row's loss falls along ± the direction, (m,), 0 where it stays; None where some fall and others rise."""
-    fall = moves(each, direction[:, None])[:, 0]
-    fall[np.abs(fall) <= MOVED * np.abs(fall).max(initial=0.0)] = 0.0
+def falling(ends: Sequence[ByExample], direction: Any) -> Any:
+    """How far each row's loss falls along ± the direction, (m,), 0 where it stays; None where some fall and others rise. Asked at
+    the fit and at the start: of many classes a row's slope by one may be lost at the fit beside its slope by another."""
+    fall = np.stack([moves(each, direction[:, None])[:, 0] for each in ends])
+    fall[np.abs(fall) <= MOVED * np.abs(fall).max(axis=1, initial=0.0, keepdims=True)] = 0.0
     if not fall.any() or (fall.min() < 0 < fall.max()):
         return None
-    return np.abs(fall)
+    return np.abs(fall).max(axis=0)
 
 
 def moves(each: ByExample, directions: Any) -> Any:
@@ -185,15 +193,15 @@ def threshold(each: ByExample, k: int, name: str, touched: Any, answers: Sequenc
     no, yes = x[y[touched] == 0], x[y[touched] == 1]
     if not len(no) or not len(yes):
         return ""
-    if no.max() <= yes.min():
+    if no.max() < yes.min():
         return f"y is {answers[1]} where {name} is from {yes.min():g} on and {answers[0]} up to {no.max():g},"
-    if yes.max() <= no.min():
+    if yes.max() < no.min():
         return f"y is {answers[0]} where {name} is from {no.min():g} on and {answers[1]} up to {yes.max():g},"
     return ""
 
 
 def values_of_y(cost: Cost, rows: Any, answers: Sequence[str] | None) -> str:
-    """The value of y in these rows, where it is the same in all, or the one class of several that none has; else ""."""
+    """The value of y in these rows, where it is the same in all, or the classes that none has; else ""."""
     y = cost.data.get("y")
     if y is None or len(y.shape) != 1:
         return ""
@@ -206,7 +214,7 @@ def values_of_y(cost: Cost, rows: Any, answers: Sequence[str] | None) -> str:
     if len(found) == 1:
         return called(found[0])
     never = np.setdiff1d(np.unique(y), found) if any(n.op == "take" for n in cost.loss.nodes) else found[:0]
-    return f"never {called(never[0])}" if len(never) == 1 else ""
+    return f"never {listed([called(v) for v in never], 5)}" if len(never) else ""
 
 
 def column_name(each: ByExample, names: Sequence[str], k: int) -> str:
@@ -217,7 +225,13 @@ def column_name(each: ByExample, names: Sequence[str], k: int) -> str:
     rows = [names[s.place.start + k - slot.place.start] for s in each.slots if s.data == slot.data]
     if len(rows) == 1:
         return names[k]
-    return max(shared([name[::-1] for name in rows])[::-1].lstrip(": "), shared(rows).rstrip(" ("), key=len) or names[k]
+    return common(rows) or names[k]
+
+
+def common(rows: Sequence[str]) -> str:
+    """What names of a column's weights for several classes have in common, as x of "10: x" and "20: x"."""
+    end = shared([name[::-1] for name in rows])[::-1]
+    return max(end.partition(": ")[2] or end, shared(rows).rstrip(" ("), key=len)
 
 
 def shared(texts: Sequence[str]) -> str:

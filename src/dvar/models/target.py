@@ -66,8 +66,10 @@ def evaluated(table: Any, target: str, graph: Graph) -> Any:
     for name in graph.inputs:
         column = tables.column(table, name)
         if tables.kind(column.type) not in ("number", "nothing"):
-            raise DvarError(f"the target `{target}` computes with {name!r}, which is of type {column.type}, not a number",
-                            f"for text: --target {name} --positive VALUE")
+            help = "take columns of numbers, or a column of two values as it is"
+            if tables.kind(column.type) == "category":
+                help = f"where {name} has two values: --target {name} --positive VALUE; else take columns of numbers"
+            raise DvarError(f"the target `{target}` computes with {name!r}, which is of type {column.type}, not a number", help)
         x, missing = tables.number_target(table, name)
         data[name], known = np.where(missing, x, 0.0), known & missing  # `missing` is true where the value is known
     with np.errstate(all="ignore"):
