@@ -242,6 +242,8 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     (["fit", "t.xlsx", "--target", "y"], 2, "suffix '.xlsx'", ".csv"),
     (["fit", "t.parquet"], 2, "--target", "dvar fit --help"),
     (["fit", "t.parquet", "u.parquet", "--target", "y"], 2, "'u.parquet' is one word too many", "dvar fit --help"),
+    (["fits", "t.parquet"], 2, "there is no command 'fits'; did you mean 'fit'?", "dvar --help"),
+    ([*FIT, "y", "--features", "-zz"], 2, "no column 'zz'", "--features"),
     ([*FIT, "z"], 2, "there is no column 'z'", "name a column"),
     ([*FIT, "one"], 1, "target `one` is always 1", "two values"),
     ([*FIT, "wt"], 1, "target `wt` has 3 values (1, 2, 3), not two", "--target 'wt > 2'"),

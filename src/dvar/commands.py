@@ -70,6 +70,7 @@ app = App(
 )
 
 Table = Annotated[str, Parameter(allow_leading_hyphen=True)]  # "-" is standard input
+Features = Annotated[str | None, Parameter(allow_leading_hyphen=True)]  # "-name" leaves one out
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False)]
 Yes = Annotated[bool, Parameter(negative="", show_default=False)]
 Out = Annotated[str | None, Parameter(name=["--out", "-o"])]
@@ -95,7 +96,7 @@ def fit(
     /,
     *,
     target: str,
-    features: str | None = None,
+    features: Features = None,
     loss: str | None = None,
     holdout: float = 0.2,
     method: str = "auto",
@@ -243,7 +244,7 @@ def race(
     /,
     *,
     target: str | None = None,
-    features: str | None = None,
+    features: Features = None,
     rows: int = 20_000,
     json_: Json = False,
 ) -> None:

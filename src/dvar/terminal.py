@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from .errors import DvarError, UsageError
+from .errors import DvarError, UsageError, nearest
 
 if TYPE_CHECKING:
     from .descend.objective import Row
@@ -115,6 +115,9 @@ def run(app: Any, arguments: list[str], usage: Callable[..., str]) -> int:
     except CycloptsError as error:
         unused = getattr(error, "unused_tokens", None)
         what = f"{unused[0]!r} is one word too many" if unused else str(error).strip()
+        if unused and unused[0] == arguments[0]:
+            commands = [name for name in app if not name.startswith("-")]
+            what = f"there is no command {unused[0]!r}{nearest(unused[0], commands)}"
         return mistake(what, usage(arguments), 2)
     except DvarError as error:
         if debug:
