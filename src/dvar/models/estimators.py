@@ -191,7 +191,9 @@ class LinearRegression(Regressor):
     """Linear regression by least squares, the mean of (z − y)²/2 with z = w @ x + b.
 
     Parameters as in `LogisticRegression`; penalties are on the scale of that mean. Where columns are collinear the shortest of
-    the equally good answers is given. Fitted: coef_ (n,), intercept_, coef_names_, n_iter_, loss_curve_, fit_.
+    the equally good answers is given by Newton's method, which "auto" is up to 1,000 parameters; beyond, one of them.
+
+    Fitted: coef_ (n,), intercept_, coef_names_, n_iter_, loss_curve_, fit_.
     """
 
     _named = MODELS["linear"]
