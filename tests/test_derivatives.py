@@ -391,3 +391,10 @@ def test_a_pass_given_nan_blames_nobody():
     p = dv.graph("J = a*2").at(a=math.nan)
     assert math.isnan(p.value)
     assert p.notes == ()
+
+
+@pytest.mark.parametrize(("text", "second"), [
+    ("xlogy(x, 2 + sin(x))", 1.0), ("xlog1py(x, 1 + x)", 1.0), ("xlogy(x**2, 3 + x)", 2 * np.log(3)),
+])
+def test_second_derivatives_where_the_weight_is_0(text, second):
+    assert dv.graph(f"J = {text}").d("x").d("x")(x=0.0) == pytest.approx(second, rel=1e-14)
