@@ -522,7 +522,7 @@ def test_the_loss_curve_falls_and_watch_is_called_with_it():
     fitted = dv.LogisticRegression(C=1.0, watch=seen.append).fit(X, YES)
     assert fitted.loss_curve_ == [row.cost for row in seen]
     assert fitted.loss_curve_[0] == pytest.approx(np.log(2))
-    assert fitted.loss_curve_[-1] == min(fitted.loss_curve_)
+    assert fitted.loss_curve_[-1] == pytest.approx(min(fitted.loss_curve_), rel=1e-14)  # the last passes differ by rounding
     assert fitted.n_iter_ == len(seen)
 
 
