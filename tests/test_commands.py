@@ -281,7 +281,7 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     ([*LOSS, "z = sin(w@x; L = (z - y)**2"], 2, "^", ""),
     ([*LOSS, "z = w@x + b; L = (z - n)**2"], 2, "does not use the target y", "y"),
     ([*LOSS, "z = k*x2 + b; L = (z - y)**2", "--start", "x2"], 2, "'x2' gives no value", "a=5"),
-    ([*LOSS, "z = wt@x + b; L = (z - y)**2", "--features", "x"], 2, "shapes of b do not follow", "in the loss wt are columns"),
+    ([*LOSS, "z = wt@x + b; L = (z - y)**2", "--features", "x"], 2, "wt () and x (2,)", "in the loss wt is a column"),
     ([*LOSS, "z = v@x + b; L = (z - y)**2", "--start", "v=1,2,3,b=0", "--features", "x,c"], 2, "shapes do not match", "3 and 4 differ"),
     ([*LOSS, "z = k*c + b; L = (z - y)**2"], 1, "'c', which is of type", "x"),
     ([*LOSS, "z = k*x + b; p = c; L = (p - y)**2"], 1, "'c', which is of type", "x"),

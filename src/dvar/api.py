@@ -7,6 +7,7 @@ drawn, differentiated, run over m examples and trained.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from .descend.minimize import Fit, minimize
 from .errors import UsageError, nearest
 from .expression import formula, trace, writing
 from .expression.functions import inline
-from .expression.graph import INPUT, Builder, as_array, assign, bind, plain
+from .expression.graph import INPUT, Builder, as_array, assign, bind, check_names, check_sizes, plain
 from .expression.graph import Graph as _Graph
 from .expression.graph import shapes as infer
 from .expression.op import Op, Shape
@@ -56,7 +57,7 @@ class Graph(_Graph):
         try:
             return _passes.run(self, args, inputs)
         except UsageError:
-            given = assign(self, args, inputs)
+            given = assign(self.inputs, args, inputs)
             if not any(isinstance(v, Traced) for v in given.values()):
                 raise
             return inline(self, given)  # a function that is being traced calls this graph
@@ -96,16 +97,23 @@ class Graph(_Graph):
         `threads` (default: DVAR_THREADS, else all cores) changes no bit of an answer. `program` is "numpy", "fused" or, left out,
         the faster one; `J.runs` is which.
         """
-        return Cost(self, {**(data or {}), **more}, weight=weight, axis=axis, threads=threads, program=program)
+        return Cost(self, merged(data, more), weight=weight, axis=axis, threads=threads, program=program)
 
     def d(self, name: str) -> Graph:
         """The Graph of the derivative of the output with respect to the node `name`. Inputs that stand beside @
         or in a sum are taken to be vectors, the others scalars; `shaped` says otherwise."""
         sizes, found = assumed(self), derive_assumed(self)
         index, label = self.index(name), _derivation.derivative_name(name)
-        if index not in found.d:
-            return Graph(formula.parse(f"inputs: {', '.join(map(writing.spell_name, self.inputs))}\n{label} = 0").nodes)
-        return Graph(_derivation.extract(found, found.d[index], label).nodes, self.off, sizes if any(sizes) else None, self.exact)
+        if index in found.d:
+            made = _derivation.extract(found, found.d[index], label)
+        else:  # the output does not depend on it
+            builder = Builder()
+            for n in self.inputs:
+                builder.input(n)
+            output = builder.apply("same", builder.const(0.0))
+            builder.give(output, label)
+            made = builder.close(output)
+        return Graph(made.nodes, self.off, sizes if any(sizes) else None, self.exact)
 
     def shaped(self, **shapes: Any) -> Graph:
         """The same graph for inputs of these shapes, a number or a tuple each; those not named are scalars.
@@ -116,9 +124,7 @@ class Graph(_Graph):
         return Graph(self.nodes, self.off, tuple(sizes.values()), self.exact)
 
     def all_shapes(self, shapes: Mapping[str, Any]) -> dict[str, Shape]:
-        for name in shapes:
-            if name not in self.inputs:
-                bind(self, (), shapes)  # says which inputs there are
+        check_names(self.inputs, shapes)
         return {n: tuple(np.atleast_1d(shapes[n]).tolist()) if n in shapes else () for n in self.inputs}
 
     def without(self, *rules: str) -> Graph:
@@ -145,9 +151,7 @@ class Graph(_Graph):
 
     def fix(self, **values: Any) -> Graph:
         """The same graph with inputs made constants."""
-        for name in values:
-            if name not in self.inputs:
-                bind(self, (), values)  # says which inputs there are
+        check_names(self.inputs, values)
         builder = Builder()
         place: dict[int, int] = {}
         for i, node in enumerate(self.nodes):
@@ -159,14 +163,19 @@ class Graph(_Graph):
                 builder.nodes.append(node._replace(operands=tuple(place[k] for k in node.operands)))
                 builder.taken.setdefault(node.name, 1)
                 place[i] = len(builder.nodes) - 1
-        return Graph(builder.close(place[len(self.nodes) - 1]).nodes, self.off)
+        sizes = self.sizes
+        if sizes is not None:
+            written = dict(zip(self.inputs, sizes))
+            check_sizes(self, written | {n: np.shape(v) for n, v in values.items()})
+            sizes = tuple(s for n, s in written.items() if n not in values)
+        return Graph(builder.close(place[len(self.nodes) - 1]).nodes, self.off, sizes, self.exact)
 
     def simplified(self) -> Simplified:
         """The graph as it will run, shapes assumed as in `d`; `.rules` lists which rules fired where and why, `.notes` what
         was left alone."""
         found = derive_assumed(self)
         graph = _derivation.extract(found, found.value[-1], self.output)
-        return Simplified(graph.nodes, self.off, uses(found), left_alone(found))
+        return Simplified(graph.nodes, self.off, self.sizes, self.exact, uses(found), left_alone(found))
 
     def program(self, target: str) -> Program:
         """The straight-line program of value and derivatives in the inputs' order, shapes assumed as in `d`; "fused" compiles it,
@@ -190,7 +199,7 @@ class Graph(_Graph):
             number = float if target == "loop" and on_floats(one) else np.float64  # NumPy's, for which 1/0 is inf and no error
             given = (v if v.ndim else number(v) for v in values)
             with np.errstate(all="ignore"):
-                value, *slopes = (plain(np.asarray(v, dtype=np.float64)) for v in run(*given))
+                value, *slopes = (plain(np.array(v, dtype=np.float64)) for v in run(*given))
             return value, *_passes.defined(found, bound, value, dict(zip(self.inputs, slopes))).values()
 
         return Program(target, source, call, function)
@@ -210,16 +219,12 @@ class Graph(_Graph):
         return self.svg()
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Simplified(Graph):
     """A graph as it runs, the `rules` that made it so, and `notes` on what no rule touched."""
 
-    rules: tuple[Use, ...]
-    notes: tuple[str, ...]
-
-    def __init__(self, nodes: tuple[Any, ...], off: frozenset[str], rules: tuple[Use, ...], notes: tuple[str, ...]) -> None:
-        super().__init__(nodes, off)
-        object.__setattr__(self, "rules", rules)
-        object.__setattr__(self, "notes", notes)
+    rules: tuple[Use, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Pass(_passes.Pass):
@@ -288,6 +293,14 @@ class Cost(_Cost):
         return self.svg()
 
 
+def merged(data: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
+    """Data as a mapping and by name, together. Raises UsageError where one is in both."""
+    twice = set(data or {}).intersection(more)
+    if twice:
+        raise UsageError(f"the input {min(twice)!r} was given twice, in a mapping and by name")
+    return {**(data or {}), **more}
+
+
 @lru_cache(maxsize=64)
 def for_shapes(graph: _Graph, target: str, sizes: tuple[Any, ...]) -> Callable[..., tuple[Any, ...]]:
     """The function of a program for inputs of other lengths than were assumed: loops have them written in."""
@@ -321,6 +334,8 @@ def slope(
 
 def derivatives(name: str | None = None) -> Table:
     """The table of operations and their derivatives; with a name, the rows it is found in."""
+    if not isinstance(name, str | None):
+        raise UsageError(f"the name of an operation is text, not {type(name).__name__}", 'as dv.derivatives("log")')
     rows = tuple(Derivative(op) for op in ROWS if op.name != "same")
     if name is None:
         return Table(rows)

@@ -21,6 +21,10 @@ def whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, target)
+    except OSError as why:
+        if why.filename == str(beside):  # nobody asked for that name
+            why.filename = str(path)
+        raise
     finally:
         beside.unlink(missing_ok=True)
 

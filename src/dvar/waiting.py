@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .api import Cost, Graph
+from .api import Cost, Graph, merged
 from .errors import UsageError
-from .expression.graph import as_array, assign, bind
+from .expression.graph import as_array, assign, bind, check_names
 from .expression.op import Shape
 from .expression.refusals import ShapeAsked
 from .expression.trace import called, inputs_of, trace, written
@@ -61,7 +61,7 @@ class Waiting(Graph):
         return self.known(tuple((n, v.shape) for n, v in given.items())), given
 
     def __call__(self, *args: Any, **inputs: Any) -> Any:
-        given = assign(self, args, inputs)
+        given = assign(self.inputs, args, inputs)
         if any(isinstance(v, Traced) for v in given.values()):  # a function that is being traced calls this one
             return called(self.function, given)
         graph, values = self.bound((), given)
@@ -75,9 +75,8 @@ class Waiting(Graph):
     def over(self, data: Mapping[str, Any] | None = None, /, *, axis: int = 0, **more: Any) -> Cost:
         """As of any graph. The shapes of the data are known; the function may not ask for those of the parameters."""
         options = {k: more.pop(k) for k in ("weight", "threads", "program") if k in more}
-        data = {**(data or {}), **more}
-        if not set(data) <= set(self.inputs):
-            bind(self, (), data)  # says which inputs there are
+        data = merged(data, more)
+        check_names(self.inputs, data)
         either = {n: [np.shape(by_row(n, v, axis, vector))[1:] for vector in (False, True)] for n, v in data.items()}
         sizes = tuple((n, a) for n, (a, b) in either.items() if a == b)  # (1, m) along axis 1 may be a number or a vector
         return self.known(sizes).over(data, axis=axis, **options)
@@ -86,8 +85,7 @@ class Waiting(Graph):
         """The function with inputs made constants: a graph, or one that still waits."""
         from .api import graph
 
-        if not set(values) <= set(self.inputs):
-            bind(self, (), values)
+        check_names(self.inputs, values)
         arrays = {n: as_array(v, f"the input {n!r}") for n, v in values.items()}
         return graph(partial(self.function, **{n: v if v.ndim else values[n] for n, v in arrays.items()}))
 

@@ -50,11 +50,17 @@ def slope(graph: Graph, given: dict[str, Any], nudge: float = 0.001, of: str | N
     """Nudge one input of a graph of scalars. Raises UsageError where it is not clear which, or the nudge is not usable."""
     scalars = [n for n in graph.inputs if np.ndim(given[n]) == 0]
     if of is None:
-        if len(graph.inputs) != 1 or not scalars:
+        if len(graph.inputs) == 1 and not scalars:
+            name = graph.inputs[0]
+            raise UsageError(f"{name} has shape {np.shape(given[name])}, and one number is nudged",
+                             ".at(…).check() nudges every element")
+        if len(graph.inputs) != 1:
             raise UsageError(f"there are {len(graph.inputs)} inputs: {', '.join(graph.inputs)}", 'say which, of="a"')
         of = graph.inputs[0]
     if of not in scalars:
         raise UsageError(f"{of!r} is not a scalar input{nearest(of, scalars)}")
+    if not isinstance(nudge, (int, float, np.number)):
+        raise UsageError(f"the nudge is {nudge!r}, not a number", "give a small number, such as 0.001")
     at, nudge = float(given[of]), float(nudge)
     if not np.isfinite(nudge) or nudge == 0 or at + nudge == at:
         raise UsageError(f"a nudge of {nudge!r} does not move {of} = {at!r}", "give a small number that does, such as 0.001")

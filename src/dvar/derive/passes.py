@@ -26,7 +26,7 @@ class Pass:
 
     def __init__(self, graph: Graph, given: Mapping[str, Any]) -> None:
         self.graph = graph
-        self.given = given
+        self.given = given = {name: np.array(value) for name, value in given.items()}  # the caller's may change later
         self.derivation, self.values, self.d = evaluated(graph, given)
         self.d = defined(self.derivation, given, self.value, self.d)
 
@@ -79,8 +79,13 @@ def evaluated(graph: Graph, given: Mapping[str, Any]) -> tuple[Derivation, dict[
     computed = evaluate(found.run.nodes, given)
     named = [(i, node.name) for i, node in enumerate(graph.nodes) if node.name]
     still = {i: np.zeros(found.told.shapes[i]) for i, _ in named if i not in found.d}
-    values = {name: plain(computed[found.value[i]]) for i, name in named}
-    return found, values, {name: plain(still[i] if i in still else computed[found.d[i]]) for i, name in named}
+    values = {name: own(computed[found.value[i]]) for i, name in named}
+    return found, values, {name: own(still[i] if i in still else computed[found.d[i]]) for i, name in named}
+
+
+def own(value: Any) -> Any:
+    """A number, or an array that shares no memory: w -= rate * p.dw must change neither an input nor another derivative."""
+    return plain(np.array(value)) if np.ndim(value) else plain(value)
 
 
 def defined(found: Derivation, given: Mapping[str, Any], value: Any, d: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -102,7 +107,7 @@ def run(graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """The output alone, left to right."""
     given = bind(graph, args, kwargs)
     nodes = runs_as(graph, tuple(np.shape(given[n]) for n in graph.inputs))
-    return plain(evaluate(nodes, given)[-1])
+    return own(evaluate(nodes, given)[-1])
 
 
 def show(number: Any) -> str:

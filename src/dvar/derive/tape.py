@@ -119,7 +119,7 @@ def tape_of(nodes: Iterable[Node], shapes: Iterable[Shape]) -> Tape:
     return tape
 
 
-def ancestors(nodes: list[Node], roots: Iterable[int]) -> list[bool]:
+def ancestors(nodes: Sequence[Node], roots: Iterable[int]) -> list[bool]:
     """Which nodes any of the roots depends on, themselves included."""
     needed = [False] * len(nodes)
     for r in roots:

@@ -46,10 +46,7 @@ def starting_point(cost: Any, start: Mapping[str, Any] | None, seed: int | None)
     """The start as a vector (P,): given, drawn, or zero where zero is safe."""
     if start is not None:
         return cost.flat(start)
-    unknown = [n for n in cost.inputs if n not in cost.sizes]
-    if unknown:
-        raise UsageError(f"the shapes of {', '.join(unknown)} do not follow from the data",
-                         "give a start for every parameter (start=, --start)")
+    cost.check_open()
     if seed is None:
         saddle = cost.zero_is_saddle()
         if saddle:
@@ -64,16 +61,16 @@ def starting_point(cost: Any, start: Mapping[str, Any] | None, seed: int | None)
 def penalties(cost: Any, l1: float, l2: float, penalize: Iterable[str] | None) -> tuple[Any, Any]:
     """l1 and l2 for each parameter, vectors (P,): 0 for those that are not penalised; in the units of the cost's coordinates."""
     weights = np.zeros(cost.size)
-    if not l1 and not l2:
-        return weights, weights
-    if penalize is None:
-        penalize = [n for n in cost.inputs if cost.sizes[n]]
-    names = [penalize] if isinstance(penalize, str) else list(penalize)
-    if not names:
-        raise UsageError(f"{'l2' if l2 else 'l1'} has nothing to penalise: all parameters are scalars, which are free",
-                         "name them with penalize=[…]")
+    free = [n for n in cost.inputs if cost.sizes[n]] if penalize is None else penalize
+    names = [free] if isinstance(free, str) else list(free)
+    if (l1 or l2) and not names:
+        why = "penalize names no parameter" if penalize is not None else "all parameters are scalars, which are free"
+        raise UsageError(f"{'l2' if l2 else 'l1'} has nothing to penalise: {why}", "name them with penalize=[…]")
     for name in names:
         weights[place(cost, name, "to penalise")] = 1.0
+    if penalize is not None and not (l1 or l2):
+        raise UsageError(f"penalize names {', '.join(names) or 'nothing'}, but there is no penalty",
+                         "give l2= or l1=, or leave it out")
     units = getattr(cost, "units", 1.0)  # a parameter is its coordinate times this, where a cost has other coordinates
     return l1 * weights * units, l2 * weights * units**2
 
@@ -81,6 +78,8 @@ def penalties(cost: Any, l1: float, l2: float, penalize: Iterable[str] | None) -
 def limits(cost: Any, bounds: Mapping[str, Any] | None) -> tuple[Any, Any]:
     """The lowest and the highest value of each parameter, vectors (P,)."""
     lower, upper = np.full(cost.size, -np.inf), np.full(cost.size, np.inf)
+    if not isinstance(bounds or {}, Mapping):
+        raise UsageError(f"the bounds are {bounds!r}", f"give them by parameter, as {{{cost.inputs[0]!r}: (lowest, highest)}}")
     for name, given in (bounds or {}).items():
         where = place(cost, name, "to bound")
         try:

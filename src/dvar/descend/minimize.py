@@ -139,6 +139,8 @@ def minimize(
                          f"there are auto, {', '.join(METHODS)}")
     checked(rate=rate, momentum=momentum, nesterov=nesterov, batch=batch, steps=steps, tol=tol, l1=l1, l2=l2, seed=seed)
     if start is not None:
+        if not isinstance(start, Mapping):
+            raise UsageError(f"the start is {type(start).__name__}", f"give it by parameter: {', '.join(cost.inputs)}")
         cost = cost.sized(start)
     theta = starting_point(cost, start, seed)
     l1s, l2s = penalties(cost, l1, l2, penalize)

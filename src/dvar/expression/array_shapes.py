@@ -40,9 +40,10 @@ def place_of(axis: int, a: Shape) -> int:
     return axis % len(a)
 
 
-def extreme_shape(a: Shape, axis: int | None) -> Shape:
+def some_shape(a: Shape, axis: int | None) -> Shape:
+    """Of a reduction that needs some numbers."""
     if 0 in (a if axis is None else (a[place_of(axis, a)],)):
-        raise ValueError("there is no largest or smallest of no numbers")
+        raise ValueError("no numbers have no mean, and none is the largest or smallest")
     return reduced_shape(a, axis)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from ..errors import UsageError
-from .graph import CONST, INPUT, Graph, as_array
+from .graph import CONST, INPUT, Graph, as_array, check_sizes
 from .op import Op
 from .ops import OF_TWO
 from .refusals import where
@@ -16,6 +18,8 @@ from .traced import Traced, apply, place
 def inline(graph: Graph, given: Mapping[str, Any]) -> Any:
     """A graph called on traced values: its nodes become part of the graph that is being traced, called J.u, J.v."""
     trace = next(v.trace for v in given.values() if type(v) is Traced)
+    if graph.exact:
+        check_sizes(graph, {n: v.shape if type(v) is Traced else np.shape(v) for n, v in given.items()})
     builder, at = trace.builder, {}
     for i, node in enumerate(graph.nodes):
         name = f"{graph.output}.{node.name}" if node.given and i + 1 < len(graph.nodes) else ""

@@ -8,8 +8,10 @@ nothing recurses however long the graph. What the nodes *mean* stands in the tab
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +22,7 @@ from .ops import OPS
 
 Value = float | tuple[Any, ...]  # a scalar, or nested tuples of numbers: a constant is hashable
 INPUT, CONST = "input", "const"
+MINUS_ZERO = re.compile(r"-0\.0(?!\d)")
 SHORT = 20  # a name made of its operands' names stays this short
 
 
@@ -49,8 +52,14 @@ class Graph:
     def output(self) -> str:
         return self.nodes[-1].name
 
+    @cached_property
+    def minus_zeros(self) -> tuple[int, ...]:
+        """The constants that hold a -0.0: it equals 0.0, but arctan2 and 1/0 tell them apart."""
+        return tuple([i for i, n in enumerate(self.nodes) if n.op == CONST and MINUS_ZERO.search(repr(n.value))])
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Graph) and (self.nodes, self.off) == (other.nodes, other.off)
+        return isinstance(other, Graph) and (self.nodes, self.off, self.minus_zeros) == (
+            other.nodes, other.off, other.minus_zeros)
 
     def __hash__(self) -> int:
         return hash((self.nodes, self.off))
@@ -215,9 +224,12 @@ def as_array(value: Any, what: str) -> Any:
     array = np.asarray(value)
     if np.ma.isMaskedArray(value) and np.ma.is_masked(value):
         raise UsageError(f"{what} has masked elements", "fill them first, with .filled(…), or leave them out")
+    if array.dtype == object and all(isinstance(v, (int, float, np.number)) for v in array.flat):
+        try:
+            array = array.astype(np.float64)  # whole numbers of 2**63 and more
+        except OverflowError:
+            raise UsageError(f"{what} is a whole number too large for float64", "the largest is about 1.8e308") from None
     if array.dtype.kind not in "biuf":
-        if isinstance(value, int):
-            raise UsageError(f"{what} is a whole number too large for float64", "the largest is about 1.8e308")
         kind = type(value).__name__ if array.dtype == object or array.ndim == 0 else f"an array of {array.dtype}"
         raise UsageError(f"{what} is {kind}, not a number", "give real numbers: int, float, or an array of them")
     if array.ndim > 2:
@@ -229,7 +241,7 @@ def bind(graph: Graph, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[s
     """Positional and named values as {input: float64 array}. Raises UsageError for too many, missing or unknown ones, and for
     shapes that the graph is not made for."""
     given = {}
-    for n, v in assign(graph, args, kwargs).items():
+    for n, v in assign(graph.inputs, args, kwargs).items():
         try:
             given[n] = as_array(v, f"the input {n!r}")
         except ValueError as why:
@@ -242,26 +254,33 @@ def bind(graph: Graph, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[s
     return given
 
 
-def assign(graph: Graph, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Positional and named values by input, in the inputs' order. Raises UsageError for too many, missing or unknown ones."""
-    names = graph.inputs
-    if len(args) == 1 and isinstance(args[0], Mapping) and not kwargs:
-        kwargs = args[0]
-        args = []
+def assign(names: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any], what: str = "input") -> dict[str, Any]:
+    """Values by position, by name or as one mapping, in the order of `names`. Raises UsageError for too many, missing or unknown
+    ones, and for one given twice."""
+    mapped: Mapping[str, Any] = {}
+    if len(args) == 1 and isinstance(args[0], Mapping):
+        mapped, args = args[0], ()
     if len(args) > len(names):
-        raise UsageError(f"{len(args)} values were given, the inputs are {len(names)}: {', '.join(names) or 'none'}")
-    known, given = set(names), dict(zip(names, args))
-    for name, value in kwargs.items():
-        if name not in known:
-            raise UsageError(f"there is no input {name!r}{nearest(name, names)}")
-        if name in given:
-            raise UsageError(f"the input {name!r} was given twice, by position and by name")
-        given[name] = value
+        raise UsageError(f"{len(args)} values were given, the {what}s are {len(names)}: {', '.join(names) or 'none'}")
+    given = {**dict(zip(names, args)), **mapped}
+    check_names(names, {**mapped, **kwargs}, what)
+    twice = [n for n in kwargs if n in given]
+    if twice:
+        how = "in a mapping" if mapped else "by position"
+        raise UsageError(f"the {what} {twice[0]!r} was given twice, {how} and by name")
+    given |= kwargs
     missing = [n for n in names if n not in given]
     if missing:
-        listed = ", ".join(missing)
-        raise UsageError(f"no value was given for {listed}", f"give all inputs, e.g. {missing[0]}=1.0")
+        raise UsageError(f"no value was given for {', '.join(missing)}", f"give all {what}s, e.g. {missing[0]}=1.0")
     return {n: given[n] for n in names}
+
+
+def check_names(names: Sequence[str], given: Iterable[str], what: str = "input") -> None:
+    """Raises UsageError for a name that is none of these."""
+    known = set(names)
+    for name in given:
+        if name not in known:
+            raise UsageError(f"there is no {what} {name!r}{nearest(str(name), names)}")
 
 
 def check_sizes(graph: Graph, given: Mapping[str, Shape]) -> None:

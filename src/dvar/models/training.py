@@ -154,7 +154,8 @@ def train(
     except DvarError as error:
         if not own:
             raise
-        columns = f"in the loss {', '.join(own)} are columns of the table; a parameter needs another name than a column"
+        told = f"{own[0]} is a column" if len(own) == 1 else f"{', '.join(own)} are columns"
+        columns = f"in the loss {told} of the table; a parameter needs another name than a column"
         raise type(error)(error.what, f"{error.help}; {columns}" if error.help else columns) from None
     model = replace(model, params=fit.params, reached=fit.message)
     worth, seen = judged(model, table, y, held, weights)

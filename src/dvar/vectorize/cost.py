@@ -17,7 +17,7 @@ from ..derive.derivation import derivative_name, derive
 from ..derive.higher import along
 from ..derive.passes import defined
 from ..errors import UsageError, nearest
-from ..expression.graph import INPUT, Graph, bind, plain
+from ..expression.graph import INPUT, Graph, assign, bind, plain
 from ..expression.op import Shape
 from .program import Program
 from .run import added
@@ -83,11 +83,7 @@ class Cost(Summed):
         return self.over_same_data(graph, parameters | {v: self.sizes[n] for n, v in names.items()}), names
 
     def bound(self, args: tuple[Any, ...], parameters: Mapping[str, Any]) -> dict[str, Any]:
-        if len(args) == 1 and isinstance(args[0], Mapping) and not parameters:
-            return dict(args[0])
-        if len(args) > len(self.inputs):
-            raise UsageError(f"{len(args)} values were given, the parameters are {', '.join(self.inputs)}")
-        return dict(zip(self.inputs, args)) | dict(parameters)
+        return assign(self.inputs, args, parameters, "parameter")
 
     def program(self, target: str) -> Program:
         """The program the graph writes for a target, bound to the data: called with the parameters it runs over all m rows.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..data.columns import Columns
 from ..data.frames import columns, is_frame, is_series, is_table, numbers, read
 from ..data.native import Chunked, native_dtype, streamed, told
 from ..data.sparse import Sparse, is_sparse, sparse
+from ..derive.tape import ancestors
 from ..errors import UsageError
 from ..expression.graph import CONST, INPUT, Builder, Graph, result_shape
 from ..expression.op import Shape, elementwise
@@ -88,12 +89,14 @@ def weighted(graph: Graph) -> tuple[Graph, str]:
     return replace(builder.close(output), off=graph.off), name
 
 
-def infer(graph: Graph, known: Mapping[str, Shape], parameters: tuple[str, ...]) -> dict[str, Shape]:
+def infer(graph: Graph, known: Mapping[str, Shape], parameters: tuple[str, ...]) -> tuple[dict[str, Shape], str]:
     """The shapes of the parameters that follow from the data: a partner of x in w @ x is a vector of x's length, any other
-    parameter a number. What is ambiguous (w * x with a vector x) or does not fit is left out."""
+    parameter a number. What is ambiguous (w * x with a vector x) or does not fit is left out; the second answer says, as a
+    sentence, which shapes stay open, and why. Raises UsageError where the data do not match among themselves."""
     found: list[Shape | None] = []
     sizes: dict[str, Shape] = {}
     index: dict[int, str] = {}
+    why = ""
     for i, node in enumerate(graph.nodes):
         if node.op == INPUT:
             index[i] = node.name
@@ -111,15 +114,35 @@ def infer(graph: Graph, known: Mapping[str, Shape], parameters: tuple[str, ...])
         operands = [found[k] for k in node.operands]
         if any(s is None for s in operands):
             found.append(None)
+            why = why or hidden(graph, i, found, parameters)
             continue
         try:
             found.append(result_shape(node, graph.nodes, found))  # type: ignore[arg-type]
         except UsageError:
-            return {}
+            if not sizes:
+                raise
+            return {}, open_shapes(parameters)
     for name in parameters:  # what no operation uses, or only other parameters of unknown shape, is a number
         if name not in sizes and all(s is not None for s, n in zip(found, graph.nodes) if n.op != INPUT):
             sizes[name] = ()
-    return {} if found[-1] is None else sizes
+    sizes = {} if found[-1] is None else sizes
+    unknown = [n for n in parameters if n not in sizes]
+    return sizes, (why or open_shapes(unknown)) if unknown else ""
+
+
+def open_shapes(names: Iterable[str]) -> str:
+    return f"the shapes of {', '.join(names)} do not follow from the data"
+
+
+def hidden(graph: Graph, at: int, found: Sequence[Shape | None], parameters: tuple[str, ...]) -> str:
+    """Of v @ h with an unknown v: the length of h is a width that is nowhere in the data. "" for any other operation."""
+    nodes = graph.nodes
+    wide = [nodes[k].name for k in nodes[at].operands if nodes[k].op not in (INPUT, CONST) and not found[k]]
+    if nodes[at].op != "dot" or not wide:
+        return ""
+    inside = ancestors(nodes[: at + 1], [at])
+    names = [n.name for n, yes in zip(nodes, inside) if yes and n.name in parameters]
+    return f"{open_shapes(names)}: nothing there says how long {wide[0]} is (a hidden width)"
 
 
 def partner(op: str, others: list[Shape | None]) -> Shape | None:

@@ -16,7 +16,7 @@ from ..data.columns import Columns
 from ..data.sparse import Sparse
 from ..derive.derivation import derive
 from ..errors import DvarError, UsageError, nearest
-from ..expression.graph import Graph, as_array
+from ..expression.graph import Graph, as_array, assign
 from ..expression.op import Shape
 from .given import TYPED, as_block, beside_dot, by_row, infer, weighted
 from .hessian import assemble, second_order
@@ -73,7 +73,7 @@ class Summed:
         counted = any(isinstance(v, Columns) and v.encoding.groups for v in self.data.values())
         self.threads = thread_count(threads, 1 if counted else None)
         self.fused_threads = thread_count(threads)  # compiled code holds no lock
-        self.sizes: dict[str, Shape] = infer(graph, {n: v.shape[1:] for n, v in self.data.items()}, self.inputs)
+        self.sizes, self.open = infer(graph, {n: v.shape[1:] for n, v in self.data.items()}, self.inputs)
         if len(self.sizes) == len(self.inputs):
             self.derivation  # noqa: B018 – shapes that do not match are found here
 
@@ -94,13 +94,8 @@ class Summed:
 
         Raises UsageError for missing and unknown parameters and for shapes that do not go with the data's.
         """
-        for name in parameters:
-            if name not in self.inputs:
-                raise UsageError(f"there is no parameter {name!r}{nearest(name, self.inputs)}")
-        missing = [n for n in self.inputs if n not in parameters]
-        if missing:
-            raise UsageError(f"no value was given for {', '.join(missing)}", f"the parameters are {', '.join(self.inputs)}")
-        sizes = {n: np.shape(as_array(parameters[n], f"the parameter {n!r}")) for n in self.inputs}
+        given = assign(self.inputs, (), parameters, "parameter")
+        sizes = {n: np.shape(as_array(v, f"the parameter {n!r}")) for n, v in given.items()}
         if sizes == self.sizes:
             return self
         other = self.over_same_data(self.graph, sizes)
@@ -110,12 +105,13 @@ class Summed:
     def over_same_data(self, graph: Graph, sizes: dict[str, Shape]) -> Self:
         """The mean of another graph over the same examples; `sizes` has its parameters."""
         other = copy.copy(self)
-        for kind in type(self).__mro__:
-            for name, value in vars(kind).items():
-                if isinstance(value, cached_property):
-                    other.__dict__.pop(name, None)
-        other.graph, other.sizes, other.inputs = graph, sizes, tuple(sizes)
+        other.graph, other.sizes, other.open, other.inputs = graph, sizes, "", tuple(sizes)
         return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is computed when it is needed, programs among it: for pickle, and for the copy above."""
+        computed = {n for kind in type(self).__mro__ for n, v in vars(kind).items() if isinstance(v, cached_property)}
+        return {n: v for n, v in vars(self).items() if n not in computed}
 
     @cached_property
     def places(self) -> dict[str, slice]:
@@ -127,9 +123,15 @@ class Summed:
             at += size
         return found
 
+    def check_open(self) -> None:
+        """Raises UsageError where the data leave the shape of a parameter open."""
+        if self.open:
+            raise UsageError(self.open, "give a start for every parameter (start=, --start), or the parameters to .at(…)")
+
     @property
     def size(self) -> int:
         """P, the number of parameters in all."""
+        self.check_open()
         return sum(int(np.prod(self.sizes[n])) for n in self.inputs)
 
     def flat(self, parameters: Mapping[str, Any]) -> Any:
@@ -152,10 +154,7 @@ class Summed:
 
     @cached_property
     def derivation(self) -> Any:
-        unknown = [n for n in self.inputs if n not in self.sizes]
-        if unknown:
-            raise UsageError(f"the shapes of {', '.join(unknown)} do not follow from the data",
-                             "give a start for every parameter, as start={…}, or the parameters to .at(…)")
+        self.check_open()
         sizes = tuple(self.sizes[n] if n in self.sizes else self.data[n].shape[1:] for n in self.graph.inputs)
         try:
             return derive(self.graph, sizes)
@@ -329,7 +328,7 @@ class Summed:
                             f"{self.size**2 / 1.25e8:,.0f} GB", "ask for hvp, or take a method that needs none")
         if self.second is None:
             raise DvarError("the Hessian needs a loss whose vectors of parameters meet the data only as w @ x",
-                            "take the method gradient-descent")
+                            "ask for hvp, or take a method that needs none, such as l-bfgs")
         program, assembled = self.second
         parameters, total = self.operands(theta), self.total_of(rows)
         count = 1 + len(self.inputs)
