@@ -110,6 +110,57 @@ def test_a_slider_moves_every_number(opened):
     assert pictured(page)["w1"][0] == "0.5"
 
 
+def test_a_matrix_is_moved_element_by_element(opened):
+    network = dv.graph("inputs: W, c, v, b, x, y\nh = tanh(W @ x + c)\nz = v @ h + b\nL = softplus(z) - y*z")
+    given = {"W": [[0.5, -1], [0.25, 2]], "c": [0, 0.5], "v": [1, -2], "b": 0.25, "x": [1, 2], "y": 1}
+    page = opened(network.at(given))
+    page.fill("input[type=number][aria-label='W[1, 0]']", "-3")
+    p = network.at({**given, "W": [[0.5, -1], [-3, 2]]})
+    assert pictured(page) == expected(p)
+    [L] = [line for line in told(page, "values") if line.startswith("L = ")]
+    assert f"softplus({show(p.z)}) - 1 * ({show(p.z)})" in L  # a negative number has one pair of parentheses
+    assert p.z < 0
+
+
+def test_a_fork_is_added_up_after_its_numbers(opened):
+    page = opened(LOGISTIC.at(w1=0.5, w2=-0.25, x1=1, x2=2, b=0.5, y=1))
+    [da] = [line for line in told(page, "slopes") if line.startswith("da")]
+    assert da == "da = (1 - y) / (1 - a) - y / a = (1 - 1) / (1 - 0.622459) - 1 / 0.622459 = 0 + (-1.60653) = -1.60653"
+
+
+def test_a_screen_reader_is_told_the_numbers_of_now(opened):
+    page = opened(FIRST.at(a=5, b=3, c=2))
+    page.fill("input[type=number][aria-label=c]", "4")
+    said = page.text_content(".picture desc").split("\n")
+    assert "u = b * c = 3 * 4 = 12" in said
+    assert "db = du * c = 3 * 4 = 12" in said
+    page.keyboard.press("Tab")
+    page.select_option("#mode", "predict")
+    assert not any(line.startswith("d") for line in page.text_content(".picture desc").split("\n"))
+
+
+def test_on_a_phone_nothing_lies_beside_the_page(opened):
+    page = opened(LOGISTIC.at(w1=0.5, w2=-0.25, x1=1, x2=2, b=0.5, y=1))
+    for width in (360, 700, 880, 1200):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        cut = page.evaluate("""[...document.querySelectorAll("input, select, button")].filter(e => e.offsetParent
+            && e.getBoundingClientRect().right > innerWidth).length""")
+        assert cut == 0, width
+
+
+def test_the_picture_follows_the_steps_where_it_is_wider_than_the_screen(opened):
+    page = opened(LOGISTIC.at(w1=0.5, w2=-0.25, x1=1, x2=2, b=0.5, y=1))
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.click("#first")
+    for _ in range(9):
+        page.click("#next")
+    inside = page.evaluate("""(() => { const seen = document.querySelector(".picture").getBoundingClientRect();
+        const now = document.querySelector(".picture .now").getBoundingClientRect();
+        return now.left < seen.right && now.right > seen.left; })()""")
+    assert inside
+
+
 def test_steps_by_keys_and_buttons(opened):
     page = opened(FIRST.at(a=5, b=3, c=2))
     page.keyboard.press("Home")
@@ -130,7 +181,7 @@ def test_steps_by_keys_and_buttons(opened):
 def test_the_nudge_comes_near_the_derivative(opened):
     page = opened(dv.graph("f = a**2").at(a=2))
     rows = [e.text_content() for e in page.query_selector_all("#nudge dt, #nudge dd")]
-    assert rows[2:6] == ["slope: (f(a + h) − f(a)) / h", "4.001", "exact derivative da", "4"]
+    assert rows[2:6] == ["slope: (4.004001 − 4) / 0.001", "4.001", "exact derivative da", "4"]
     page.focus("#h")
     page.keyboard.press("ArrowRight")
     assert page.text_content("#hshown") == "0.0001"
@@ -162,6 +213,15 @@ def test_blank_derivatives_are_filled_in(opened):
     page.fill("input[data-fill='1']", "5")
     page.keyboard.press("Tab")
     assert pictured(page)["b"][1] == "?"
+
+
+def test_what_is_no_number_is_not_asked_for(opened):
+    page = opened(VECTORS.at(w=[0.5, -0.25], b=0.1, x=[1, 2], y=0))
+    page.select_option("#mode", "blank")
+    shown = pictured(page)
+    assert (shown["b"][1], shown["z"][1]) == ("?", "?")
+    assert shown["w"][1] == show(VECTORS.at(w=[0.5, -0.25], b=0.1, x=[1, 2], y=0).dw)
+    assert shown["L"][1] == "1"
 
 
 def test_a_link_keeps_the_state_and_the_language(opened):

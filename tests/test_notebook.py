@@ -10,7 +10,7 @@ import pytest
 
 import dvar as dv
 from dvar.show import notebook
-from dvar.show.lesson import part
+from dvar.show.page import part
 
 FIRST = dv.graph("u = b*c; v = a + u; J = 3*v")
 LOGISTIC = dv.graph("inputs: w, b, x, y\nz = w @ x + b; a = sigmoid(z); L = -(y*log(a) + (1 - y)*log(1 - a))")
@@ -53,6 +53,9 @@ def test_a_pass_is_a_widget_with_its_picture_beside():
     assert {"text/plain", "image/svg+xml", "application/vnd.jupyter.widget-view+json"} <= set(told)
     made = p.widget()
     assert made.x == [5.0, 3.0, 2.0]
+    made.x = [1.0, 2.0, 3.0]
+    with pytest.raises(dv.UsageError, match="x is 2 numbers; the inputs are 3"):
+        made.x = [1.0, 2.0]
     assert made.page == p.html()
 
 
@@ -84,15 +87,24 @@ def test_the_widgets_script_shows_the_page_and_says_where_the_sliders_stand():
     page_text = json.dumps(FIRST.at(a=5, b=3, c=2).html()).replace("</", "<\\/")
     script = part("widget.js").replace("export default { render };", "")
     document = f"""<div id="here"></div><script>{script}
-      const state = {{ page: {page_text} }};
-      const model = {{ get: key => state[key], set: (key, value) => {{ state[key] = value; }}, save_changes: () => {{}} }};
+      const state = {{ page: {page_text}, x: [5, 3, 1], step: null }};
+      const told = {{}};
+      const model = {{ get: key => state[key], save_changes: () => {{}}, on: (event, tell) => {{ told[event] = tell; }},
+                      set: (key, value) => {{ state[key] = value; told[`change:${{key}}`](); }} }};
       render({{ model, el: document.getElementById("here") }});</script>"""
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
         page = browser.new_page()
         page.set_content(document)
         frame = page.frame_locator("iframe")
+        page.wait_for_function("state.step === 12")
+        assert frame.locator("input[type=number][aria-label=c]").input_value() == "1"  # where Python had put it
         frame.locator("input[type=number][aria-label=c]").fill("4")
         page.wait_for_function("state.x && state.x[2] === 4")
         assert page.evaluate("state.step") == 12
+        page.evaluate("model.set('x', [5, 3, 10])")
+        playwright.expect(frame.locator("g[data-box]", has_text="db = ").locator(".slope")).to_have_text("db = 30")
+        page.evaluate("model.set('step', 3)")
+        playwright.expect(frame.locator("#step")).to_have_text("Step 3 of 12")
+        assert page.evaluate("state.x") == [5, 3, 10]
         browser.close()

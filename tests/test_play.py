@@ -41,6 +41,17 @@ def test_this_machine_is_answered(client, host):
     assert client.get("/", headers={"host": host}).status_code == 200
 
 
+@pytest.mark.parametrize(("asked", "accepted", "shown"), [
+    ("", "ko-KR,ko;q=0.9,en;q=0.8", "ko"), ("", "fr,en-US;q=0.5", "en"), ("", "", "en"), ("en", "ko", "en"), ("ko", "en", "ko"), ("xx", "ko", "ko"),
+])
+@pytest.mark.parametrize("path", ["/", "/slopes", "/logistic", "/examples"])
+def test_the_language_is_that_of_the_browser_or_of_the_switch(client, path, asked, accepted, shown):
+    answer = client.get(path, params={"lang": asked} if asked else {}, headers={"accept-language": accepted})
+    assert f'<html lang="{shown}">' in answer.text
+    assert all(f"lang={shown}" in link for link in re.findall(r'<a href="([^"]*)" data-say', answer.text))
+    assert MESSAGES["page_slopes"][shown == "ko"] in answer.text
+
+
 def test_another_site_cannot_post(client):
     assert client.post("/api/begin", json={"kind": "flights"}, headers={"origin": "http://evil.example"}).status_code == 403
     assert client.post("/api/begin", json={"kind": "flights"}, headers={"origin": "http://127.0.0.1:8000"}).status_code == 200
@@ -197,7 +208,7 @@ def test_a_person_tries_the_four_ideas(page, tmp_path):
     page.mouse.up()
     a = float(numbers(page)["a"])
     assert a < 1.9
-    assert float(numbers(page)["exact derivative da"]) == pytest.approx(2 * a, rel=1e-6)
+    assert float(numbers(page)["━ exact derivative da"]) == pytest.approx(2 * a, rel=1e-6)
     page.fill("textarea", "g = log(t)")
     page.click("button[data-say=draw]")
     assert page.text_content("#formula") == "dt = 1 / t"

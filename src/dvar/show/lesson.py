@@ -6,10 +6,6 @@ formulas get their numbers put in there. Nothing is fetched; it opens from disk.
 
 from __future__ import annotations
 
-import json
-from functools import cache
-from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
@@ -24,21 +20,22 @@ from ..vectorize.write_javascript import Script, form, functions, program, scrip
 from .boxes import Box, boxes
 from .chain import with_lines
 from .messages import LANGUAGES, messages
-from .picture import MONOSPACE, MOST, svg, title, xml
+from .page import Content, fill, framed, json_for_script, part
+from .picture import MOST, svg, title, xml
 from .steps import Teller, steps
 from .wording import reach, write_root
 
 SLIDERS = 24  # numbers that can be moved; a page with more is a wall of them
 
 
-@cache
-def part(name: str) -> str:
-    return (Path(__file__).parent / "web" / name).read_text(encoding="utf-8")
-
-
 def html(p: Pass) -> str:
-    """The page of a pass, one self-contained text: a lesson; where the inputs are more numbers than one would move, or vectors
-    are long, the picture and the steps without sliders. Raises UsageError where the graph is too large for a picture."""
+    """The page of a pass, one self-contained text. Raises UsageError where the graph is too large for a picture."""
+    return framed(content(p), part("lesson.css"))
+
+
+def content(p: Pass) -> Content:
+    """A lesson; where the inputs are more numbers than one would move, or vectors are long, the picture and the steps without
+    sliders."""
     if sum(int(np.size(p.given[n])) for n in p.graph.inputs) > SLIDERS or len(with_lines(p.graph.nodes)) > MOST:
         return still(p)
     try:
@@ -47,14 +44,14 @@ def html(p: Pass) -> str:
         return still(p)
 
 
-def still(p: Pass) -> str:
-    """A page that does not move."""
-    return Template(part("still.html")).substitute(
-        title=xml(title(p.graph)), font=MONOSPACE, svg=svg(p.graph, p), steps=xml(steps(p).text))
+def still(p: Pass) -> Content:
+    """What does not move."""
+    named = title(p.graph)
+    return Content(named, fill("still.html", title=xml(named), svg=svg(p.graph, p), steps=xml(steps(p).text)))
 
 
-def lesson(p: Pass) -> str:
-    """The page with sliders. Raises NotUnrolled where vectors are too long."""
+def lesson(p: Pass) -> Content:
+    """What has sliders. Raises NotUnrolled where vectors are too long."""
     told = boxes(p.graph, p, {}, False, MOST)
     drawn = svg(p.graph, p, False)
     teller = Teller(p)
@@ -77,13 +74,8 @@ def lesson(p: Pass) -> str:
     }
     code = "\n".join([functions(), program(one, answers), f"const LESSON = {json_for_script(data)};", part("lesson.js")])
     lines = "\n".join(b.line for b in told if b.kind not in ("parameter", "data"))
-    return Template(part("lesson.html")).substitute(
-        title=xml(title(p.graph)), style=part("lesson.css"), svg=drawn, code=code, formula=xml(lines))
-
-
-def json_for_script(value: Any) -> str:
-    """JSON that may stand inside a <script>: no tag can end it."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    named = title(p.graph)
+    return Content(named, fill("lesson.html", title=xml(named), svg=drawn, formula=xml(lines)), code)
 
 
 def arrays(lists: list[tuple[str, ...]] | list[list[str]]) -> str:

@@ -16,7 +16,8 @@ import numpy as np
 from ..derive.passes import Pass, show
 from ..descend.minimize import Fit
 from ..errors import UsageError
-from .lesson import html, part
+from .lesson import html
+from .page import part
 from .picture import svg, xml
 
 WIDTH, HEIGHT, MARGIN = 420, 160, 34  # of a curve, pixels
@@ -31,20 +32,27 @@ def widget_class() -> Any:
     except ImportError:
         raise UsageError("a widget needs anywidget", "pip install 'dvar[notebook]'") from None
 
-    parts = {
-        "_esm": part("widget.js"),
-        "page": traitlets.Unicode().tag(sync=True),
-        "x": traitlets.List(traitlets.Float(allow_none=True)).tag(sync=True),  # all inputs, raveled in order
-        "step": traitlets.Int(0).tag(sync=True),
-    }
-    return type("Lesson", (anywidget.AnyWidget,), parts)
+    class Lesson(anywidget.AnyWidget):
+        """`x`: all inputs, raveled in order, where the sliders stand or are to stand. `step`: None until it is seen."""
+
+        _esm = part("widget.js")
+        page = traitlets.Unicode().tag(sync=True)
+        x = traitlets.List(traitlets.Float(allow_none=True)).tag(sync=True)
+        step = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+        @traitlets.validate("x")
+        def _fits(self, proposed: Any) -> Any:
+            if self.x and len(proposed["value"]) != len(self.x):
+                told = f"x is {len(proposed['value'])} numbers; the inputs are {len(self.x)}"
+                raise UsageError(told, "give all inputs, raveled in order")
+            return proposed["value"]
+
+    return Lesson
 
 
 def widget(p: Pass) -> Any:
     """The lesson of a pass as a widget: `.x` are the inputs where its sliders stand. Raises UsageError without anywidget."""
-    made = widget_class()(page=html(p))
-    made.x = [float(v) for n in p.graph.inputs for v in np.ravel(p.given[n])]
-    return made
+    return widget_class()(page=html(p), x=[float(v) for n in p.graph.inputs for v in np.ravel(p.given[n])])
 
 
 def bundle(p: Pass) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import secrets
 import webbrowser
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from string import Template
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,8 +22,9 @@ from ..expression.writing import spell_name
 from ..vectorize.unrolled import NotUnrolled
 from ..vectorize.write_javascript import functions, program, script
 from . import trials
-from .lesson import html, json_for_script, part
+from .lesson import content
 from .messages import LANGUAGES, messages
+from .page import Content, framed, json_for_script, part
 from .picture import MOST, xml
 from .wording import write_root
 
@@ -75,10 +75,12 @@ def app() -> Any:
 
     def page(make: Callable[[Mapping[str, str]], str]) -> Any:
         async def handle(request: Any) -> Any:
+            asked = dict(request.query_params)
+            asked["lang"] = language(asked.get("lang", ""), request.headers.get("accept-language", ""))
             try:
-                return HTMLResponse(await answered(lambda: make(request.query_params)))
+                return HTMLResponse(await answered(lambda: make(asked)))
             except (UsageError, DvarError) as error:
-                return HTMLResponse(refused(request.query_params, request.url.path, error), 400)
+                return HTMLResponse(refused(asked, request.url.path, error), 400)
             except TimeoutError:
                 return PlainTextResponse(f"it took more than {PATIENCE:g} s", 503)
         return handle
@@ -191,9 +193,7 @@ def logistic_page(asked: Mapping[str, str]) -> str:
 def lesson_page(path: str, asked: Mapping[str, str], formula: str, start: Mapping[str, float]) -> str:
     formula = asked.get("f", formula)
     graph = read(formula)
-    given = {n: start.get(n, 1.0) for n in graph.inputs}
-    page = html(graph.at(given))
-    return page.replace("<body>", "<body>\n" + top(path, asked, formula), 1).replace("</style>", part("play.css") + "</style>", 1)
+    return page_of(path, asked, formula, content(graph.at({n: start.get(n, 1.0) for n in graph.inputs})))
 
 
 def read(formula: str) -> api.Graph:
@@ -229,47 +229,46 @@ def slopes_page(asked: Mapping[str, str]) -> str:
             "derivative": f"{spell_name(slope[-1].name)} = {told}", "messages": {k: messages(k) for k in LANGUAGES}}
     given = f"const SLOPE = {json_for_script(data)};"
     code = "\n".join([functions(), program(one, answers), given, part("common.js"), part("slopes.js")])
-    return framed("/slopes", asked, formula, part("slopes.html"), code)
+    return page_of("/slopes", asked, formula, Content(messages(asked["lang"])["page_slopes"], part("slopes.html"), code))
 
 
 def examples_page(asked: Mapping[str, str]) -> str:
     data = {"messages": {k: messages(k) for k in LANGUAGES}}
     code = "\n".join([f"const PAGE = {json_for_script(data)};", part("common.js"), part("examples.js")])
-    return framed("/examples", asked, None, part("examples.html"), code)
+    return page_of("/examples", asked, None, Content(messages(asked["lang"])["page_examples"], part("examples.html"), code))
 
 
 def refused(asked: Mapping[str, str], path: str, error: UsageError | DvarError) -> str:
     """The same page with what was wrong: the formula stays, to be mended."""
     text = f'<pre class="refused" role="alert">{xml(error.what)}{xml(chr(10) + "→ " + error.help) if error.help else ""}</pre>'
-    return framed(path, asked, asked.get("f", "")[:FORMULA], text, "")
+    return page_of(path, asked, asked.get("f", "")[:FORMULA], Content("dvar", text))
 
 
-def framed(path: str, asked: Mapping[str, str], formula: str | None, content: str, code: str) -> str:
-    style = part("lesson.css") + part("play.css")
-    return Template(part("frame.html")).substitute(
-        style=style, top=top(path, asked, formula, languages=True), content=content, code=code, lang=language(asked))
+def page_of(path: str, asked: Mapping[str, str], formula: str | None, inside: Content) -> str:
+    """The whole page: the way between the pages, the formula to change, and what is inside."""
+    whole = inside._replace(title=f"{inside.title} – dvar play", body=top(path, asked, formula) + inside.body)
+    return framed(whole, part("lesson.css") + part("play.css"), asked["lang"])
 
 
-def language(asked: Mapping[str, str]) -> str:
-    return asked["lang"] if asked.get("lang") in LANGUAGES else "en"
+def language(asked: str, accepted: str) -> str:
+    """The language that was asked for, else the first that the browser names and there is."""
+    return next((tag for tag in (asked, *(part.strip()[:2].lower() for part in accepted.split(","))) if tag in LANGUAGES), "en")
 
 
-def top(path: str, asked: Mapping[str, str], formula: str | None, languages: bool = False) -> str:
-    """The way between the pages, and the formula to change; a lesson chooses its language itself."""
-    said = messages(language(asked))
+def top(path: str, asked: Mapping[str, str], formula: str | None) -> str:
+    lang = asked["lang"]
+    said = messages(lang)
     pages = {"/slopes": "page_slopes", "/": "page_graph", "/logistic": "page_logistic", "/examples": "page_examples"}
-    suffix = f"?lang={asked['lang']}" if asked.get("lang") in LANGUAGES else ""
-    links = "".join(f'<a href="{to}{suffix}"{" aria-current=page" if to == path else ""} data-say="{key}">{xml(said[key])}</a>'
+    links = "".join(f'<a href="{to}?lang={lang}" data-say="{key}"{" aria-current=page" if to == path else ""}>{xml(said[key])}</a>'
                     for to, key in pages.items())
-    form, hidden = "", f'<input type="hidden" name="lang" value="{language(asked)}">' if suffix else ""
+    kept = {"f": asked["f"]} if "f" in asked else {}
+    links += "".join(f'<a class="language" href="{path}?{xml(urlencode({**kept, "lang": key}))}" lang="{key}">{name}</a>'
+                     for key, name in LANGUAGES.items() if key != lang)
+    form = ""
     if formula is not None:
         form = (f'<form class="ask" action="{path}"><textarea name="f" rows="{min(8, formula.count(chr(10)) + 1)}" cols="60" '
                 f'spellcheck="false" maxlength="{FORMULA}" aria-label="{xml(said["formula"])}">{xml(formula)}</textarea>'
-                f'{hidden}<button data-say="draw">{xml(said["draw"])}</button></form>')
-    if languages:
-        kept = {"f": asked["f"]} if "f" in asked else {}
-        links += "".join(f'<a class="language" href="{path}?{xml(urlencode({**kept, "lang": key}))}" lang="{key}">{name}</a>'
-                         for key, name in LANGUAGES.items() if key != language(asked))
+                f'<input type="hidden" name="lang" value="{lang}"><button data-say="draw">{xml(said["draw"])}</button></form>')
     return f'<nav class="pages" aria-label="dvar">{links}</nav>{form}'
 
 

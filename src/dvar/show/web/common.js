@@ -1,10 +1,8 @@
 // What the pages share: languages, numbers as Python writes them, a plot in SVG.
 const $ = id => document.getElementById(id);
 const PAGES = typeof SLOPE === "undefined" ? PAGE : SLOPE;
-const chosen = new URLSearchParams(location.search).get("lang") || (navigator.language || "en").slice(0, 2);
-const language = chosen in PAGES.messages ? chosen : "en";
+const language = document.documentElement.lang;
 const say = (key, put = {}) => PAGES.messages[language][key].replace(/\{(\w+)\}/g, (_, name) => put[name]);
-document.documentElement.lang = language;
 document.querySelectorAll("[data-say]").forEach(e => { e.textContent = say(e.dataset.say); });
 
 function show(v, digits = 6) {
@@ -36,6 +34,8 @@ class Plot { // a frame of data coordinates
   clear(x0, x1, y0, y1) {
     Object.assign(this, { x0, x1, y0, y1 });
     this.host.replaceChildren();
+    const inside = svg("clipPath", { id: `${this.host.id}-inside` }, svg("defs", {}, this.host));
+    svg("rect", { x: this.left, y: this.top, width: this.width - this.left - this.right, height: this.height - this.top - this.bottom }, inside);
     for (const t of ticks(x0, x1)) {
       svg("line", { class: "axis", x1: this.x(t), x2: this.x(t), y1: this.top, y2: this.height - this.bottom }, this.host);
       svg("text", { class: "tick", x: this.x(t), y: this.height - 10, "text-anchor": "middle" }, this.host, show(t, 4));
@@ -47,6 +47,10 @@ class Plot { // a frame of data coordinates
   }
   x(v) { return this.left + (v - this.x0) / (this.x1 - this.x0) * (this.width - this.left - this.right); }
   y(v) { return this.height - this.bottom - (v - this.y0) / (this.y1 - this.y0) * (this.height - this.bottom - this.top); }
+  say(x, y, text, name = "") { // words beside a place, kept inside the frame
+    const anchor = x > this.width - 75 ? "end" : "start";
+    svg("text", { class: `said ${name}`, x: x + (anchor === "end" ? -8 : 8), y: Math.max(this.top + 12, Math.min(this.height - this.bottom - 6, y)), "text-anchor": anchor }, this.host, text);
+  }
   at(event) { // where the pointer is, in data coordinates
     const box = this.host.getBoundingClientRect(), px = (event.clientX - box.left) * this.width / box.width, py = (event.clientY - box.top) * this.height / box.height;
     return [this.x0 + (px - this.left) / (this.width - this.left - this.right) * (this.x1 - this.x0),
@@ -59,6 +63,6 @@ class Plot { // a frame of data coordinates
       path += `${pen}${this.x(x).toFixed(1)} ${Math.max(-1e4, Math.min(1e4, this.y(y))).toFixed(1)}`;
       pen = "L";
     }
-    return svg("path", { class: name, d: path || "M0 0" }, this.host);
+    return svg("path", { class: name, d: path || "M0 0", "clip-path": `url(#${this.host.id}-inside)` }, this.host);
   }
 }

@@ -1,12 +1,11 @@
 // m examples: points or a table; gradient descent live; three programs of one graph beside each other.
 const plane = new Plot($("plane"), 560, 460), curve = new Plot($("curve"), 480, 240);
-let points = [[-2, -1, 0], [-1.5, 1, 0], [-0.5, -2, 0], [0.2, -0.4, 0], [-0.4, 0.6, 1], [1, 0.5, 1], [1.5, 2, 1], [2.2, -0.5, 1], [0.6, 1.8, 1]];
+let points = [[-2, -1, 0], [-1.5, 1, 0], [-0.5, -2, 0], [0.2, -0.4, 0], [1.2, 1.3, 0], [-0.4, 0.6, 1], [1, 0.5, 1], [1.5, 2, 1], [2.2, -0.5, 1], [-0.9, -0.6, 1]];
 let cursor = null; // where the keyboard would put a point
 let mark = 1, trial = null, costs = [], running = false, csv = "";
 const rate = () => 10 ** Number($("rate").value);
 
 async function ask(path, sent) {
-  $("trouble").textContent = "";
   const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent) });
   const told = await answer.json();
   if (!answer.ok) { $("trouble").textContent = [told.error, told.help].filter(Boolean).join(" → "); running = false; labels(); return null; }
@@ -15,9 +14,12 @@ async function ask(path, sent) {
 
 async function begin() {
   running = false;
+  $("trouble").textContent = "";
   const kind = $("kind").value, sent = { kind, standardise: $("standardise").checked };
   if (kind === "points") sent.points = points;
-  if (kind === "csv") { if (!csv) { trial = null; draw(); return; } sent.text = csv; sent.target = $("target").value; }
+  if (kind === "csv") { sent.text = csv; sent.target = $("target").value; }
+  $("race").replaceChildren(); // what was measured was of other examples
+  if (kind === "csv" && !csv) { trial = null; costs = []; draw(); return; }
   trial = await ask("/api/begin", sent);
   costs = trial ? trial.costs : [];
   draw();
@@ -30,8 +32,9 @@ async function steps(count) {
   if (!told) return;
   Object.assign(trial, told);
   costs.push(...told.costs);
-  if (told.costs.includes(null)) { running = false; $("trouble").textContent = say("diverged", { rate: show(rate(), 3) }); }
-  else if (told.costs.at(-1) > costs.at(-1 - told.costs.length) * 1.0001) $("trouble").textContent = say("rising", { rate: show(rate(), 3) });
+  const lowest = costs.reduce((low, c) => Math.min(low, c ?? low), costs[0]), lost = told.costs.includes(null);
+  if (lost) running = false;
+  $("trouble").textContent = lost ? say("diverged", { rate: show(rate(), 3) }) : told.costs.at(-1) > lowest * 1.001 ? say("rising", { rate: show(rate(), 3) }) : "";
   draw();
 }
 
@@ -45,7 +48,11 @@ async function go() {
 }
 
 async function race() {
+  $("race_again").disabled = true;
+  $("race_again").textContent = say("measuring");
   const told = await ask("/api/race", { id: trial.id });
+  $("race_again").disabled = false;
+  labels();
   if (!told) return;
   const head = ["program", "rows", "pass", "cost", "equal"].map(key => `<th>${say("race_" + key)}</th>`).join("");
   const body = document.createDocumentFragment();
@@ -73,6 +80,9 @@ function draw() {
   const seen = costs.filter(c => c !== null), top = Math.max(...seen, 0.7) * 1.05;
   curve.clear(0, Math.max(costs.length - 1, 10), 0, Number.isFinite(top) ? top : 1);
   curve.line(costs.map((c, k) => [k, c ?? NaN]), "curve");
+  if (costs.length === 1) svg("circle", { class: "yes", r: 4, cx: curve.x(0), cy: curve.y(costs[0]) }, curve.host);
+  curve.say(curve.width - curve.right, curve.top + 12, say("by_step"));
+  $("curve").setAttribute("aria-label", say("by_step"));
   $("state").textContent = trial ? say("descending", { step: trial.steps, cost: show(seen.at(-1) ?? NaN) }) : "";
   $("rateshown").textContent = show(rate(), 3);
   labels();
@@ -80,6 +90,8 @@ function draw() {
 
 function drawPlane() {
   plane.clear(-4, 4, -4, 4);
+  plane.say(plane.left, plane.top + 14, "x2");
+  plane.say(plane.width - plane.right, plane.height - plane.bottom - 6, "x1");
   if (trial && trial.n === 2) {
     const [w1, w2] = trial.w, b = trial.b, at = Math.abs(w2) > Math.abs(w1);
     const ends = [-50, 50].map(v => at ? [v, -(b + w1 * v) / w2] : [-(b + w2 * v) / w1, v]);
@@ -92,7 +104,9 @@ function drawPlane() {
 function drawBars() {
   const order = trial.names.map((name, k) => [name, trial.w[k]]).sort((p, q) => Math.abs(q[1]) - Math.abs(p[1])).slice(0, 15);
   const longest = Math.max(...order.map(([, w]) => Math.abs(w)), 1e-9);
-  $("coefficients").replaceChildren(...order.map(([name, w]) => {
+  const caption = document.createElement("caption");
+  caption.textContent = `${say("coefficient")} w, b = ${show(trial.b, 4)}`;
+  $("coefficients").replaceChildren(caption, ...order.map(([name, w]) => {
     const row = document.createElement("tr"), [a, b, c] = [0, 1, 2].map(() => document.createElement("td")), bar = document.createElement("span");
     a.textContent = name; b.textContent = show(w, 4);
     bar.className = w < 0 ? "bar minus" : "bar";
@@ -106,9 +120,10 @@ function drawBars() {
 function labels() {
   $("go").textContent = say(running ? "pause" : "go");
   for (const id of ["one", "again", "clear", "race_again"]) $(id).textContent = say(id);
+  for (const id of ["go", "one", "again", "race_again"]) $(id).disabled = !trial;
   $("plane").setAttribute("aria-label", say("plane", { yes: points.filter(p => p[2]).length, no: points.filter(p => !p[2]).length }));
-  $("yes").textContent = say("mark", { kind: 1 });
-  $("no").textContent = say("mark", { kind: 0 });
+  $("yes").textContent = `● ${say("mark", { kind: 1 })}`;
+  $("no").textContent = `○ ${say("mark", { kind: 0 })}`;
   $("yes").setAttribute("aria-pressed", mark === 1);
   $("no").setAttribute("aria-pressed", mark === 0);
   for (const option of $("kind").options) option.textContent = say("kind_" + option.value);
@@ -118,7 +133,7 @@ $("kind").addEventListener("change", begin);
 $("standardise").addEventListener("change", begin);
 $("target").addEventListener("change", begin);
 $("file").addEventListener("change", async () => { csv = await $("file").files[0].text(); begin(); });
-$("plane").addEventListener("pointerdown", event => {
+$("plane").addEventListener("click", event => {
   const [x, y] = plane.at(event).map(v => Number(v.toFixed(3)));
   if (Math.abs(x) <= 4 && Math.abs(y) <= 4) { points.push([x, y, event.shiftKey ? 1 - mark : mark]); begin(); }
 });
@@ -130,10 +145,10 @@ $("plane").addEventListener("keydown", event => { // arrows move a cross, Enter 
 });
 $("yes").addEventListener("click", () => { mark = 1; labels(); });
 $("no").addEventListener("click", () => { mark = 0; labels(); });
-$("clear").addEventListener("click", () => { points = []; trial = null; costs = []; running = false; draw(); });
+$("clear").addEventListener("click", () => { points = []; trial = null; costs = []; running = false; $("race").replaceChildren(); draw(); });
 $("rate").addEventListener("input", () => { $("rateshown").textContent = show(rate(), 3); });
 $("go").addEventListener("click", () => { running = !running && trial !== null; labels(); go(); });
 $("one").addEventListener("click", () => { running = false; steps(1); });
-$("again").addEventListener("click", async () => { running = false; if (trial) { const told = await ask("/api/reset", { id: trial.id }); if (told) { Object.assign(trial, told); costs = told.costs; } } draw(); });
+$("again").addEventListener("click", async () => { running = false; $("trouble").textContent = ""; if (trial) { const told = await ask("/api/reset", { id: trial.id }); if (told) { Object.assign(trial, told); costs = told.costs; } } draw(); });
 $("race_again").addEventListener("click", () => { if (trial) race(); });
 begin();

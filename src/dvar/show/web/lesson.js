@@ -23,11 +23,11 @@ function show(v) { // as Python writes six digits
 const one = (values, box) => box.shape.length ? show(values) + ` (${box.shape.join(", ")}${box.shape.length === 1 ? "," : ""})` : show(values[0]);
 const operand = v => v < 0 || Object.is(v, -0) ? `(${show(v)})` : show(v);
 
-function put(template, r) { // numbers into a formula; alone, without parentheses
-  if (template.includes("⟦") === false) return "";
-  return template.replace(/⟦([vd])(\d+)⟧/g, (whole, kind, n) => {
+function put(template, r) { // numbers into a formula; without parentheses where they stand alone or between those of a function
+  if (!template.includes("⟦")) return "";
+  return template.replace(/(^|\(|, )?⟦([vd])(\d+)⟧(?=($|\)|,)?)/g, (_, before, kind, n, after) => {
     const number = (kind === "v" ? r.v : r.d)[n][0];
-    return template === whole ? show(number) : operand(number);
+    return (before ?? "") + (before !== undefined && after !== undefined ? show(number) : operand(number));
   });
 }
 
@@ -63,18 +63,20 @@ function reached(n) { return { value: at > n, slope: at > count + backward.index
 
 function mode() { return $("mode").value; }
 
+const blankable = n => mode() === "blank" && !boxes[n].shape.length && n !== count - 1; // a number to fill in
+
 function draw() {
   const r = run(x), blank = mode() === "blank";
   groups.forEach(g => {
     const n = Number(g.dataset.box), seen = reached(n), value = g.querySelector(".value"), slope = g.querySelector(".slope");
     value.textContent = `= ${one(r.v[n], boxes[n])}`;
     const sum = fork(r.c[n]), number = one(r.d[n], boxes[n]), told = `${boxes[n].derivative} = ${sum ? sum + " = " : ""}${number}`;
-    slope.textContent = blank && !answered.get(n) ? `${boxes[n].derivative} = ?` : told.length > 44 ? `${boxes[n].derivative} = ${number}` : told;
+    slope.textContent = blankable(n) && !answered.get(n) ? `${boxes[n].derivative} = ?` : told.length > 44 ? `${boxes[n].derivative} = ${number}` : told;
     value.classList.toggle("hidden", !seen.value);
     slope.classList.toggle("hidden", !seen.slope && !blank);
     g.classList.toggle("now", at > 0 && (at <= count ? n === at - 1 : n === backward[at - count - 1]));
     fit(value); fit(slope);
-    hover(g, `d${LESSON.output}/d${boxes[n].name} = ${seen.slope && !blank ? one(r.d[n], boxes[n]) : "?"}`);
+    hover(g, `d${LESSON.output}/d${boxes[n].name} = ${seen.slope && !(blankable(n) && !answered.get(n)) ? one(r.d[n], boxes[n]) : "?"}`);
   });
   along.forEach(text => {
     const [k, n] = text.dataset.edge.split("-").map(Number), number = r.e[n][boxes[n].uses.indexOf(k)];
@@ -89,6 +91,8 @@ function draw() {
   }));
   const filled = blank && document.activeElement?.dataset?.fill;
   if (!filled) $("slopes").replaceChildren(...backward.map((n, k) => slopeItem(r, n, k, blank)));
+  const shown = document.querySelectorAll("#values li:not(.hidden), #slopes li:not(.hidden)"); // what a screen reader says of the picture
+  document.querySelector(".picture desc").textContent = [...shown].map(item => item.textContent).join("\n");
   $("step").textContent = say("step", { at, count: total });
   nudge(r);
   question(r);
@@ -97,7 +101,7 @@ function draw() {
 
 function slopeItem(r, n, k, blank) {
   const item = document.createElement("li"), b = boxes[n], number = one(r.d[n], b);
-  if (blank && !b.shape.length && n !== count - 1) {
+  if (blankable(n)) {
     const input = document.createElement("input"), label = document.createElement("label");
     input.dataset.fill = n;
     input.inputMode = "decimal";
@@ -114,7 +118,8 @@ function slopeItem(r, n, k, blank) {
     item.className = answered.get(n) ? "right" : "";
     return item;
   }
-  item.append(line(b.derivative, [...b.steps.slice(0, 1), fork(r.c[n]), ...b.steps.slice(1), put(b.put, r)], number));
+  const [formula, short] = b.steps, sum = fork(r.c[n]), numbers = put(b.put, r); // a fork is added up where its own formula stands
+  item.append(line(b.derivative, short ? [formula, sum, short, numbers] : [formula, numbers, sum], number));
   item.className = reached(n).slope || blank ? (at === count + k + 1 ? "now" : "") : "hidden";
   return item;
 }
@@ -143,9 +148,9 @@ function nudge(r) {
   $("hshown").textContent = h.toExponential(0).replace("e+0", "").replace(/^1e-([0-4])$/, (_, n) => (10 ** -n).toString());
   const rows = [
     [say("moved", { output: LESSON.output, before: told(before), after: told(after) }), ""],
-    [say("slope", { before: "f(a)", after: "f(a + h)" }), told(slope)],
+    [say("slope", { before: before < 0 ? `(${told(before)})` : told(before), after: told(after), h: $("hshown").textContent }), told(slope)],
     [say("exact", { name: names[k].derivative }), told(exact)],
-    [say("apart"), Math.abs(slope - exact).toExponential(2)],
+    [say("apart"), show(Number(Math.abs(slope - exact).toPrecision(3)))],
   ];
   $("nudge").replaceChildren(...rows.flatMap(([what, number]) => {
     const dt = document.createElement("dt"), dd = document.createElement("dd");
@@ -157,7 +162,7 @@ function nudge(r) {
 
 const flatSlopes = r => LESSON.inputs.flatMap(input => r.d[input.box]);
 const labels = () => LESSON.inputs.flatMap(input => input.at.map((_, k) => {
-  const index = input.at.length > 1 || input.shape.length ? `[${k}]` : "";
+  const wide = input.shape[1], index = wide === undefined ? (input.shape.length ? `[${k}]` : "") : `[${Math.floor(k / wide)}, ${k % wide}]`;
   return { name: input.name + index, derivative: boxes[input.box].derivative + index };
 }));
 
@@ -184,6 +189,8 @@ function move(to) {
   at = Math.max(0, Math.min(total, to));
   $("guess").value = "";
   draw();
+  const frame = document.querySelector(".picture"), now = frame.querySelector(".now")?.getBoundingClientRect(), seen = frame.getBoundingClientRect();
+  if (now && (now.left < seen.left || now.right > seen.right)) frame.scrollLeft += (now.left + now.right - seen.left - seen.right) / 2;
 }
 
 function remember() { // the state is the address: a link opens the page as it is
@@ -216,6 +223,8 @@ function translate() {
   $("language").value = language;
 }
 
+const picture = document.querySelector(".picture svg");
+picture.style.setProperty("--wide", `${picture.getAttribute("width")}px`);
 $("language").replaceChildren(...Object.entries(LESSON.languages).map(([key, name]) => new Option(name, key)));
 recall();
 translate();
@@ -237,3 +246,10 @@ addEventListener("keydown", event => {
   if (step) { event.preventDefault(); move(at + step); }
 });
 addEventListener("hashchange", () => { recall(); translate(); sliders(); draw(); });
+addEventListener("message", event => { // a notebook says where the sliders are to stand
+  if (parent === window || event.source !== parent || !event.data?.dvar) return;
+  const { x: given, step } = event.data.dvar;
+  if (given.length === start.length && given.every(Number.isFinite)) { x = [...given]; answered.clear(); sliders(); }
+  if (Number.isInteger(step)) at = Math.max(0, Math.min(total, step));
+  draw();
+});

@@ -1,7 +1,7 @@
 // A point to drag along f; the triangle of a nudge; the exact derivative.
 const plot = new Plot($("plot"));
 let a = 2, low = -4, high = 4;
-const f = v => run([v]).v, slope = v => run([v]).d;
+const f = v => run([v]).v;
 
 function range() { // of f over what is seen, without its poles
   const seen = [];
@@ -15,19 +15,24 @@ function range() { // of f over what is seen, without its poles
 }
 
 function draw() {
-  const h = 10 ** -Number($("h").value), { v, d } = run([a]), next = f(a + h), drawn = Math.max(h, (high - low) / 40 * (h < 0.1 ? 0 : 1)) || h;
+  const h = 10 ** -Number($("h").value), { v, d } = run([a]), next = f(a + h), slope = (next - v) / h;
+  const name = SLOPE.input, out = SLOPE.output;
   plot.clear(low, high, ...range());
   plot.line(Array.from({ length: 641 }, (_, k) => { const x = low + (high - low) * k / 640; return [x, f(x)]; }), "curve");
+  plot.line([[low, v + slope * (low - a)], [high, v + slope * (high - a)]], "secant");
   plot.line([[low, v + d * (low - a)], [high, v + d * (high - a)]], "tangent");
-  plot.line([[a, v], [a + drawn, v], [a + drawn, f(a + drawn)]], "rise");
+  plot.line([[a, v], [a + h, v], [a + h, next]], "rise");
+  if (plot.x(a + h) - plot.x(a) > 30) { // the triangle is as large as h is; a small one is too small to write on
+    svg("text", { class: "said", x: (plot.x(a) + plot.x(a + h)) / 2, y: plot.y(v) + (next > v ? 18 : -8), "text-anchor": "middle" }, plot.host, `h = ${show(h)}`);
+    plot.say(plot.x(a + h), (plot.y(v) + plot.y(next)) / 2 + 4, `${out}: ${next < v ? "−" : "+"}${show(Math.abs(next - v))}`);
+  }
   svg("circle", { class: "point", id: "point", r: 9, cx: plot.x(a), cy: plot.y(v) }, plot.host);
-  const name = SLOPE.input, out = SLOPE.output;
-  const rows = [[name, show(a)], [`${out}(${name})`, show(v, 10)], [`${out}(${name} + h)`, show(next, 10)],
-    [say("slope", { before: `${out}(${name})`, after: `${out}(${name} + h)` }), show((next - v) / h, 10)],
-    [say("exact", { name: `d${name}` }), show(d, 10)], [say("apart"), Math.abs((next - v) / h - d).toExponential(2)]];
-  $("numbers").replaceChildren(...rows.flatMap(([what, number]) => {
+  const rows = [[name, show(a), "value"], [`${out}(${name})`, show(v, 10), "value"], [`${out}(${name} + h)`, show(next, 10), "value"],
+    ["┄ " + say("slope", { before: `${out}(${name})`, after: `${out}(${name} + h)`, h: "h" }), show(slope, 10), "dashed"],
+    ["━ " + say("exact", { name: `d${name}` }), show(d, 10), ""], [say("apart"), show(Math.abs(slope - d), 3), ""]];
+  $("numbers").replaceChildren(...rows.flatMap(([what, number, kind]) => {
     const dt = document.createElement("dt"), dd = document.createElement("dd");
-    dt.textContent = what; dd.textContent = number;
+    dt.textContent = what; dd.textContent = number; dd.className = kind;
     return [dt, dd];
   }));
   $("hshown").textContent = show(h);
@@ -36,6 +41,7 @@ function draw() {
 
 function set(to) { a = Math.max(low, Math.min(high, Number(to.toPrecision(6)))); draw(); }
 $("formula").textContent = SLOPE.derivative;
+$("told").textContent = say("slopes_told", { input: SLOPE.input, output: SLOPE.output });
 $("plot").addEventListener("pointerdown", event => { $("plot").setPointerCapture(event.pointerId); set(plot.at(event)[0]); });
 $("plot").addEventListener("pointermove", event => { if (event.buttons) set(plot.at(event)[0]); });
 $("plot").addEventListener("wheel", event => { event.preventDefault(); const k = event.deltaY > 0 ? 1.25 : 0.8; [low, high] = [a + (low - a) * k, a + (high - a) * k]; draw(); }, { passive: false });
