@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 SINGULAR = 1e-11  # curvature below this share of the largest is rounding
+LEAST = 1e-15  # of the largest: what a step within a region divides by at the least, as its length is held anyway
 NEGATIVE = 1e-8  # and so is negative curvature
 VANISHED = 1e-8  # curvature below this share of that at the start: the optimum is at infinity
 
@@ -84,7 +85,7 @@ class Curvature:
         edge = max(0.0, -float(values[0])) if len(values) else 0.0
 
         def coordinates(shift: float) -> Any:
-            return along / np.maximum(values + shift, SINGULAR * max(largest, 1e-300))
+            return along / np.maximum(values + shift, LEAST * max(largest, 1e-300))
 
         if edge == 0.0 and np.linalg.norm(coordinates(0.0)) <= radius:
             p = coordinates(0.0)

@@ -17,7 +17,7 @@ import numpy as np
 
 from .curvature import Curvature, Step, directions_of, vanished
 from .objective import Options, Outcome, Part, Penalised, Problem, Run
-from .region import ROUNDING, Evaluated, Point, Region
+from .region import ROUNDING, Evaluated, Point, Region, lowered
 
 DECAY = 2 * (1 - np.exp(-1))  # what a step wins, by what its parabola promised, where the cost decays exponentially: all of
 # what is left then has no optimum, and each step leaves a share of 1/e of it
@@ -51,7 +51,7 @@ def steps(
     now = evaluated(theta, 0.0, 0.0)
     first = first or now
     size = abs(first.cost)
-    region, enough = Region(problem), options.tol**2
+    region, enough = Region(problem, problem.smooth.gauss_newton(now.theta) is not None), options.tol**2
     fell = 0.0  # what the last whole step won, by what was promised
     rest, failures = 0, 0  # whole steps before a tail is tried again; how often it failed
     for _ in range(options.steps):
@@ -76,7 +76,7 @@ def steps(
             new = evaluated(theta, 1.0, 0.0)
             now, fell = new, 0.0
             continue
-        if curved.indefinite or region.radius < np.inf:
+        if region.squares or curved.indefinite or region.radius < np.inf:
             inside = region.stepped(now, evaluated, run)
             if inside is None:
                 return no_better(run, now, step.promised <= 1e-10 * max(size, abs(now.cost)))
@@ -84,7 +84,7 @@ def steps(
             continue
         new = evaluated(now.theta + step.move, 1.0, norm(step.move))
         fell = (now.cost - new.cost) / step.promised
-        if fell > 1e-4 or (step.promised < ROUNDING * abs(now.cost) and new.cost <= now.cost + 1e-15 * abs(now.cost)):
+        if lowered(now, new, step.promised, 1e-4):
             now = new
             continue
         region.radius, fell = (0.25 if np.isfinite(new.cost) else 0.1) * step.length, 0.0

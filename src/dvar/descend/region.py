@@ -1,8 +1,9 @@
-"""Steps within a region, where a Hessian is indefinite or singular or a whole step of Newton's fails.
+"""Steps within a region, where a Hessian is singular or indefinite, a whole step of Newton's fails, or the loss is a square.
 
 The region grows and shrinks with how well a parabola tells the cost (Conn, Gould & Toint, Trust-Region Methods, 2000). Where the
-loss is a square there are two parabolas, Newton's and that of Gauss and Newton; the one that told the last step better is
-believed for the next (as in NL2SOL: Dennis, Gay & Welsch, ACM Trans. Mathematical Software 7, 1981).
+loss is the square of what bends, the parabola is that of Gauss and Newton, which follows curved valleys, in units that never
+shrink (Moré, Numerical Analysis, Lecture Notes in Mathematics 630, 1978). Near the optimum Newton's own is tried, which ends the
+digits where what is left to explain is large.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import numpy as np
 from .curvature import Curvature
 from .objective import Problem, Run
 
-FIRST = 0.3  # the region at first, by the length of the parameters
+FIRST = 1.0  # the region at first, by the length of the parameters
+NEAR = 1e-6  # of the cost: where Newton's step promises no more, it is tried
 ROUNDING = 1e-12  # of the cost: what is promised below it cannot be judged by the cost
 
 
@@ -34,43 +36,65 @@ class Point(NamedTuple):
 Evaluated = Callable[[Any, float, float], Point]  # parameters, the share of a whole step, how far they moved
 
 
+def lowered(now: Point, new: Point, promised: float, share: float) -> bool:
+    """Whether the cost fell by this share of what was promised, or is the same where that is rounding."""
+    if now.cost - new.cost > share * promised:
+        return True
+    return promised < ROUNDING * abs(now.cost) and bool(new.cost <= now.cost + 1e-15 * abs(now.cost))
+
+
 @dataclass
 class Region:
-    """How far, in units of `roots` of each parameter, and which parabola is believed."""
+    """How far, in units of `roots` of each parameter."""
 
     problem: Problem
+    squares: bool  # whether there is a parabola of Gauss and Newton
     radius: float = np.inf
     roots: Any = 0.0
-    squares: bool = True
+    rest: int = 0  # steps before Newton's is tried again near the optimum
+    failures: int = 0  # how often it failed
 
     def stepped(self, now: Point, evaluated: Evaluated, run: Run) -> Point | None:
         """The next point; None where no step lowers the cost, or someone asked to stop."""
-        whole, square = now.hessian, self.problem.smooth.gauss_newton(now.theta)
-        if square is None or not np.isfinite(square).all():
-            square, self.squares = None, False
-        self.roots = np.maximum(self.roots, np.sqrt(np.abs(np.diag(whole if square is None else square))))
-        newton = Curvature(now.gradient, whole, self.roots)
-        gauss = newton if square is None else Curvature(now.gradient, square, self.roots)
+        return (self.whole(now, evaluated) if self.squares else None) or self.held(now, evaluated, run)
+
+    def whole(self, now: Point, evaluated: Evaluated) -> Point | None:
+        """Newton's step near the optimum of a square; None elsewhere, or where it fails, as it does in curved valleys."""
+        self.rest -= 1
+        step = Curvature(now.gradient, now.hessian).whole()
+        if self.rest >= 0 or not 0 < step.promised <= NEAR * abs(now.cost):
+            return None
+        new = evaluated(now.theta + step.move, 1.0, float(np.linalg.norm(step.move)))
+        if lowered(now, new, step.promised, 0.25):
+            self.failures = 0
+            return new
+        self.failures += 1
+        self.rest = 2**self.failures
+        return None
+
+    def held(self, now: Point, evaluated: Evaluated, run: Run) -> Point | None:
+        """A step within the region, which shrinks until one lowers the cost."""
+        hessian = now.hessian
+        if self.squares:
+            square = self.problem.smooth.gauss_newton(now.theta)
+            hessian = square if np.isfinite(square).all() else hessian
+        self.roots = np.maximum(self.roots, np.sqrt(np.abs(np.diag(hessian))))
+        curved = Curvature(now.gradient, hessian, self.roots)
+        if self.radius == np.inf:
+            self.radius = FIRST * float(np.linalg.norm(curved.roots * now.theta)) or curved.whole().length
         while True:
-            believed = gauss if self.squares else newton
-            if self.radius == np.inf:
-                length = FIRST * float(np.linalg.norm(believed.roots * now.theta))
-                self.radius = min(believed.whole().length, length if length > 0 else np.inf)
-            step = believed.within(self.radius)
+            step = curved.within(self.radius)
             moved = float(np.linalg.norm(step.move))
             if run.stopped or not step.promised > 0 or moved <= 1e-15 * float(np.linalg.norm(now.theta)) + 1e-300:
                 return None
-            new = evaluated(now.theta + step.move, min(step.length / max(believed.whole().length, 1e-300), 1.0), moved)
-            fell = now.cost - new.cost
-            gained = fell / step.promised if np.isfinite(fell) else -np.inf
-            if square is not None and np.isfinite(fell):
-                self.squares = abs(fell - gauss.fall(step.move)) < abs(fell - newton.fall(step.move))
-            if gained > 1e-4 or (step.promised < ROUNDING * abs(now.cost) and new.cost <= now.cost + 1e-15 * abs(now.cost)):
+            new = evaluated(now.theta + step.move, min(step.length / max(curved.whole().length, 1e-300), 1.0), moved)
+            gained = (now.cost - new.cost) / step.promised if np.isfinite(new.cost) else -np.inf
+            if lowered(now, new, step.promised, 1e-4):
                 break
             self.radius = (0.25 if np.isfinite(new.cost) else 0.1) * step.length
         if gained < 0.25:
             self.radius = 0.5 * step.length
-        elif step.whole and gained > 0.5 and believed is newton:
+        elif step.whole and gained > 0.5 and not self.squares:
             self.radius = np.inf
         elif gained > 0.75:
             self.radius = max(self.radius, 2 * step.length)

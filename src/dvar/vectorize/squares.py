@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..derive.backprop import backprop
 from ..derive.derivation import extract
 from ..derive.higher import free_names
+from ..derive.tape import ancestors
 from ..expression.graph import CONST, INPUT, Graph, Node
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 
 def squared_slope(cost: Cost) -> Cost | None:
-    """The mean of (Σ v·∂r/∂θ)², times what multiplies r², over the parameters and the directions v; None where L is no square."""
+    """The mean of (Σ v·∂r/∂θ)², times what multiplies r², over the parameters and the directions v; None where L is no square, or
+    one of an r that is linear: then the Hessian has no other part."""
     found = residual(cost.graph, cost.inputs)
     derivation = cost.derivation
     if found is None or min(derivation.value[k] for k in (found[0], *found[1])) < 0:
@@ -27,6 +29,9 @@ def squared_slope(cost: Cost) -> Cost | None:
     tape, names = derivation.run.copy(), free_names(cost.graph, cost.inputs)
     slopes = backprop(tape, derivation.value[root]).d
     place = {n.name: k for k, n in enumerate(tape.nodes) if n.op == INPUT}
+    bent = ancestors(tape.nodes, [slopes[place[n]] for n in cost.inputs if place[n] in slopes])
+    if not any(bent[place[n]] for n in cost.inputs):
+        return None
     total = tape.const(0.0)
     for name in cost.inputs:
         v = tape.add(Node(INPUT, (), names[name], True), cost.sizes[name])
