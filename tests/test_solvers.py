@@ -316,6 +316,29 @@ def test_nonlinear_regression_reaches_what_nist_certified(name, which):
         assert abs(fit.params[parameter]) == pytest.approx(abs(value), rel=1e-7), parameter  # a width's sign is free
 
 
+@pytest.mark.parametrize(("loss", "start", "said"), [
+    (f"L = (y - ({NIST['MGH17']}))**2", {"b1": 18.5, "b2": 119.6, "b3": -130.3, "b4": 1.06, "b5": 0.988}, "on a plateau, where 2 parameters do"),
+    (f"L = (y - ({NIST['MGH17']}))**2", {"b1": 1.0, "b2": 1.0, "b3": 1.0, "b4": 50.0, "b5": 80.0}, "on a plateau, where 2 parameters do"),
+    ("L = (y - b1*exp(-b2*x))**2", {"b1": 1.0, "b2": 1000.0}, "on a plateau, where 1 parameter does not change"),
+    ("L = (sigmoid(w*x + b) - (y > 0.5))**2", {"w": 100.0, "b": 100.0}, "on a plateau, where 2 parameters do"),
+    ("L = (y - a*b*x)**2", {"a": 0.0, "b": 0.0}, "at a saddle"),
+])  # fmt: skip
+def test_a_plateau_is_not_called_an_optimum(loss, start, said):
+    data = reference("MGH17")[3]
+    fit = dv.graph(loss).over(data).minimize(start=start)
+    assert not fit.converged
+    assert said in fit.message
+
+
+@pytest.mark.parametrize("start", [(1.0, 1.0), (3.0, 0.01), (1e-8, 1e8)])
+def test_a_valley_is_an_optimum(start):
+    x = np.arange(1, 9.0)
+    fit = dv.graph("L = (y - a*b*x)**2").over(x=x, y=3 * x + np.cos(x)).minimize(start=dict(zip("ab", start)))
+    assert fit.converged
+    assert fit.flat == ()
+    assert fit.params["a"] * fit.params["b"] == pytest.approx(3 + x @ np.cos(x) / (x @ x), rel=1e-9)
+
+
 @pytest.mark.parametrize("start", [(-1.2, 1.0), (5.0, -5.0), (-3.0, 10.0)])
 def test_rosenbrocks_valley(start):
     fit = dv.graph("L = (1 - a)**2 + 100*(b - a**2)**2 + 0*x").over(x=[1.0]).minimize(start=dict(zip("ab", start)), steps=500)

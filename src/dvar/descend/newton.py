@@ -27,8 +27,10 @@ NOTHING = 1e-28  # of the cost at the start: where all of it can be lost, this i
 RIGHT = 0.1  # the parabola told the fall of the cost to this: the optimum is near, and the curvature changes little
 SLOW = 0.05  # of what the cost could fall is left by a step that is worth repeating with the same curvature
 FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and end the digits
+ALMOST = 1e-10  # of the cost: what may be left to gain where rounding ends the steps
+VALLEY = 0.01  # of the way from the start: a direction without curvature that took no more of it leads nowhere
+UNKNOWN = 1e-14  # of the cost: by less it does not bend along a parameter that does something
 LEVEL = 1e-6  # of the cost: a rise below it is none
-HOLD = 0.3  # of its curvature: less lets a level with few rows run off to where the whole's curvature is next to nothing
 PART, FEW, LARGE = 16, 20, 50_000  # one row in so many, and so many for each parameter; where there are so many examples
 RUNS = 64  # of rows from all over the data, at the most
 HOLD, ROUGH = 0.01, 0.01  # l2 by the curvature at the start; of what the choice of rows changes the cost by, what is left to gain
@@ -52,6 +54,7 @@ def steps(
     first = first or now
     size = abs(first.cost)
     region, enough = Region(problem, problem.smooth.gauss_newton(now.theta) is not None), options.tol**2
+    convex = not region.squares  # as far as is known
     fell = 0.0  # what the last whole step won, by what was promised
     rest, failures = 0, 0  # whole steps before a tail is tried again; how often it failed
     for _ in range(options.steps):
@@ -60,7 +63,7 @@ def steps(
         curved = Curvature(now.gradient, now.hessian)
         step = curved.whole()
         if step.promised <= max(enough * abs(now.cost), NOTHING * size):
-            return finished(problem, now, first, step.promised, run)
+            return finished(problem, now, first, f"the cost can fall by at most {step.promised:.0e} more", run, convex)
         if run.stopped:
             return run.kept(False, "stopped on request", now.hessian)
         rest -= 1
@@ -76,10 +79,11 @@ def steps(
             new = evaluated(theta, 1.0, 0.0)
             now, fell = new, 0.0
             continue
+        convex = convex and not curved.indefinite
         if region.squares or curved.indefinite or region.radius < np.inf:
             inside = region.stepped(now, evaluated, run)
             if inside is None:
-                return no_better(run, now, step.promised <= 1e-10 * max(size, abs(now.cost)))
+                return no_better(problem, now, first, step.promised, run, convex)
             now, fell = inside, 0.0
             continue
         new = evaluated(now.theta + step.move, 1.0, norm(step.move))
@@ -160,31 +164,48 @@ def norm(v: Any) -> float:
     return float(np.linalg.norm(v))
 
 
-def no_better(run: Run, now: Point, done: bool) -> Outcome:
+def no_better(problem: Problem, now: Point, first: Point, promised: float, run: Run, convex: bool) -> Outcome:
     """No step lowers the cost, or someone asked to stop while looking for one."""
     if run.stopped:
         return run.kept(False, "stopped on request", now.hessian)
-    return run.kept(done, f"{'converged' if done else 'stopped'}: no step lowers the cost any more; the gradient's norm is "
-                          f"{norm(now.gradient):.1e}", now.hessian)
+    if promised <= max(ALMOST * abs(now.cost), NOTHING * abs(first.cost)):
+        return finished(problem, now, first, "no step lowers the cost any more", run, convex)
+    return run.kept(False, f"stopped: no step lowers the cost any more; the gradient's norm is {norm(now.gradient):.1e}", now.hessian)
 
 
-def finished(problem: Problem, now: Point, first: Point, promised: float, run: Run) -> Outcome:
-    slope = norm(now.gradient)
-    curved = Curvature(now.gradient, now.hessian)
-    if curved.indefinite:
+def finished(problem: Problem, now: Point, first: Point, why: str, run: Run, convex: bool) -> Outcome:
+    """The end, and whether it is an optimum: nowhere is the curvature negative, and where it is next to nothing the cost is told
+    to have no finite optimum, or, where it need not be convex, to be a plateau."""
+    slope, elsewhere = norm(now.gradient), "start elsewhere, with start or seed"
+    indefinite, nothing = Curvature(now.gradient, now.hessian).indefinite, NOTHING * abs(first.cost)
+    if (indefinite or not convex) and now.cost > nothing and (still := without_effect(now, first)):
+        return Outcome(now.theta, now.cost, False, f"stopped on a plateau, where {still} parameter{'s do' if still > 1 else ' does'} "
+                                                   f"not change the cost: {elsewhere}", now.hessian)
+    if indefinite:
         return Outcome(now.theta, now.cost, False, f"stopped at a saddle or a maximum, where the gradient is zero ({slope:.1e}): "
-                                                   "start elsewhere, with start or seed", now.hessian)
+                                                   f"{elsewhere}", now.hessian)
     away, units, alike = vanished(now.hessian, first.hessian)
     flat: tuple[int, ...] = ()
-    if away.size:  # the curvature is little: is there none? As far again along these directions the cost would rise if there were
-        move = units * (away @ (away.T @ ((now.theta - first.theta) / units)))
+    moved = (now.theta - first.theta) / units
+    along = away.T @ moved
+    if away.size and norm(along) <= VALLEY * norm(moved):  # these directions were met, not gone along: a valley
+        alike += away.shape[1]
+    elif away.size:  # the curvature is little: is there none? As far again along these directions the cost would rise if there were
+        move = units * (away @ along)
         cost, gradient = problem.smooth.value_gradient(now.theta + move)
         run.record(now.theta + move, cost, gradient, 1.0, norm(move))
-        if cost <= now.cost + LEVEL * abs(now.cost) + NOTHING * abs(first.cost):
+        if cost <= now.cost + LEVEL * abs(now.cost) + nothing:
             flat = directions_of(away)
-    said = f"converged: the gradient's norm is {slope:.1e}, the cost can fall by at most {promised:.0e} more"
+    said = f"converged: the gradient's norm is {slope:.1e}, {why}"
     if flat:
         said += f"; {len(flat)} parameter{'s have' if len(flat) > 1 else ' has'} no finite optimum"
     if alike:
         said += f"; along {alike} direction{'s' * (alike > 1)} the cost does not change (collinear features)"
     return Outcome(now.theta, now.cost, True, said, now.hessian, flat)
+
+
+def without_effect(now: Point, first: Point) -> int:
+    """How many parameters could move by their own length and not change the cost, by its curvature."""
+    length = np.maximum(np.abs(now.theta), np.abs(now.theta - first.theta))
+    bends = np.abs(np.diag(now.hessian)) * length**2
+    return int(np.sum((length > 0) & (bends < UNKNOWN * abs(now.cost))))

@@ -72,7 +72,8 @@ class Cost(Summed):
     def squared(self) -> Cost | None:
         from .squares import squared_slope
 
-        return squared_slope(self)
+        found = squared_slope(self)
+        return found if found is not None and found.has_hessian() else None
 
     @cached_property
     def slope_along(self) -> tuple[Cost, dict[str, str]]:
