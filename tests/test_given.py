@@ -150,7 +150,6 @@ def test_a_whole_number_beyond_floats_is_told_as_one(value):
         (lambda: L.shaped(q=1), "no input 'q'"),
         (lambda: COST.minimize(start=[0, 1]), r"the start is list\nhelp: give it by parameter: w, b"),
         (lambda: COST.minimize(bounds=[(0, 1)]), r"the bounds are .*\nhelp: give them by parameter, as \{'w'"),
-        (lambda: COST.minimize(penalize=["w"]), "penalize names w, but there is no penalty"),
         (lambda: COST.minimize(penalize=["q"]), "no parameter 'q' to penalise"),
         (lambda: COST.minimize(l2=0.1, penalize=[]), "penalize names no parameter"),
         (lambda: NETWORK.minimize(), r"the shapes of W, c, v .* how long h is \(a hidden width\)"),

@@ -474,3 +474,51 @@ def test_a_plot_without_matplotlib_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
     with pytest.raises(dv.UsageError, match="pip install matplotlib"):
         COST.minimize().plot()
+
+
+# a start without a slope is no optimum
+
+
+X_COS = np.linspace(-1, 1, 50)
+
+
+@pytest.mark.parametrize("method", ["gradient-descent", "newton", "newton-cg", "l-bfgs", "fista", "adam"])
+@pytest.mark.parametrize(
+    "cost",
+    [
+        dv.graph("L = (cos(a*x) - y)**2").over(x=X_COS, y=np.cos(2 * X_COS)),  # a maximum
+        dv.graph("L = (relu(a*x) - y)**2").over(x=X_COS, y=np.abs(X_COS)),  # a kink
+        dv.graph("L = ((u*x + c)*(v*x + c) - y)**2").over(x=X_COS, y=1 + X_COS**2),  # a saddle
+    ],
+    ids=["maximum", "kink", "saddle"],
+)
+def test_a_start_without_a_slope_is_not_called_converged(cost, method):
+    fit = cost.minimize(method)
+    if fit.converged:  # it may have found its way
+        assert fit.cost < 0.9 * cost.at(cost.named(np.zeros(cost.size))).value
+    else:
+        assert "start elsewhere" in fit.message or fit.passes > 5
+
+
+def test_a_start_at_the_optimum_is_converged():
+    x = np.linspace(-1, 1, 50)
+    cost = dv.graph("L = (a*x + b - y)**2").over(x=x, y=2 * x + 1)
+    for method in ("newton", "l-bfgs", "gradient-descent"):
+        assert cost.minimize(method, start={"a": 2.0, "b": 1.0}).converged
+
+
+def test_a_loss_that_falls_without_bound_is_told_as_one():
+    x = np.random.default_rng(0).normal(size=(100, 2))
+    cost = dv.graph("L = -(w@x - y)**2").over(x=x, y=np.ones(100))
+    with pytest.raises(dv.DvarError, match="falls without bound") as error:
+        cost.minimize("l-bfgs")
+    assert "no minimum" in str(error.value)
+
+
+def test_zero_is_a_start_where_every_parameter_has_a_slope_there():
+    x = np.random.default_rng(0).normal(size=(200, 2))
+    y = x @ [1.0, -2.0] + 0.1 * np.random.default_rng(1).normal(size=200)
+    own_scale = dv.graph("r = w@x + b - y; L = exp(-2*s)*r**2/2 + s").over(x=x, y=y).minimize()
+    assert own_scale.converged
+    residuals = y - x @ own_scale.params["w"] - own_scale.params["b"]
+    assert own_scale.params["s"] == pytest.approx(np.log(residuals.std()), abs=1e-6)  # the maximum-likelihood scale

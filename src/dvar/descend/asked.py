@@ -46,16 +46,16 @@ def starting_point(cost: Any, start: Mapping[str, Any] | None, seed: int | None)
     """The start as a vector (P,): given, drawn, or zero where zero is safe."""
     if start is not None:
         return cost.flat(start)
-    cost.check_open()
+    zero = np.zeros(cost.size)
     if seed is None:
         saddle = cost.zero_is_saddle()
         if saddle:
             raise UsageError(f"all parameters zero is no start: {saddle}",
                              "give a start (start=, --start), or a seed to draw one (seed=0, --seed 0)")
-        return cost.flat({n: np.zeros(cost.sizes[n]) for n in cost.inputs if n in cost.sizes})
+        return zero
     rng = np.random.default_rng(seed)
     return cost.flat({n: rng.normal(size=cost.sizes[n]) / np.sqrt(cost.sizes[n][-1] if cost.sizes[n] else 1.0)
-                      for n in cost.inputs if n in cost.sizes})
+                      for n in cost.inputs})
 
 
 def penalties(cost: Any, l1: float, l2: float, penalize: Iterable[str] | None) -> tuple[Any, Any]:
@@ -68,9 +68,6 @@ def penalties(cost: Any, l1: float, l2: float, penalize: Iterable[str] | None) -
         raise UsageError(f"{'l2' if l2 else 'l1'} has nothing to penalise: {why}", "name them with penalize=[…]")
     for name in names:
         weights[place(cost, name, "to penalise")] = 1.0
-    if penalize is not None and not (l1 or l2):
-        raise UsageError(f"penalize names {', '.join(names) or 'nothing'}, but there is no penalty",
-                         "give l2= or l1=, or leave it out")
     units = getattr(cost, "units", 1.0)  # a parameter is its coordinate times this, where a cost has other coordinates
     return l1 * weights * units, l2 * weights * units**2
 

@@ -41,6 +41,7 @@ METHODS = {
     "sgd": Method(sgd, 20, 1e-7, ("rate", "momentum", "nesterov", "batch")),
     "adam": Method(adam, 20, 1e-7, ("rate", "batch")),
 }
+TRIES, NEARBY = 4, 1e-3  # steps beside a start without a slope, and how far they go
 MANY = 1000  # parameters: beyond, a Hessian of P² numbers costs more than it saves
 
 
@@ -159,9 +160,17 @@ def minimize(
     # A rate too high is told, not warned of.
     with stoppable(run), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         outcome = one.solve(problem, theta, run, options)
+        if outcome.converged and np.array_equal(outcome.theta, theta) and lower_nearby(problem, theta, outcome.cost):
+            outcome = outcome._replace(converged=False, message="stopped at the start: the gradient is zero there, but beside it the "
+                                                                "cost is lower (a saddle, a maximum or a kink): start elsewhere, "
+                                                                "with start or seed")
     if not np.isfinite(run.best_cost):
+        first = run.history[0].cost
+        if np.isfinite(first):
+            raise DvarError(f"the cost falls without bound: from {first:.6g} to {run.best_cost} in {len(run.history):,} passes",
+                            "the loss has no minimum: is a sign wrong? A penalty (l2=) or bounds= hold it")
         why = cost.bad_rows() or "the loss is not defined there; give another start (start=, --start)"
-        raise DvarError(f"the cost is {run.history[0].cost} at the start", why)
+        raise DvarError(f"the cost is {first} at the start", why)
     return Fit(cost.named(outcome.theta), outcome.cost, outcome.converged, outcome.message, method, len(run.history),
                tuple(run.history), run.history[-1].seconds, outcome.hessian, outcome.flat, told_of(rate, momentum, nesterov),
                cost.ran)
@@ -200,6 +209,16 @@ def automatic(cost: Sums, told: set[str]) -> str:
     if "bounds" in told:
         return "proximal-newton" if second else "l-bfgs"
     return "newton" if second else "l-bfgs"
+
+
+def lower_nearby(problem: Problem, theta: Any, cost: float) -> bool:
+    """Whether the cost is lower beside a point without a slope, which is then no optimum: a few steps both ways, by chance."""
+    rng = np.random.default_rng(0)
+    for way in rng.normal(size=(TRIES, theta.size)) * NEARBY * np.maximum(np.abs(theta), 1.0):
+        for at in (problem.inside(theta + way), problem.inside(theta - way)):
+            if problem.smooth.value_gradient(at)[0] + problem.bends(at) < cost - 1e-9 * abs(cost):
+                return True
+    return False
 
 
 def inside(problem: Problem, theta: Any, start: Any) -> Any:

@@ -121,16 +121,22 @@ class Cost(Summed):
         return Program(target, source, call)
 
     def zero_is_saddle(self) -> str:
-        """The product of two different parameters in the loss, as a sentence: with all of them zero it hides its slope."""
+        """A product of two different parameters in the loss, as a sentence, where with all of them zero one has no slope."""
         inside: list[set[str]] = []
+        pairs = []
         for node in self.graph.nodes:
             found = {node.name} if node.op == INPUT and node.name in self.inputs else set()
             inside.append(found.union(*(inside[k] for k in node.operands)))
             if node.op in ("times", "dot"):
                 a, b = (inside[k] for k in node.operands)
                 if a and b and not a & b:
-                    return f"{', '.join(sorted(a))} and {', '.join(sorted(b))} are multiplied with each other"
-        return ""
+                    pairs.append((a, b))
+        if not pairs:
+            return ""
+        slopes = self.named(self.value_gradient(np.zeros(self.size))[1])
+        still = {n for n, slope in slopes.items() if not np.any(slope) or not np.isfinite(slope).all()}
+        told = (f"{', '.join(sorted(a))} and {', '.join(sorted(b))} are multiplied with each other" for a, b in pairs if (a | b) & still)
+        return next(told, "")
 
     def bad_rows(self) -> str:
         """Which data are not finite, as a sentence; "" where all are."""
