@@ -41,6 +41,8 @@ METHODS = {
     "sgd": Method(sgd, 20, 1e-7, ("rate", "momentum", "nesterov", "batch")),
     "adam": Method(adam, 20, 1e-7, ("rate", "batch")),
 }
+NO_OPTIMUM = ("stopped at the start: the gradient is zero there, but beside it the cost is lower (a saddle, a maximum or a kink): "
+              "start elsewhere, with start or seed")
 TRIES, NEARBY = 4, 1e-3  # steps beside a start without a slope, and how far they go
 MANY = 1000  # parameters: beyond, a Hessian of P² numbers costs more than it saves
 
@@ -161,9 +163,7 @@ def minimize(
     with stoppable(run), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         outcome = one.solve(problem, theta, run, options)
         if outcome.converged and np.array_equal(outcome.theta, theta) and lower_nearby(problem, theta, outcome.cost):
-            outcome = outcome._replace(converged=False, message="stopped at the start: the gradient is zero there, but beside it the "
-                                                                "cost is lower (a saddle, a maximum or a kink): start elsewhere, "
-                                                                "with start or seed")
+            outcome = outcome._replace(converged=False, message=NO_OPTIMUM)
     if not np.isfinite(run.best_cost):
         first = run.history[0].cost
         if np.isfinite(first):

@@ -62,7 +62,8 @@ class Cost(Summed):
         return self.slope_along[0].value_gradient(np.concatenate([theta, v]), rows)[1][: self.size]
 
     def gauss_newton(self, theta: Any) -> Any:
-        """Of a loss that is a square r², the Hessian (P, P) without the curvature of r; None where it is no square, or r is linear."""
+        """Of a loss that is a square r², the Hessian (P, P) without the curvature of r; None where it is no square, or of a
+        linear r."""
         if self.squared is None:
             return None
         whole = self.squared.value_gradient_hessian(np.concatenate([theta, np.zeros(self.size)]))[2]
@@ -135,8 +136,8 @@ class Cost(Summed):
             return ""
         slopes = self.named(self.value_gradient(np.zeros(self.size))[1])
         still = {n for n, slope in slopes.items() if not np.any(slope) or not np.isfinite(slope).all()}
-        told = (f"{', '.join(sorted(a))} and {', '.join(sorted(b))} are multiplied with each other" for a, b in pairs if (a | b) & still)
-        return next(told, "")
+        told = [f"{', '.join(sorted(a))} and {', '.join(sorted(b))}" for a, b in pairs if (a | b) & still]
+        return f"{told[0]} are multiplied with each other" if told else ""
 
     def bad_rows(self) -> str:
         """Which data are not finite, as a sentence; "" where all are."""
