@@ -19,7 +19,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]
-PATIENCE = 60_000  # milliseconds until a page, a kernel or a cell has answered
+PATIENCE = 120_000  # milliseconds until a page, a kernel or a cell has answered
 SHOTS = os.environ.get("DVAR_SHOTS")  # a folder for screenshots, to look at
 LESSON = 'import dvar as dv\np = dv.graph("u = b*c; v = a + u; J = 3*v").at(a=5, b=3, c=2)'
 
@@ -36,7 +36,9 @@ def browser():
 def page(browser):
     context = browser.new_context(viewport={"width": 1300, "height": 1400}, locale="en-US")
     context.set_default_timeout(PATIENCE)
-    yield context.new_page()
+    opened = context.new_page()
+    yield opened
+    shot(opened, "last")
     context.close()
 
 
@@ -152,6 +154,6 @@ def _(p):
     lesson = page.frame_locator("iframe").first
     lesson.locator("#step").wait_for()
     moves(lesson)
-    page.get_by_text("x is [5, 3, 4] at step 12").wait_for()
+    page.get_by_text("x is [5.0, 3.0, 4.0] at step 12").wait_for()
     shot(page, "marimo")
     moves(page.frame_locator("iframe").nth(1))  # the pass itself

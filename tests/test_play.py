@@ -12,7 +12,8 @@ from sklearn.linear_model import LogisticRegression
 starlette = pytest.importorskip("starlette.testclient", reason="the page is served by Starlette")
 from dvar.show import trials  # noqa: E402
 from dvar.show.messages import MESSAGES  # noqa: E402
-from dvar.show.play import FORMULA, KEPT, app  # noqa: E402
+from dvar.show.play import KEPT, app  # noqa: E402
+from dvar.show.play_pages import FORMULA  # noqa: E402
 
 POINTS = [[-2, -1, 0], [-1.5, 1, 0], [-0.5, -2, 0], [1.2, -0.4, 0], [-0.4, 0.6, 1], [1, 0.5, 1], [1.5, 2, 1], [2.2, -0.5, 1]]
 

@@ -228,7 +228,12 @@ class Simplified(Graph):
 
 
 class Pass(_passes.Pass):
-    """Values left to right, derivatives right to left: `p.value`, `p.u`, `p.du`; `p.values["u"]`, `p.d["u"]`."""
+    """Values left to right, then derivatives right to left: `p.value`, `p.u`, `p.du`.
+
+    `p.values["u"]` and `p.d["u"]` answer every node, also where a name means two things. `du` is the derivative of the final
+    output with respect to u. Numbers are floats, vectors and matrices NumPy arrays of the node's shape. Where the output is not
+    defined, nor is a derivative of it: log has none at −1, though the formula 1/a has a value there.
+    """
 
     def steps(self, lang: str = "en") -> Steps:
         """The chain rule, step by step: `.text`, `.latex`, `.html`; `.unfold("z")` tells a node, or all, in parts, `.fold()` in
@@ -276,7 +281,11 @@ class Pass(_passes.Pass):
 
 
 class Cost(_Cost):
-    __doc__ = _Cost.__doc__
+    """J(parameters) = 1/m Σ L over m examples, as `L.over(…)` makes it: values and derivatives by name, programs, training.
+
+    `inputs` are the names of the parameters, `m` is the number of examples, `data` what is read of them, and `notes` say what
+    of it is not read as it was given.
+    """
 
     def minimize(self, method: str = "auto", **options: Any) -> Fit:
         """Minimise J over its parameters, by "auto" or a method of the table in `dvar.descend.minimize`, which says all

@@ -46,10 +46,12 @@ class Graph:
 
     @property
     def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs, in the order in which they are taken by position."""
         return tuple(n.name for n in self.nodes if n.op == INPUT)
 
     @property
     def output(self) -> str:
+        """The name of the output, which is the last node."""
         return self.nodes[-1].name
 
     @cached_property

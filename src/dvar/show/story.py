@@ -51,6 +51,7 @@ class Step:
 
     @property
     def line(self) -> str:
+        """All of it in one line."""
         return self.told(ENGLISH)
 
     def told(self, say: Mapping[str, str]) -> str:
@@ -64,6 +65,7 @@ class Step:
 
     @property
     def text(self) -> str:
+        """The line and, below, what came along each edge at a fork; or its parts, where it is unfolded."""
         return "\n".join(self.lines())
 
     def lines(self, say: Mapping[str, str] = ENGLISH) -> list[str]:
@@ -151,6 +153,7 @@ class Steps:
 
     @property
     def text(self) -> str:
+        """The story as lines, in its language."""
         say = messages(self.language)
         lines = [say["forward"], *(f"  {line}" for s in self.forward for line in s.lines(say)), ""]
         lines += [say["backward"], *(f"  {line}" for s in self.backward for line in s.lines(say))]

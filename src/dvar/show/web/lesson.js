@@ -50,7 +50,7 @@ function fork(c) { return c.length > 1 && c.length < 5 ? c.map((v, k) => k ? ope
 function fit(text) { // a number longer than the box is drawn narrower
   text.removeAttribute("textLength");
   const frame = text.parentNode.querySelector(".box"), room = frame.getBBox().width - 12;
-  if (text.getComputedTextLength() > room) { text.setAttribute("textLength", room); text.setAttribute("lengthAdjust", "spacingAndGlyphs"); }
+  if (room > 0 && text.getComputedTextLength() > room) { text.setAttribute("textLength", room); text.setAttribute("lengthAdjust", "spacingAndGlyphs"); }
 }
 
 function hover(g, text) {
@@ -196,7 +196,7 @@ function move(to) {
 function remember() { // the state is the address: a link opens the page as it is
   const state = new URLSearchParams({ x: x.join(","), step: at, mode: mode(), lang: language });
   try { history.replaceState(null, "", "#" + state); } catch { /* a page in a frame may not */ }
-  if (parent !== window) parent.postMessage({ dvar: { x, step: at, height: document.documentElement.scrollHeight } }, "*");
+  if (parent !== window) parent.postMessage({ dvar: { x, step: at, height: document.body.offsetHeight + 48 } }, "*");
 }
 
 function recall() {
@@ -246,6 +246,8 @@ addEventListener("keydown", event => {
   if (step) { event.preventDefault(); move(at + step); }
 });
 addEventListener("hashchange", () => { recall(); translate(); sliders(); draw(); });
+let wide = 0; // opened where it cannot be seen yet, a page has no width: then nothing can be measured
+new ResizeObserver(([page]) => { if (page.contentRect.width !== wide) { wide = page.contentRect.width; draw(); } }).observe(document.body);
 addEventListener("message", event => { // a notebook says where the sliders are to stand
   if (parent === window || event.source !== parent || !event.data?.dvar) return;
   const { x: given, step } = event.data.dvar;

@@ -15,7 +15,7 @@ function render({ model, el }) {
     const { x, step, height } = event.data.dvar, first = last === null;
     const state = { x: x.map(v => Number.isFinite(v) ? v : null), step };
     last = JSON.stringify(state);
-    if (height > 0) frame.style.height = `${Math.min(height + 24, 1600)}px`;
+    if (height > 0) frame.style.height = `${Math.min(height, 1600)}px`;
     if (first) { tell(); return; } // the sliders may have been moved before this page was opened
     listening = true;
     for (const key of ["x", "step"]) model.set(key, state[key]);
