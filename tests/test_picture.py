@@ -14,6 +14,7 @@ from golden.make import PASSES, picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import dvar as dv
 from dvar import files
 from dvar.derive.passes import Pass, show
 from dvar.errors import UsageError
@@ -238,6 +239,43 @@ def test_large_graphs_fold_by_themselves():
     graph = layered(200)
     assert len(boxes(graph, None, {}, None, MOST)) < 10
     assert "s … s_199: 199 lines" in drawn(svg(graph, passed(graph)))
+
+
+def test_a_loop_folds_with_all_that_lies_between():
+    @dv.graph
+    def layer(x):
+        s = dv.tanh(x)
+        return s + 0.1*x
+
+    @dv.graph
+    def deep(x, w):
+        h = x
+        for _ in range(30):
+            h = layer(h*w)
+        L = (h - 1)**2
+        return L
+
+    lines = [(b.kind, b.line) for b in boxes(deep, None, {}, None, MOST)]
+    assert lines == [("parameter", "x"), ("parameter", "w"), ("line", "x_times_w = x * w"), ("folded", "h … h_30: 88 lines"),
+                     ("output", "L = (h_30 - 1)**2")]
+
+
+def test_of_a_large_graph_only_as_much_folds_as_is_needed():
+    loops = "; ".join([*(f"{'a' if k == 1 else f'a_{k}'} = {'x' if k == 1 else 'a' if k == 2 else f'a_{k - 1}'}*2" for k in range(1, 50)),
+                       *(f"{'c' if k == 1 else f'c_{k}'} = {'a_49' if k == 1 else 'c' if k == 2 else f'c_{k - 1}'}*2" for k in range(1, 30)), "J = c_29"])
+    names = [b.name for b in boxes(parse(loops), None, {}, None, MOST)]
+    assert "a … a_49" in names
+    assert "c_7" in names
+    assert "a … a_49" in (names := [b.name for b in boxes(parse(loops), None, {}, True, MOST)])
+    assert "c … c_29" in names
+
+
+def test_a_matrix_is_shown_by_as_many_elements_as_leave_room_for_its_shape():
+    graph = parse("inputs: W, x\nz = W @ x; J = z @ z")
+    W = np.array([[0.123456, -0.234567], [0.345678, -0.456789], [0.5, 0.6]])
+    lines = drawn(svg(graph, passed(graph, W=W, x=np.ones(2))))
+    assert "= [0.123456, -0.234567, 0.345678, …] (3, 2)" in lines
+    assert all(len(line) <= LONGEST for line in lines if not line.startswith("dv means"))
 
 
 def test_what_comes_back_to_a_group_keeps_it_open():

@@ -1,5 +1,7 @@
 """The picture in a terminal: what it says, that nothing lies over anything, and what happens where it does not fit."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,11 +34,34 @@ def test_plain_characters_where_the_terminal_knows_no_others():
     assert told.count(">") == 5
 
 
+LOGISTIC = dv.graph("z = w1*x1 + w2*x2 + b; a = sigmoid(z); L = -(y*log(a) + (1-y)*log(1-a))").at(w1=0.5, w2=-0.25, x1=1, x2=2, b=0.5, y=1)
+
+
+@pytest.mark.parametrize("width", [80, 90, 100, 120, 140, 200])
+def test_the_picture_of_a_lesson_fits_every_usual_terminal(width):
+    told = drawn(LOGISTIC.graph, LOGISTIC, width)
+    assert 0 < max(map(cells, told.splitlines())) <= width
+    said = told.replace("│", " ").replace("┃", " ").split()
+    for name, slope in LOGISTIC.d.items():
+        assert not name or not LOGISTIC.graph.nodes[LOGISTIC.graph.index(name)].given or show(slope) in said
+    assert ("─1─▶" in told) == (width >= 120)  # what edges say goes last
+
+
+def test_values_and_derivatives_have_colours_of_their_own():
+    p = dv.graph("u = b*c; v = a + u; J = 3*v").at(a=5, b=3, c=2)
+    told = drawn(p.graph, p, colour=True)
+    assert "\033[36m= 11\033[0m" in told
+    assert "\033[35mdv = 3\033[0m" in told
+    assert "─\033[35m3\033[0m─▶" in told
+    assert re.sub("\033\\[\\d+m", "", told) == drawn(p.graph, p)
+
+
 def test_what_is_wider_than_the_terminal_is_not_drawn():
     p = dv.graph("u = b*c; v = a + u; J = 3*v").at(a=5, b=3, c=2)
     width = max(map(len, drawn(p.graph, p).splitlines()))
     assert drawn(p.graph, p, width + 1)
-    assert drawn(p.graph, p, width - 1) == ""
+    assert drawn(p.graph, p, width - 1) != ""  # narrower, while it can be
+    assert drawn(p.graph, p, 50) == ""
     assert drawn(dv.graph("; ".join(f"u{k} = x + {k}" for k in range(70)) + "; J = u1")) == ""
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .errors import DvarError
 from .terminal import assignments, jsonable, next_command, say
 
 if TYPE_CHECKING:
+    from .derive.nudge import Check
     from .derive.passes import Pass
 
 
@@ -46,7 +48,9 @@ def explain(
     pictured = picture(p)
     if pictured:
         print(f"{pictured}\n")
-    print(f"{steps.text}\n\n{messages(lang)['nudged']}\n" + "\n".join("  " + line for line in str(check).splitlines()))
+    print(f"{steps.text}\n\n{messages(lang)['nudged']}\n" + "\n".join("  " + line for line in nudged(check, messages(lang))))
+    if not pictured and svg is None:
+        say("the picture is wider than this terminal: --svg graph.svg draws it")
     if html is None:
         say(next_command("explain", formula, *values, "--html", "graph.html"))
 
@@ -56,7 +60,24 @@ def picture(p: Pass) -> str:
     from .show.terminal import drawn
 
     unicode = (getattr(sys.stdout, "encoding", None) or "ascii").lower().startswith("utf")
-    return drawn(p.graph, p, shutil.get_terminal_size((100, 24)).columns, unicode)
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+    return drawn(p.graph, p, shutil.get_terminal_size((100, 24)).columns, unicode, colour=colour)
+
+
+def nudged(check: Check, said: Mapping[str, str]) -> list[str]:
+    """The table of a check in the words of a language."""
+    from .show.wording import cells
+
+    def right(text: str) -> str:
+        return " " * (24 - cells(text)) + text
+
+    wide = max(cells(said["input"]), *(cells(r.name) for r in check.rows), 0)
+    rows = [(said["input"], said["backprop"], said["nudging"], "")]
+    rows += [(r.name, f"{r.derivative:.15g}", f"{r.nudged:.15g}", said["agree"] if r.verdict == "agree" else r.verdict)
+             for r in check.rows]
+    lines = [f"{name}{' ' * (wide - cells(name))}{right(told)}{right(found)}  {verdict}".rstrip()
+             for name, told, found, verdict in rows]
+    return [*lines, *(f"{said['note']}: {n}" for n in check.notes)]
 
 
 def play(port: int, browser: bool) -> None:

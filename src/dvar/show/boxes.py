@@ -62,10 +62,9 @@ def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collectio
         outside = list(dict.fromkeys(place[k] for i in group.lines for k in operands[i] if place[k] != n))
         i = group.last
         name = nodes[i].name
-        value = f"= {show(p.values[name])}" if p else ""
-        slope = sloped(name, forks.get(name, ""), show(p.d[name])) if p else ""
+        value = glimpse(f"{spell_name(name)} = " if group.name else "= ", p.values[name]) if p else ""
+        slope = sloped(name, forks.get(name, ""), p.d[name]) if p else ""
         if group.name:
-            value = f"{spell_name(name)} {value}" if p else ""
             told.append(Box("folded", group.name, f"{group.name}: {len(group.lines)} lines", value, slope, tuple(outside),
                             ("",) * len(outside)))
             continue
@@ -75,10 +74,17 @@ def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collectio
     return told
 
 
-def sloped(name: str, fork: str, number: str) -> str:
+def sloped(name: str, fork: str, number: Any) -> str:
     """The line of a derivative; what came along each edge is left out where the line would grow too long."""
     line = f"{spell_name(derivative_name(name))} = "
-    return line + fork + number if len(line + fork + number) <= LONGEST else line + number
+    whole = line + fork + show(number)
+    return whole if len(whole) <= LONGEST else glimpse(line, number)
+
+
+def glimpse(before: str, value: Any) -> str:
+    """A value in the line of a box: of an array as many elements as leave room for its shape."""
+    lines = [before + show(value, few) for few in (4, 3, 2, 1)]
+    return next((line for line in lines if len(line) <= LONGEST), lines[-1])
 
 
 def kind(graph: Graph, i: int, data: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """Folding: which lines of a large graph are drawn as one box.
 
 A group is what a called function computed (layer1.z and layer1.a are of layer1), or one variable bound again and again (x_2,
-x_3, … in a loop). It is folded only where nothing that leaves it comes back to it, so that the boxes still have an order.
+x_3, … in a loop) with all that lies between. A function is folded only where nothing that leaves it comes back to it, so that
+the boxes still have an order.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ..errors import UsageError, nearest
 from ..expression.graph import INPUT, Graph
 
 REBOUND = re.compile(r"(.+)_(\d+)")
+REBOUND_GROUP = " … "  # between the first and the last name of a variable bound again
 
 
 class Folded(NamedTuple):
@@ -42,18 +44,20 @@ def groups(graph: Graph, shown: Sequence[int]) -> dict[str, list[int]]:
             functions.setdefault(".".join(parts[:n]), []).append(i)
         match = REBOUND.fullmatch(node.name)
         rebound.setdefault(match[1] if match and match[1] in names else node.name, []).append(i)
-    found = dict(sorted(functions.items(), key=lambda item: item[0].count("."))) | {
-        f"{name} … {graph.nodes[lines[-1]].name}": lines for name, lines in rebound.items()}
+    found = outer_first(functions) | {
+        f"{name}{REBOUND_GROUP}{graph.nodes[lines[-1]].name}": lines for name, lines in outer_first(rebound).items()}
     return {name: lines for name, lines in found.items() if len(lines) > 1}
+
+
+def outer_first(groups: Mapping[str, list[int]]) -> dict[str, list[int]]:
+    return dict(sorted(groups.items(), key=lambda item: item[0].count(".")))
 
 
 def folded(
     graph: Graph, shown: Sequence[int], operands: Mapping[int, Sequence[int]], fold: Collection[str] | bool | None, most: int
 ) -> list[Folded]:
     """All lines, in an order in which each box comes after those it uses."""
-    if fold is False or (fold is None and len(shown) <= most):
-        return [Folded("", (i,)) for i in shown]
-    found = groups(graph, shown)
+    found = {} if fold is False else groups(graph, shown)
     if isinstance(fold, bool) or fold is None:
         wanted = list(found)
     else:
@@ -64,10 +68,28 @@ def folded(
                                  "a group is a function that was called, or a variable bound again and again")
     of: dict[int, str] = {}
     for name in wanted:
+        if fold is None and len({of.get(i, i) for i in shown}) <= most:
+            break
         lines = [i for i in found[name] if i not in of]
+        if REBOUND_GROUP in name:
+            lines = between(shown, operands, of, lines)
         if len(lines) > 1 and ordered(shown, operands, of | dict.fromkeys(lines, name)):
             of |= dict.fromkeys(lines, name)
     return ordered(shown, operands, of)
+
+
+def between(
+    shown: Sequence[int], operands: Mapping[int, Sequence[int]], of: Mapping[int, str], lines: Sequence[int]
+) -> list[int]:
+    """These lines and all that are made of one of them and used by another."""
+    after, before = ({of.get(i, i) for i in lines} for _ in range(2))
+    for i in shown:
+        if any(of.get(k, k) in after for k in operands[i]):
+            after.add(of.get(i, i))
+    for i in reversed(shown):
+        if of.get(i, i) in before:
+            before.update(of.get(k, k) for k in operands[i])
+    return [i for i in shown if of.get(i, i) in after & before]
 
 
 def ordered(shown: Sequence[int], operands: Mapping[int, Sequence[int]], of: Mapping[int, str]) -> list[Folded]:

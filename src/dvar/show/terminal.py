@@ -6,9 +6,10 @@ own between two columns, and straight again, with the local derivative before it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import permutations
 from math import floor
+from textwrap import wrap
 from typing import NamedTuple
 
 from ..derive.passes import Pass
@@ -25,6 +26,9 @@ FRAMES = {  # above: left, between, right; beside; below: left, right
     "parameter": "╭─╮│╰╯", "data": "╔═╗║╚╝", "constant": "┌┄┐┆└┘", "line": "┌─┐│└┘", "output": "┏━┓┃┗┛", "folded": "┌╌┐╎└┘"}
 PLAIN_FRAMES = {"parameter": "/-\\|\\/", "output": "#=#|##"}
 FEW = 6  # sources whose tracks are tried in every order
+NARROWER = ((44, True), (26, True), (20, True), (15, True), (15, False), (12, False))  # characters of a line; edges say theirs
+COLOURS = {"value": "\033[36m", "slope": "\033[35m"}  # cyan and magenta, which are seen on light and on dark
+PLAIN_AGAIN = "\033[0m"
 
 
 class Place(NamedTuple):
@@ -35,21 +39,25 @@ class Place(NamedTuple):
 
 
 def drawn(graph: Graph, p: Pass | None = None, width: int = 10_000, unicode: bool = True,
-          fold: Collection[str] | bool | None = None) -> str:
-    """The picture as lines of text; "" where it is wider than `width` characters, or has more than 60 boxes."""
+          fold: Collection[str] | bool | None = None, colour: bool = False) -> str:
+    """The picture as lines of text, narrower where it must be: lines are broken, then edges say nothing. "" where it is wider
+    than `width` characters even so, or has more than 60 boxes."""
     told = boxes(graph, p, {}, fold, MOST)
     if len(told) > MOST:
         return ""
-    canvas = Canvas(told, unicode)
-    return str(canvas) if canvas.width <= width else ""
+    canvases = (Canvas(told, unicode, longest, along) for longest, along in NARROWER)
+    return next((canvas.text_in(colour) for canvas in canvases if canvas.width <= width), "")
 
 
 class Canvas:
     """Cells of characters and of the directions in which wires leave them."""
 
-    def __init__(self, told: Sequence[Box], unicode: bool) -> None:
-        self.told, self.unicode = told, unicode
-        self.texts = [[shortened(t) for t in (b.line, b.value, b.slope) if t] for b in told]
+    def __init__(self, told: Sequence[Box], unicode: bool, longest: int = 44, along: bool = True) -> None:
+        self.told, self.unicode, self.along = told, unicode, along
+        self.lines = [[(kind, part) for kind, line in (("line", b.line), ("value", b.value), ("slope", b.slope)) if line
+                       for part in broken(shortened(line), longest)] for b in told]
+        self.texts = [[text for _, text in lines] for lines in self.lines]
+        self.colours: dict[tuple[int, int], str] = {}
         columns, links, owner = lanes(layers([b.uses for b in told]), [b.uses for b in told])
         self.columns, self.links, self.owner = untangled(columns, links), links, owner
         heights = [max(len(t) + 2, len(b.uses) + 2) for t, b in zip(self.texts, told)]
@@ -84,7 +92,7 @@ class Canvas:
         return max(map(cells, self.texts[i])) + 4
 
     def label(self, a: int, b: int) -> str:
-        if b >= len(self.told):
+        if b >= len(self.told) or not self.along:
             return ""
         box = self.told[b]
         return box.edges[box.uses.index(self.owner.get(a, a))]
@@ -130,6 +138,7 @@ class Canvas:
             label = self.label(a, b)
             for n, character in enumerate(label):
                 self.text[end - 1 - len(label) + n, y1] = character
+                self.colours[end - 1 - len(label) + n, y1] = "slope"
             self.text[end, y1] = "▶" if self.unicode else ">"
 
     def across(self, y: int, x0: int, x1: int) -> None:
@@ -149,16 +158,39 @@ class Canvas:
         for x, y, corner in ((at.x, at.y, 0), (right, at.y, 2), (at.x, below, 4), (right, below, 5)):
             self.text[x, y] = frame[corner]
         first = at.y + (at.height - len(self.texts[i])) // 2
-        for n, line in enumerate(self.texts[i]):
+        for n, (kind, line) in enumerate(self.lines[i]):
             x = at.x + (at.width - cells(line)) // 2
             for character in line:
                 self.text[x, first + n] = character
+                self.colours[x, first + n] = kind
                 x += cells(character)
                 if cells(character) == 2:
                     self.text[x - 1, first + n] = ""
 
     def __str__(self) -> str:
+        return self.text_in(False)
+
+    def text_in(self, colour: bool) -> str:
+        """The lines of text, with the colours of values and derivatives where so asked."""
         lines = LINES if self.unicode else PLAIN
-        rows = [[self.text.get((x, y), lines[self.wires.get((x, y), 0)]) for x in range(self.width)] for y in range(self.height)]
-        return "\n".join("".join(row).rstrip() for row in rows)
+        rows = []
+        for y in range(self.height):
+            row = [self.text.get((x, y), lines[self.wires.get((x, y), 0)]) for x in range(self.width)]
+            rows.append("".join(self.coloured(row, y)) if colour else "".join(row))
+        return "\n".join(row.rstrip() for row in rows)
+
+    def coloured(self, row: Sequence[str], y: int) -> Iterable[str]:
+        now = ""
+        for x, character in enumerate(row):
+            wanted = COLOURS.get(self.colours.get((x, y), ""), "")
+            if wanted != now:
+                yield wanted or PLAIN_AGAIN
+            now = wanted
+            yield character
+        yield PLAIN_AGAIN * bool(now)
+
+
+def broken(line: str, longest: int) -> list[str]:
+    """The line in parts of so many characters, or more where a name or a number is longer."""
+    return wrap(line, longest, break_long_words=False, break_on_hyphens=False) if len(line) > longest else [line]
 

@@ -10,8 +10,8 @@ let x = [...start], at = total, language = "en", answered = new Map();
 
 const say = (key, put = {}) => LESSON.messages[language][key].replace(/\{(\w+)\}/g, (_, name) => put[name]);
 
-function show(v) { // as Python writes six digits
-  if (Array.isArray(v)) return `[${v.slice(0, 4).map(show).join(", ")}${v.length > 4 ? ", …" : ""}]`;
+function show(v, few = 4) { // as Python writes six digits
+  if (Array.isArray(v)) return `[${v.slice(0, few).map(n => show(n)).join(", ")}${v.length > few ? ", …" : ""}]`;
   if (v !== v) return "nan";
   if (!Number.isFinite(v)) return v > 0 ? "inf" : "-inf";
   if (v === 0) return "0";
@@ -20,7 +20,9 @@ function show(v) { // as Python writes six digits
   if (e < -4 || e >= 6) return `${trim(digits)}e${e < 0 ? "-" : "+"}${String(Math.abs(e)).padStart(2, "0")}`;
   return trim(v.toFixed(5 - e));
 }
-const one = (values, box) => box.shape.length ? show(values) + ` (${box.shape.join(", ")}${box.shape.length === 1 ? "," : ""})` : show(values[0]);
+const one = (values, box, few = 4) => box.shape.length ? show(values, few) + ` (${box.shape.join(", ")}${box.shape.length === 1 ? "," : ""})` : show(values[0]);
+const LONGEST = 44; // characters of a line in a box
+const glimpse = (before, values, box) => before + one(values, box, [4, 3, 2, 1].find(few => (before + one(values, box, few)).length <= LONGEST) ?? 1);
 const operand = v => v < 0 || Object.is(v, -0) ? `(${show(v)})` : show(v);
 
 function put(template, r) { // numbers into a formula; without parentheses where they stand alone or between those of a function
@@ -69,9 +71,9 @@ function draw() {
   const r = run(x), blank = mode() === "blank";
   groups.forEach(g => {
     const n = Number(g.dataset.box), seen = reached(n), value = g.querySelector(".value"), slope = g.querySelector(".slope");
-    value.textContent = `= ${one(r.v[n], boxes[n])}`;
-    const sum = fork(r.c[n]), number = one(r.d[n], boxes[n]), told = `${boxes[n].derivative} = ${sum ? sum + " = " : ""}${number}`;
-    slope.textContent = blankable(n) && !answered.get(n) ? `${boxes[n].derivative} = ?` : told.length > 44 ? `${boxes[n].derivative} = ${number}` : told;
+    value.textContent = glimpse("= ", r.v[n], boxes[n]);
+    const sum = fork(r.c[n]), short = glimpse(`${boxes[n].derivative} = `, r.d[n], boxes[n]), told = sum ? `${boxes[n].derivative} = ${sum} = ${one(r.d[n], boxes[n])}` : short;
+    slope.textContent = blankable(n) && !answered.get(n) ? `${boxes[n].derivative} = ?` : told.length > LONGEST ? short : told;
     value.classList.toggle("hidden", !seen.value);
     slope.classList.toggle("hidden", !seen.slope && !blank);
     g.classList.toggle("now", at > 0 && (at <= count ? n === at - 1 : n === backward[at - count - 1]));
