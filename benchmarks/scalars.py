@@ -3,11 +3,12 @@
     pip install dvar torch jax autograd micrograd && python benchmarks/scalars.py
 
 Peers that are not installed are said to be missing and skipped. All run in this one process, in float64, and all answers,
-value and every derivative, are compared before anything is timed. Then the peers are called in turn, each for about 50 ms,
-15 times over; reported are medians, and how many times dvar's time a peer takes. dvar's is the bare function of its loop
-program. What a peer keeps between calls is made beforehand: micrograd's Values, PyTorch's leaves, JAX's scalars on the
-device. As `timeit` has it, garbage is not collected while the clock runs. The second table is the first call of a function
-never seen before: for dvar tracing it, writing the program and running it once; for JAX jitting it and running it once.
+value and every derivative, are compared before anything is timed. Then the peers are called in turn, f(x, y) as one writes it,
+each for about 50 ms, 15 times over; reported are medians, and how many times dvar's time a peer takes. dvar's are the bare
+functions of its fused program, which is compiled, and of its loop program, straight-line Python. What a peer keeps between
+calls is made beforehand: micrograd's Values, PyTorch's leaves, JAX's scalars on the device. As `timeit` has it, garbage is not
+collected while the clock runs. The second table is the first call of a function never seen before: for dvar tracing it, writing
+the program, compiling it and running it once; for JAX jitting it and running it once.
 """
 
 from __future__ import annotations
@@ -74,11 +75,8 @@ class Peer(NamedTuple):
     both: Callable[[FunctionType], Callable[..., Any]]  # a graph → the function that answers value and derivatives
 
 
-def of_dvar() -> Peer:
-    def both(f):
-        program = dv.graph(f).program("loop")
-        return getattr(program, "function", program)
-    return Peer((log, sigmoid, sin, tanh), float, both)
+def of_dvar(target: str) -> Peer:
+    return Peer((log, sigmoid, sin, tanh), float, lambda f: dv.graph(f).program(target).function)
 
 
 def of_micrograd() -> Peer:
@@ -141,7 +139,8 @@ def of_jax() -> Peer:
                 lambda f: partial(run, jax.jit(jax.value_and_grad(f, tuple(range(f.__code__.co_argcount))))))
 
 
-PEERS = {"dvar": of_dvar, "micrograd": of_micrograd, "autograd": of_autograd, "torch": of_torch, "jax": of_jax}
+PEERS = {"dvar": partial(of_dvar, "fused"), "dvar loop": partial(of_dvar, "loop"), "micrograd": of_micrograd,
+         "autograd": of_autograd, "torch": of_torch, "jax": of_jax}
 
 
 def prepared(peer: Peer, graph: FunctionType, name: str) -> Callable[..., Any]:
@@ -154,9 +153,12 @@ def flat(a: Any) -> list[float]:
     return [v for part in a for v in flat(part)] if isinstance(a, (tuple, list)) else [a.item() if hasattr(a, "item") else a]
 
 
-def each(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:
+def each(calls: dict[str, tuple[Callable[..., Any], list[Any]]]) -> dict[str, float]:
     """Microseconds per call, the peers in turn."""
-    timers = {peer: timeit.Timer(call) for peer, call in calls.items()}
+    timers = {}
+    for peer, (function, given) in calls.items():
+        names = [f"x{k}" for k in range(len(given))]
+        timers[peer] = timeit.Timer(f"f({', '.join(names)})", globals={"f": function, **dict(zip(names, given))})
     numbers = {peer: math.ceil(SPAN * number / took) for peer, t in timers.items() for number, took in [t.autorange()]}
     runs = [[timers[peer].timeit(number) / number * 1e6 for peer, number in numbers.items()] for _ in range(RUNS)]
     return dict(zip(calls, map(statistics.median, zip(*runs))))
@@ -183,15 +185,15 @@ def main() -> None:
         except ImportError as error:
             print(f"{name} is missing and skipped: {error}")
     given = {g: {n: [p.given(v) for v in at] for n, p in peers.items()} for g, at in GRAPHS.items()}
-    calls = {g: {n: partial(prepared(p, g, g.__name__), *given[g][n]) for n, p in peers.items()} for g in GRAPHS}
+    calls = {g: {n: (prepared(p, g, g.__name__), given[g][n]) for n, p in peers.items()} for g in GRAPHS}
     for g in GRAPHS:
-        answers = {n: flat(call()) for n, call in calls[g].items()}
+        answers = {n: flat(f(*x)) for n, (f, x) in calls[g].items()}
         for n, numbers in answers.items():
             if not all(math.isclose(a, b, rel_tol=CLOSE) for a, b in zip(answers["dvar"], numbers, strict=True)):
                 sys.exit(f"{g.__name__}: dvar answers {answers['dvar']}, {n} {numbers}: times would mean nothing")
-    print(f"all answers agree to {CLOSE:g}:", ", ".join(f"{n} {version(n)}" for n in peers))
+    print(f"all answers agree to {CLOSE:g}:", ", ".join(f"{n} {version(n)}" for n in peers if n != "dvar loop"))
     show("each call, µs", {g.__name__: each(calls[g]) for g in GRAPHS})
-    traced = {n: p for n, p in peers.items() if n in ("dvar", "jax")}
+    traced = {n: p for n, p in peers.items() if n in ("dvar", "dvar loop", "jax")}
     show("first call, µs", {g.__name__: {n: first(p, g, given[g][n]) for n, p in traced.items()} for g in GRAPHS})
 
 

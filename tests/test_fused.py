@@ -401,7 +401,7 @@ def test_a_graph_of_numbers_is_compiled_on_request(text):
     program = graph.program("fused")
     p = graph.at(at)
     np.testing.assert_allclose(program(at), [p.value, p.da, p.db, p.dc], rtol=1e-13, atol=1e-15)
-    assert "def J_of_rows" in str(program)
+    assert str(program).startswith("# compiled")
 
 
 def test_a_graph_of_vectors_is_compiled_for_the_shapes_said():

@@ -35,7 +35,7 @@ from .expression.traced import Traced
 from .files import save
 from .vectorize.cost import Cost as _Cost
 from .vectorize.cost import fused_alone
-from .vectorize.program import Program, listing
+from .vectorize.program import NotWritable, Program, listing
 from .vectorize.targets import on_floats, written
 
 if TYPE_CHECKING:
@@ -180,11 +180,12 @@ class Graph(_Graph):
     def program(self, target: str) -> Program:
         """The straight-line program of value and derivatives in the inputs' order, shapes assumed as in `d`; "fused" compiles it,
         for graphs of numbers and for shapes that were said (`shaped`)."""
-        if target == "fused":
-            return fused_alone(self, assumed(self))
         sizes, found = assumed(self), derive_assumed(self)
         one = listing(found)
-        source, function = written(target, one)
+        try:
+            source, function = written(target, one)
+        except NotWritable:
+            return fused_alone(self, sizes)
 
         def call(*args: Any, **inputs: Any) -> tuple[Any, ...]:
             bound = bind(self, args, inputs)
@@ -196,7 +197,7 @@ class Graph(_Graph):
                 help = f"write it for these shapes: .shaped({said}).program({target!r})"
                 raise UsageError(f"this program was written for {told}", help)
             run = function if shapes == sizes else for_shapes(self, target, shapes)
-            number = float if target == "loop" and on_floats(one) else np.float64  # NumPy's, for which 1/0 is inf and no error
+            number = float if target != "numpy" and on_floats(one) else np.float64  # NumPy's, for which 1/0 is inf and no error
             given = (v if v.ndim else number(v) for v in values)
             with np.errstate(all="ignore"):
                 value, *slopes = (plain(np.array(v, dtype=np.float64)) for v in run(*given))

@@ -174,7 +174,7 @@ class CostPass:
 def fused_alone(graph: Graph, sizes: tuple[Shape, ...]) -> Program:
     """The compiled program of a graph without examples: as if there were one. Raises UsageError where there is none."""
     from .fused import FusedProgram
-    from .write_fused import NotWritable
+    from .program import NotWritable
 
     if any(sizes) and graph.sizes is None:
         raise UsageError("a compiled program needs to know the shapes", f"say them: .shaped({', '.join(graph.inputs)})")

@@ -16,9 +16,10 @@ from ..expression.graph import Graph
 from ..expression.op import Shape
 from .core import core
 from .example import Curve, Element
+from .program import NotWritable
 from .run import group_count
 from .stores import Categories, Name, Store, columns_store, rows_store, sparse_store
-from .write_fused import PITCH, ROWS, Fused, NotWritable, write_fused
+from .write_fused import PITCH, ROWS, Fused, write_fused
 
 FEATURES, CATEGORIES = 200, 16  # typed columns in one program; it has some lines for each, and for each pair of categories
 FEW = 8  # numbers for which it has a line with each category

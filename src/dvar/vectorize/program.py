@@ -29,6 +29,10 @@ TOLD = 200  # characters of a line as written, told beside the line that runs
 DEEPEST, LONGEST = 12, 40  # how many unnamed operations are written into one line, inside one another and in all
 
 
+class NotWritable(Exception):
+    """Why a graph has no compiled program, as a sentence."""
+
+
 class Names:
     """Names of one program: every one an identifier, no keyword, none twice."""
 

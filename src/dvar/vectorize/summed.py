@@ -191,7 +191,7 @@ class Summed:
 
     def written_fused(self, second: bool) -> FusedProgram | str:
         from .fused import FusedProgram
-        from .write_fused import NotWritable
+        from .program import NotWritable
 
         self.derivation  # noqa: B018 – shapes that do not match are found here
         try:

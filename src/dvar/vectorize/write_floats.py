@@ -25,13 +25,14 @@ from .program import Listing
 
 CALL = re.compile(r"\b([a-z]\w*)\(")  # in the row of an operation: a function of math, or a builtin
 RAISES = re.compile(r"/|\b(?!abs\()[a-z]\w*\(")  # a quotient, or a call other than abs
+COMPILED = "# compiled; where Python's floats raise, these are inf and nan (IEEE 754)\n"
 PLACES = ("{0}", "{1}", "{2}")
 PRODUCTS = {2.0: Form("{0} * {0}", (ATOM, 0), PRODUCT), 3.0: Form("{0} * {0} * {0}", (ATOM, 0), PRODUCT)}  # by exponent
 
 
-def write_floats(listing: Listing) -> str:
-    """Source of a function of the inputs, all floats → (value, *derivatives)."""
-    return Writer(listing).source()
+def write_floats(listing: Listing, compiled: bool = False) -> str:
+    """Source of a function of the inputs, all floats → (value, *derivatives); bare lines where they are to be compiled."""
+    return COMPILED * compiled + Writer(listing).source(guarded=not compiled)
 
 
 def ieee(function: Callable[..., Any], *inputs: float) -> tuple[float, ...]:
@@ -72,7 +73,7 @@ class Writer:
         self.answered = {listing.value, *(k for k in self.answers.values() if k is not None)}
         self.alone = listing.alone(self.repeated, self.answered)
 
-    def source(self) -> str:
+    def source(self, guarded: bool) -> str:
         one = self.listing
         function = self.names.fresh(f"{one.output}_and_derivatives")
         inputs = [one.name(i) for i, node in enumerate(one.nodes) if node.op == INPUT]
@@ -82,7 +83,7 @@ class Writer:
         body = [*lines.values(), *(last.get(name) or f"{name} = {self.atom(k)}" for name, k in self.answers.items()
                                    if name in last or k is None or one.called.get(k) != name)]
         body.append(f"return {', '.join([self.atom(one.value), *self.answers])}{',' * (not self.answers)}")
-        if self.raises:
+        if guarded and self.raises:
             again = f"return {self.names.function(__name__, 'ieee')}({', '.join([function, *inputs])})"
             body = ["try:", *(f"    {line}" for line in body),
                     "except (ArithmeticError, ValueError):  # IEEE 754 has inf and nan where floats raise", f"    {again}"]

@@ -20,7 +20,7 @@ from ..expression.ops import OPS
 from ..expression.writing import write
 from .core import Core, Map
 from .example import Curve, Example, example
-from .program import Listing, Names
+from .program import Listing, Names, NotWritable
 from .stores import Inline, Name, Store, plus
 from .unrolled import NotUnrolled
 
@@ -30,10 +30,6 @@ BLOCK = 1 << 16  # features in a block: half a megabyte, which stays in the cach
 TURNED = 16  # times as much room is left for features that are turned: they stay in the first cache
 FEW, TERMS = 30, 64  # features that are lines of the loop over rows, and their products with weights, at the most
 SEVERAL = 4  # results from which on features are turned into columns first
-
-
-class NotWritable(Exception):
-    """Why a loss has no fused program, as a sentence."""
 
 
 @dataclass
