@@ -170,38 +170,48 @@ def no_better(problem: Problem, now: Point, first: Point, promised: float, run: 
         return run.kept(False, "stopped on request", now.hessian)
     if promised <= max(ALMOST * abs(now.cost), NOTHING * abs(first.cost)):
         return finished(problem, now, first, "no step lowers the cost any more", run, convex)
-    return run.kept(False, f"stopped: no step lowers the cost any more; the gradient's norm is {norm(now.gradient):.1e}", now.hessian)
+    return run.kept(False, f"stopped: no step lowers the cost any more; the gradient's norm is {norm(now.gradient):.1e}",
+                    now.hessian)
 
 
 def finished(problem: Problem, now: Point, first: Point, why: str, run: Run, convex: bool) -> Outcome:
-    """The end, and whether it is an optimum: nowhere is the curvature negative, and where it is next to nothing the cost is told
-    to have no finite optimum, or, where it need not be convex, to be a plateau."""
-    slope, elsewhere = norm(now.gradient), "start elsewhere, with start or seed"
-    indefinite, nothing = Curvature(now.gradient, now.hessian).indefinite, NOTHING * abs(first.cost)
-    if (indefinite or not convex) and now.cost > nothing and (still := without_effect(now, first)):
-        return Outcome(now.theta, now.cost, False, f"stopped on a plateau, where {still} parameter{'s do' if still > 1 else ' does'} "
-                                                   f"not change the cost: {elsewhere}", now.hessian)
-    if indefinite:
-        return Outcome(now.theta, now.cost, False, f"stopped at a saddle or a maximum, where the gradient is zero ({slope:.1e}): "
-                                                   f"{elsewhere}", now.hessian)
-    away, units, alike = vanished(now.hessian, first.hessian)
-    flat: tuple[int, ...] = ()
-    moved = (now.theta - first.theta) / units
-    along = away.T @ moved
-    if away.size and norm(along) <= VALLEY * norm(moved):  # these directions were met, not gone along: a valley
-        alike += away.shape[1]
-    elif away.size:  # the curvature is little: is there none? As far again along these directions the cost would rise if there were
-        move = units * (away @ along)
-        cost, gradient = problem.smooth.value_gradient(now.theta + move)
-        run.record(now.theta + move, cost, gradient, 1.0, norm(move))
-        if cost <= now.cost + LEVEL * abs(now.cost) + nothing:
-            flat = directions_of(away)
+    """The end: an optimum, at a finite place or not, unless the curvature tells otherwise."""
+    slope = norm(now.gradient)
+    other = no_optimum(now, first, slope, convex)
+    if other:
+        return Outcome(now.theta, now.cost, False, f"stopped {other}: start elsewhere, with start or seed", now.hessian)
+    flat, alike = without_curvature(problem, now, first, run)
     said = f"converged: the gradient's norm is {slope:.1e}, {why}"
     if flat:
         said += f"; {len(flat)} parameter{'s have' if len(flat) > 1 else ' has'} no finite optimum"
     if alike:
         said += f"; along {alike} direction{'s' * (alike > 1)} the cost does not change (collinear features)"
     return Outcome(now.theta, now.cost, True, said, now.hessian, flat)
+
+
+def no_optimum(now: Point, first: Point, slope: float, convex: bool) -> str:
+    """What this point is where it is no optimum: curvature is negative or, if the cost need not be convex, is missing."""
+    indefinite = Curvature(now.gradient, now.hessian).indefinite
+    still = 0 if (convex and not indefinite) or now.cost <= NOTHING * abs(first.cost) else without_effect(now, first)
+    if still:
+        return f"on a plateau, where {still} parameter{'s do' if still > 1 else ' does'} not change the cost"
+    return f"at a saddle or a maximum, where the gradient is zero ({slope:.1e})" if indefinite else ""
+
+
+def without_curvature(problem: Problem, now: Point, first: Point, run: Run) -> tuple[tuple[int, ...], int]:
+    """The parameters without a finite optimum, and along how many directions the cost does not change."""
+    away, units, alike = vanished(now.hessian, first.hessian)
+    moved = (now.theta - first.theta) / units
+    along = away.T @ moved
+    if not away.size:
+        return (), alike
+    if norm(along) <= VALLEY * norm(moved):  # these directions were met, not gone along
+        return (), alike + away.shape[1]
+    move = units * (away @ along)  # is there any curvature? As far again along these directions the cost would rise then
+    cost, gradient = problem.smooth.value_gradient(now.theta + move)
+    run.record(now.theta + move, cost, gradient, 1.0, norm(move))
+    level = cost <= now.cost + LEVEL * abs(now.cost) + NOTHING * abs(first.cost)
+    return (directions_of(away) if level else ()), alike
 
 
 def without_effect(now: Point, first: Point) -> int:

@@ -62,8 +62,7 @@ class Cost(Summed):
         return self.slope_along[0].value_gradient(np.concatenate([theta, v]), rows)[1][: self.size]
 
     def gauss_newton(self, theta: Any) -> Any:
-        """Of a loss that is a square r², the Hessian (P, P) without the curvature of r; None where it is no square, or of a
-        linear r."""
+        """Of a loss that is a square r², the Hessian (P, P) without the curvature of r; None where r is linear or not there."""
         if self.squared is None:
             return None
         whole = self.squared.value_gradient_hessian(np.concatenate([theta, np.zeros(self.size)]))[2]
