@@ -71,9 +71,17 @@ def test_a_fit_that_was_cut_short_is_not_called_converged(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_history_has_a_row_for_every_pass(method):
+def test_history_has_a_row_for_every_pass(method, monkeypatch):
+    asked, times = [], type(COST).hessian_times
+    monkeypatch.setattr(type(COST), "hessian_times", lambda self, *at: asked.append(at) or times(self, *at))
     fit = COST.minimize(method, steps=3)
-    assert [r.passes for r in fit.history] == list(range(1, fit.passes + 1))
+    passes = [r.passes for r in fit.history]
+    if method == "newton-cg":  # whose products with the Hessian are passes too, and give no cost
+        assert passes[0] == 1
+        assert passes == sorted(set(passes))
+        assert passes[-1] == fit.passes == len(passes) + len(asked) > 6
+    else:
+        assert passes == list(range(1, fit.passes + 1))
     assert fit.history[0].step == 0
     assert fit.history[0].gradient == pytest.approx(np.linalg.norm(slopes(COST, COST.minimize(start={"w": np.zeros(12), "b": 0.0}, method="gradient-descent", rate=1e-300, steps=1))))
     assert any(r.step > 0 for r in fit.history)
@@ -172,6 +180,40 @@ def test_bounds_for_each_parameter_and_positive_least_squares_is_scipys():
     fit = graph.over(x=X, y=REAL).minimize(bounds={"w": (np.zeros(12), np.full(12, np.inf))})
     np.testing.assert_allclose(fit.params["w"], nnls(X, REAL)[0], rtol=1e-9, atol=1e-12)
     assert "at a bound" in fit.message
+
+
+# features far from standard: the solver's coordinates are others, the objective and the answer are not
+
+FAR = np.c_[2000 + rng.integers(0, 24, 500), 1e6 + rng.normal(size=500), 1e-3 * rng.normal(size=500), np.ones(500), rng.normal(size=500)]
+FAR_YES = (rng.random(500) < 1 / (1 + np.exp(-((FAR - FAR.mean(axis=0)) / [7, 1, 1e-3, 1, 1]).sum(axis=1)))).astype(float)
+
+
+@pytest.mark.parametrize("method", ["auto", "newton", "proximal-newton", "newton-cg", "l-bfgs", "fista"])
+@pytest.mark.parametrize("l2", [0.0, 1e-3])
+def test_features_far_from_zero_are_no_end(method, l2):
+    cost = LOSSES["logistic"][0].over(x=FAR, y=FAR_YES)
+    fit = cost.minimize(method, l2=l2, tol={"newton-cg": 1e-5, "l-bfgs": 1e-5, "fista": 1e-4}.get(method))
+    assert fit.converged
+    w = fit.params["w"]
+    assert fit.cost == pytest.approx(cost.at(fit.params).value + l2 / 2 * w @ w, rel=1e-10)
+    if not l2:  # the same as of features made standard by hand
+        plain = LOSSES["logistic"][0].over(x=(FAR - FAR.mean(axis=0)) / [7, 1, 1e-3, 1, 1], y=FAR_YES)
+        assert fit.cost == pytest.approx(plain.minimize("newton").cost, rel=1e-8)
+    else:
+        assert fit.cost == pytest.approx(cost.minimize("newton", l2=l2).cost, rel=1e-5 if method == "fista" else 1e-8)
+    if fit.hessian is not None:
+        penalty = np.diag([l2] * 5 + [0])
+        np.testing.assert_allclose(fit.hessian, cost.hessian(fit.params) + penalty, rtol=1e-7)
+
+
+def test_several_classes_of_features_far_from_zero():
+    y = FAR_YES + (rng.random(500) < 0.3)
+    cost = dv.graph("inputs: W, c, x, y\nz = W @ x + c; L = logsumexp(z) - z[y]").over(x=FAR, y=y)
+    plain = cost.loss.over(x=(FAR - FAR.mean(axis=0)) / [7, 1, 1e-3, 1, 1], y=y)
+    start = {"W": np.zeros((3, 5)), "c": np.zeros(3)}
+    fit = cost.minimize(start=start, tol=1e-6)
+    assert fit.converged
+    assert fit.cost == pytest.approx(plain.minimize(start=start).cost, rel=1e-9)
 
 
 @given(st.integers(1, 12), st.integers(0, 2**32 - 1), st.floats(0, 3), st.booleans(), st.floats(-3, 0))

@@ -21,7 +21,7 @@ from .derive.nudge import Check, Slope, check
 from .derive.nudge import slope as _slope
 from .derive.rules import EVERY
 from .derive.uses import Use, left_alone, uses
-from .descend.minimize import Fit, minimize
+from .descend.minimize import Fit
 from .errors import UsageError, nearest
 from .expression import formula, trace, writing
 from .expression.functions import inline
@@ -291,7 +291,9 @@ class Cost(_Cost):
     def minimize(self, method: str = "auto", **options: Any) -> Fit:
         """Minimise J over its parameters, by "auto" or a method of the table in `dvar.descend.minimize`, which says all
         options: rate=, momentum=, nesterov=, batch=, steps=, tol=, l1=, l2=, penalize=, bounds=, start=, seed=, watch=."""
-        return minimize(self, method, **options)
+        from .models.coordinates import minimized
+
+        return minimized(self, method, options)
 
     def svg(self, fold: Fold = None) -> str:
         """The picture of the loss of one example, with the data told from the parameters."""

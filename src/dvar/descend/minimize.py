@@ -162,7 +162,7 @@ def minimize(
     # A rate too high is told, not warned of.
     with stoppable(run), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         outcome = one.solve(problem, theta, run, options)
-        if outcome.converged and np.array_equal(outcome.theta, theta) and lower_nearby(problem, theta, outcome.cost):
+        if outcome.converged and np.array_equal(outcome.theta, theta) and lower_nearby(problem, theta, outcome.cost, run):
             outcome = outcome._replace(converged=False, message=NO_OPTIMUM)
     if not np.isfinite(run.best_cost):
         first = run.history[0].cost
@@ -171,9 +171,9 @@ def minimize(
                             "the loss has no minimum: is a sign wrong? A penalty (l2=) or bounds= hold it")
         why = cost.bad_rows() or "the loss is not defined there; give another start (start=, --start)"
         raise DvarError(f"the cost is {first} at the start", why)
-    return Fit(cost.named(outcome.theta), outcome.cost, outcome.converged, outcome.message, method, len(run.history),
-               tuple(run.history), run.history[-1].seconds, outcome.hessian, outcome.flat, told_of(rate, momentum, nesterov),
-               cost.ran)
+    return Fit(cost.named(outcome.theta), outcome.cost, outcome.converged, outcome.message, method,
+               len(run.history) + run.beside, tuple(run.history), run.history[-1].seconds, outcome.hessian, outcome.flat,
+               told_of(rate, momentum, nesterov), cost.ran)
 
 
 def told_of(rate: float | str, momentum: float, nesterov: bool) -> str:
@@ -211,11 +211,12 @@ def automatic(cost: Sums, told: set[str]) -> str:
     return "newton" if second else "l-bfgs"
 
 
-def lower_nearby(problem: Problem, theta: Any, cost: float) -> bool:
+def lower_nearby(problem: Problem, theta: Any, cost: float, run: Run) -> bool:
     """Whether the cost is lower beside a point without a slope, which is then no optimum: a few steps both ways, by chance."""
     rng = np.random.default_rng(0)
     for way in rng.normal(size=(TRIES, theta.size)) * NEARBY * np.maximum(np.abs(theta), 1.0):
         for at in (problem.inside(theta + way), problem.inside(theta - way)):
+            run.beside += 1
             if problem.smooth.value_gradient(at)[0] + problem.bends(at) < cost - 1e-9 * abs(cost):
                 return True
     return False

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .curvature import Curvature, Step, directions_of, vanished
-from .objective import Options, Outcome, Part, Penalised, Problem, Run
+from .objective import ALMOST, Options, Outcome, Part, Penalised, Problem, Run
 from .region import ROUNDING, Evaluated, Point, Region, lowered
 
 DECAY = 2 * (1 - np.exp(-1))  # what a step wins, by what its parabola promised, where the cost decays exponentially: all of
@@ -27,7 +27,6 @@ NOTHING = 1e-28  # of the cost at the start: where all of it can be lost, this i
 RIGHT = 0.1  # the parabola told the fall of the cost to this: the optimum is near, and the curvature changes little
 SLOW = 0.05  # of what the cost could fall is left by a step that is worth repeating with the same curvature
 FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and end the digits
-ALMOST = 1e-10  # of the cost: what may be left to gain where rounding ends the steps
 VALLEY = 0.01  # of the way from the start: a direction without curvature that took no more of it leads nowhere
 UNKNOWN = 1e-14  # of the cost: by less it does not bend along a parameter that does something
 LEVEL = 1e-6  # of the cost: a rise below it is none
@@ -53,8 +52,10 @@ def steps(
     now = evaluated(theta, 0.0, 0.0)
     first = first or now
     size = abs(first.cost)
-    region, enough = Region(problem, problem.smooth.gauss_newton(now.theta) is not None), options.tol**2
-    convex = not region.squares  # as far as is known
+    squares = problem.smooth.gauss_newton(now.theta) is not None
+    run.beside += squares
+    region, enough = Region(problem, squares), options.tol**2
+    convex = not squares  # as far as is known
     fell = 0.0  # what the last whole step won, by what was promised
     rest, failures = 0, 0  # whole steps before a tail is tried again; how often it failed
     for _ in range(options.steps):

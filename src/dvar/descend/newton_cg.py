@@ -67,6 +67,7 @@ def direction(
     goal = tolerance * np.sqrt(square)
     for k in range(INNER):
         curved = np.where(free, problem.smooth.hessian_times(theta, along), 0.0)
+        run.beside += 1
         bent = float(along @ curved)
         known = max(known, bent / float(along @ along))
         if not bent > 1e-12 * known * float(along @ along):

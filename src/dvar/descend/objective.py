@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import DvarError
 
+ALMOST = 1e-10  # of the cost: what may be left to gain where rounding ends the steps
 Rows = Sequence[slice] | None  # runs of examples to take the mean over; None: all of them
 
 
@@ -117,9 +118,9 @@ class Problem:
 
 
 class Row(NamedTuple):
-    """One pass over the data."""
+    """A pass over the data that gave a cost."""
 
-    passes: int
+    passes: int  # so far; products with a Hessian, which give no cost, among them
     cost: float
     gradient: float  # its Euclidean norm; of the shortest subgradient where there are l1 or bounds
     step: float  # how far the parameters moved, a Euclidean norm
@@ -136,6 +137,7 @@ class Run:
     best: Any = None
     best_cost: float = np.inf
     started: float = field(default_factory=time.perf_counter)
+    beside: int = 0  # passes that gave no cost
     stopped: bool = False
 
     def record(self, theta: Any, cost: float, gradient: Any, rate: float, step: float = 0.0) -> float:
@@ -144,7 +146,7 @@ class Run:
         if not self.history and np.isfinite(cost) and not np.isfinite(norm):  # no other norm could be compared with it
             raise DvarError(f"the slope of the cost is not finite at the start, its norm is {norm}, though the cost is {cost:g}",
                             "measure large numbers in larger units, or give another start (start=, --start)")
-        self.history.append(Row(len(self.history) + 1, cost, norm, step, rate, time.perf_counter() - self.started))
+        self.history.append(Row(len(self.history) + 1 + self.beside, cost, norm, step, rate, time.perf_counter() - self.started))
         if self.best is None or cost <= self.best_cost:
             self.best, self.best_cost = theta.copy(), cost
         if self.watch is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .objective import Options, Outcome, Problem, Run
+from .objective import ALMOST, Options, Outcome, Problem, Run
 
 GUESSES = 30  # of what is free, before kinks are met one by one
 RIDGE = 1e-11  # of the diagonal: makes a singular parabola one that can be solved
@@ -40,6 +40,8 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
             slope = run.record(tried, new[0], problem.slope(tried, new[1]), share, share * float(np.linalg.norm(move)))
             if new[0] <= cost + 1e-4 * share * downhill or (-downhill < 1e-12 * abs(cost) and new[0] <= cost + 1e-15 * abs(cost)):
                 break
+            if promised <= ALMOST * abs(cost) and share < 1e-3 and not run.stopped:  # what is left is rounding of the cost
+                return finished(problem, theta, cost, gradient, hessian, promised)
             if share < 1e-10 or run.stopped:
                 return run.kept(False, "stopped on request" if run.stopped else
                                 f"stopped: no step lowers the cost any more; the gradient's norm is {slope:.1e}", hessian)

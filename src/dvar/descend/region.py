@@ -77,6 +77,7 @@ class Region:
         hessian = now.hessian
         if self.squares:
             square = self.problem.smooth.gauss_newton(now.theta)
+            run.beside += 1
             hessian = square if np.isfinite(square).all() else hessian
         self.roots = np.maximum(self.roots, np.sqrt(np.abs(np.diag(hessian))))
         curved = Curvature(now.gradient, hessian, self.roots)

@@ -6,15 +6,19 @@ parameters that it answers are those of the data as given. Shapes and sums are a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..data.columns import Columns, Number
+from ..descend.minimize import Fit, minimize
 from .named import linear_maps
 
-SAMPLE = 16384  # rows, evenly spread, that tell centre and spread of a column: coordinates need no more
+SAMPLE, NUMBERS = 16384, 2**22  # rows, evenly spread, and numbers in them that tell a column's centre and spread: enough for that
+FAR, UNLIKE = 10.0, 100.0  # spreads from zero, and of each other: features that suit no solver as they are
+AS_GIVEN, AS_TOLD = ("gradient-descent", "sgd", "adam"), {"rate", "momentum", "nesterov", "batch"}  # which "auto" takes those for
 
 
 class Map(NamedTuple):
@@ -144,8 +148,13 @@ def standardised(cost: Any, x: Any, free: bool = True) -> Standardised:
         for name in names:
             units[cost.places[name]] = np.resize(1.0 / scale, np.prod(cost.sizes[name]))
         return Standardised(cost, (), units)
-    shifted = free and len(names) == 1 and bool(intercept) and cost.sizes[intercept] == cost.sizes[names[0]][:-1]
-    centre, spread = centre_spread(x, cost.data.get(cost.weight))
+    return through(cost, names, intercept if free else "", *centre_spread(x, cost.data.get(cost.weight)))
+
+
+def through(cost: Any, names: list[str], intercept: str, centre: Any, spread: Any) -> Standardised:
+    """The cost in coordinates of features of this centre and spread (n,); shifted where these linear maps have an intercept."""
+    units = np.ones(cost.size)
+    shifted = len(names) == 1 and bool(intercept) and cost.sizes[intercept] == cost.sizes[names[0]][:-1]
     if not shifted:
         spread = np.hypot(spread, centre)
         spread = np.where(spread > 0, spread, 1.0)
@@ -155,11 +164,47 @@ def standardised(cost: Any, x: Any, free: bool = True) -> Standardised:
     return Standardised(cost, maps, units)
 
 
+def suited(cost: Any, tied: Collection[str]) -> Standardised | None:
+    """The cost in coordinates of standardised features where those it has are far from that; None where they are not, or meet
+    the parameters otherwise than in linear maps. What never varies is no reason, and stays as it is.
+
+    `tied`: the parameters that are penalised or bounded; features are shifted where the intercept is none of them."""
+    arrays = [n for n, v in cost.data.items() if isinstance(v, np.ndarray) and v.ndim == 2]
+    if len(arrays) != 1 or len(cost.sizes) < len(cost.inputs):
+        return None
+    names, intercept = linear_maps(cost.loss, tuple(cost.data), arrays[0])
+    if not names:
+        return None
+    centre, spread = centre_spread(cost.data[arrays[0]], cost.data.get(cost.weight))
+    varies = spread > 0
+    some = spread[varies]
+    if not len(some) or not ((np.abs(centre[varies]) > FAR * some).any() or some.max() > UNLIKE * some.min()):
+        return None
+    centre, spread = np.where(varies, centre, 0.0), np.where(varies, spread, 1.0)
+    return through(cost, names, "" if intercept in tied else intercept, centre, spread)
+
+
+def minimized(cost: Any, method: str, options: dict[str, Any]) -> Fit:
+    """`minimize`, in coordinates of standardised features where the features as they are would end it early: the objective and
+    the answer are those of the data as given. Methods that are taught on the data as given stay there."""
+    as_given = method in AS_GIVEN or (method == "auto" and not AS_TOLD.isdisjoint(options))
+    start, penalize = options.get("start"), options.get("penalize")
+    seen = None
+    if not as_given:
+        cost = cost.sized(start) if isinstance(start, Mapping) else cost
+        tied = {penalize} if isinstance(penalize, str) else set(penalize or ())
+        seen = suited(cost, tied.union(options.get("bounds") or ()))
+    if seen is None:
+        return minimize(cost, method, **options)
+    fit = minimize(seen, method, **options)
+    return fit if fit.hessian is None else replace(fit, hessian=seen.pushed(seen.pushed(fit.hessian).T))
+
+
 def centre_spread(x: Any, weight: Any = None) -> tuple[Any, Any]:
     """Mean and standard deviation (n,) of the columns of x (m, n), dense or sparse, weighted as the examples are, from at most
     about SAMPLE rows; of a column that never varies, its value and 0."""
     rows = np.arange(x.shape[0]) if weight is None else np.flatnonzero(weight)
-    picked = rows[:: -(-len(rows) // SAMPLE)]
+    picked = rows[:: -(-len(rows) // max(min(SAMPLE, NUMBERS // max(x.shape[1], 1)), 1))]
     some = x if len(picked) == x.shape[0] else x[picked]
     share = np.ones(len(picked)) if weight is None else np.asarray(weight, dtype=np.float64)[picked]
     share /= share.sum()

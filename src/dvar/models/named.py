@@ -125,15 +125,15 @@ def start(named: Named, features: int, seed: int = 0, *, classes: int = 2, hidde
             "w": rng.uniform(-narrow, narrow, hidden), "b": 0.0}
 
 
-def linear_maps(graph: Graph, data: Collection[str]) -> tuple[list[str], str]:
-    """The parameters that meet x as w @ x, and the free intercept of the one such sum; "" where there is none.
+def linear_maps(graph: Graph, data: Collection[str], x: str = "x") -> tuple[list[str], str]:
+    """The parameters that meet the features x as w @ x, and the free intercept of the one such sum; "" where there is none.
 
     The intercept is a parameter that is added to the sum and used nowhere else: only there may features be shifted.
     """
     nodes = graph.nodes
     uses = [k for n in nodes for k in n.operands]
-    maps = [(i, k) for i, n in enumerate(nodes) if n.op == "dot" and any(nodes[j].name == "x" for j in n.operands)
-            for k in n.operands if nodes[k].op == INPUT and nodes[k].name != "x"]
+    maps = [(i, k) for i, n in enumerate(nodes) if n.op == "dot" and any(nodes[j].name == x for j in n.operands)
+            for k in n.operands if nodes[k].op == INPUT and nodes[k].name != x]
     names = list(dict.fromkeys(nodes[k].name for _, k in maps))
     if len(maps) != 1:
         return names, ""

@@ -63,7 +63,7 @@ class Early:
     """After each pass the loss of the rows held out; `chosen` answers the parameters that were best for them."""
 
     def __init__(self, held: Cost) -> None:
-        self.held, self.best, self.best_pass = held, np.inf, 0
+        self.held, self.best, self.best_row = held, np.inf, 0
         self.params: dict[str, Any] = {}
         self.watched: Watched
 
@@ -71,18 +71,19 @@ class Early:
         params = self.watched.params
         held = self.held.sized(params)
         loss = held.value_gradient(held.flat(params))[0]
+        rows = len(self.watched.rows)
         if loss < self.best:
-            self.best, self.best_pass, self.params = loss, row.passes, params
-        elif row.passes - self.best_pass >= PATIENCE:
+            self.best, self.best_row, self.params = loss, rows, params
+        elif rows - self.best_row >= PATIENCE:
             raise Enough("stopped early")
 
     def chosen(self, fit: Fit) -> Fit:
-        last = fit.history[-1].passes
-        if self.best_pass == last:
+        if self.best_row == len(fit.history):
             return fit
+        best = fit.history[self.best_row - 1]
         message = (f"stopped early: on the {self.held.m:,} rows held out the loss was best, {self.best:.6g}, after "
-                   f"{self.best_pass:,} of {last:,} passes; these parameters are kept")
-        return replace(fit, params=self.params, cost=fit.history[self.best_pass - 1].cost, converged=False, message=message,
+                   f"{best.passes:,} of {fit.history[-1].passes:,} passes; these parameters are kept")
+        return replace(fit, params=self.params, cost=best.cost, converged=False, message=message,
                        hessian=None, flat=())
 
 
