@@ -41,8 +41,8 @@ METHODS = {
     "sgd": Method(sgd, 20, 1e-7, ("rate", "momentum", "nesterov", "batch")),
     "adam": Method(adam, 20, 1e-7, ("rate", "batch")),
 }
-NO_OPTIMUM = ("stopped at the start: the gradient is zero there, but beside it the cost is lower (a saddle, a maximum or a kink): "
-              "start elsewhere, with start or seed")
+NO_OPTIMUM = ("stopped at the start: the gradient is zero there, but beside it the cost is lower (a saddle, a maximum or "
+              "a kink): start elsewhere, with start or seed")
 TRIES, NEARBY = 4, 1e-3  # steps beside a start without a slope, and how far they go
 MANY = 1000  # parameters: beyond, a Hessian of P² numbers costs more than it saves
 
