@@ -60,6 +60,49 @@ def test_every_row_of_the_table_answers_what_python_does():
             np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13, err_msg=f"{graph} at {inputs}")
 
 
+M, N = [[1.0, -2.0], [0.5, 4.0], [0.25, 3.0]], [[0.3, 2.0, -1.0], [1.5, -0.5, 0.75]]
+V, W = [1.5, -0.25, 3.0], [0.5, 2.0, -1.0]
+ARRAYS = {  # every row on vectors and matrices, along every axis it takes
+    "dot": [("sum(v*(M @ N @ v))", {"M": M, "N": N, "v": V}), ("v @ w", {"v": V, "w": W}), ("sum(v @ M)", {"v": V, "M": M})],
+    "sum": [(f"sum(sum(M{axis})**2)", {"M": M}) for axis in ("", ", axis=0", ", axis=1")],
+    "mean": [(f"sum(mean(M{axis})**2)", {"M": M}) for axis in ("", ", axis=0", ", axis=1")],
+    "max": [(f"sum(max(M{axis})**2)", {"M": M}) for axis in ("", ", axis=0", ", axis=1")],
+    "min": [(f"sum(min(M{axis})**2)", {"M": M}) for axis in ("", ", axis=0", ", axis=1")],
+    "logsumexp": [(f"sum(logsumexp(M{axis})**2)", {"M": M}) for axis in ("", ", axis=0", ", axis=1")],
+    "softmax": [(f"sum(softmax(M{axis})**2*M)", {"M": M}) for axis in ("", ", axis=0", ", axis=1")],
+    "logsoftmax": [(f"sum(logsoftmax(M{axis})**2*M)", {"M": M}) for axis in ("", ", axis=0", ", axis=1")],
+    "norm": [(f"sum(norm(M{axis})**3)", {"M": M}) for axis in ("", ", axis=0", ", axis=1")],
+    "outer": [("sum(outer(v, w)**2*outer(w, v))", {"v": V, "w": W})],
+    "transpose": [("sum(transpose(M)*N)", {"M": M, "N": N})],
+    "index": [("v[1]**2 + sum(v[0:2]**3) + sum(M[1]**2) + M[2, 0]", {"v": V, "M": M})],
+    "place": [("sum(place(v[0:2], v, at=[1:3])**2*v)", {"v": V})],
+    "take": [("-log(softmax(v)[y]) + sum(M[y]**2)", {"v": V, "M": M, "y": 1})],
+    "onehot": [("sum(onehot(y, v)*v**2)", {"v": V, "y": 2})],
+    "stack": [("sum(stack(a, b, a)**2*v)", {"a": 2.0, "b": 3.0, "v": V})],
+    "concatenate": [("sum(concatenate(v, w)**2)", {"v": V, "w": W})],
+    "cut": [("sum(cut(concatenate(v, w)**2, v, w, part=1)*v)", {"v": V, "w": W})],
+    "reshape": [("sum(reshape(M, shape=(2, 3))*N)", {"M": M, "N": N})],
+    "shaped": [("sum(shaped(v, S)**2*S)", {"v": V, "S": [[1.0], [2.0], [3.0]]})],
+    "spread": [("sum(spread(a, v)**2*v)", {"a": 2.0, "v": V})],
+    "count": [("sum(v)/count(v)", {"v": V})],
+}
+
+
+def test_every_array_row_has_a_case():
+    assert set(ARRAYS) == {op.name for op in ROWS if op.pull is not None}
+
+
+@needs_node
+def test_every_array_row_answers_what_python_does():
+    jobs = [(dv.graph(f"inputs: {', '.join(inputs)}\nf = {text}"), inputs) for cases in ARRAYS.values() for text, inputs in cases]
+    for name, cases in ARRAYS.items():
+        assert all(any(node.op == name for node in dv.graph(f"inputs: {', '.join(i)}\nf = {t}").nodes) for t, i in cases), name
+    for (graph, inputs), answer in zip(jobs, run(jobs), strict=True):
+        for found, expected in zip(answer, python(graph, inputs), strict=True):
+            assert np.isfinite(expected).all()
+            np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13, err_msg=f"{graph} at {inputs}")
+
+
 @needs_node
 @pytest.mark.parametrize(("text", "inputs"), [
     ("u = b*c; v = a + u; J = 3*v", {"a": 5, "b": 3, "c": 2}),
