@@ -598,7 +598,7 @@ def test_early_stopping_keeps_what_was_best_for_the_rows_held_out():
 def test_a_notebook_shows_the_graph_and_the_loss():
     page = dv.LogisticRegression().fit(X, YES)._repr_mimebundle_()["text/html"]
     assert page.count("<svg") >= 2
-    assert "loss by pass" in page
+    assert "J by pass" in page
     assert "<svg xmlns" not in dv.LogisticRegression()._repr_mimebundle_()["text/html"]
 
 

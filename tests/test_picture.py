@@ -256,7 +256,7 @@ def test_a_loop_folds_with_all_that_lies_between():
         return L
 
     lines = [(b.kind, b.line) for b in boxes(deep, None, {}, None, MOST)]
-    assert lines == [("parameter", "x"), ("parameter", "w"), ("line", "x_times_w = x * w"), ("folded", "h … h_30: 88 lines"),
+    assert lines == [("parameter", "x"), ("parameter", "w"), ("line", "x_times_w = x * w"), ("line", "`layer.s` = tanh(x_times_w)"), ("folded", "h … h_30: 88 lines"),
                      ("output", "L = (h_30 - 1)**2")]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -228,15 +227,14 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
         return {k: v for k, v in state.items() if k != "_cost"}
 
     def _html_repr(self) -> str:
-        """scikit-learn's picture and, once fitted, the graph's and the loss by pass."""
+        """scikit-learn's picture and, once fitted, the graph's and how it was fitted."""
         from sklearn.utils import estimator_html_repr
 
+        from ..show.notebook import course_html
         from ..show.picture import svg
 
         page: str = estimator_html_repr(self)
-        if not hasattr(self, "fit_"):
-            return page
-        return f"{page}<div>{svg(self.graph_)}</div><p>{escape(repr(self.fit_)[1:-1])}</p>{curve(self.loss_curve_)}"
+        return f"{page}<div>{svg(self.graph_)}</div>{course_html(self.fit_)}" if hasattr(self, "fit_") else page
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -261,16 +259,3 @@ def coefficients(estimator: Learner) -> tuple[list[str], Any]:
     names = flat_names(estimator, cost)
     order = [*range(free.start, free.stop), *(k for k in range(cost.size) if not free.start <= k < free.stop)]
     return [names[k] for k in order], turn[order]
-
-
-def curve(losses: list[float]) -> str:
-    """The loss by pass as a small SVG."""
-    finite = [v for v in losses if np.isfinite(v)]
-    if len(finite) < 2 or max(finite) == min(finite):
-        return ""
-    low, high = min(finite), max(finite)
-    across, up = 280 / (len(finite) - 1), 60 / (high - low)
-    points = " ".join(f"{10 + across * k:.1f},{70 - up * (v - low):.1f}" for k, v in enumerate(finite))
-    title = f"<title>loss by pass: from {finite[0]:.6g} to {finite[-1]:.6g}</title>"
-    line = f'<polyline fill="none" stroke="currentColor" stroke-width="1.5" points="{points}"/>'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" width="300" height="80" role="img">{title}{line}</svg>'

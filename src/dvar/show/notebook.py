@@ -90,11 +90,16 @@ def curve(costs: Sequence[float], label: str) -> str:
 
 
 def fit_html(fit: Fit) -> str:
-    """A fit as a notebook shows it: how it ended, the curve of its cost, the parameters."""
+    """A fit as a notebook shows it: how it went, the parameters."""
     rows = "".join(f"<tr><td>{xml(name)}</td><td>{xml(show(value))}</td></tr>" for name, value in fit.params.items())
+    return f"{course_html(fit)}<table>{rows}</table>"
+
+
+def course_html(fit: Fit) -> str:
+    """How a fit went: where it ended and the curve of its cost."""
     told = f"by {fit.method} in {fit.passes:,} passes, {fit.seconds:.3g} s. {fit.message}"
     drawn = curve([row.cost for row in fit.history], "J by pass")
-    return f"<p><b>J = {show(float(fit.cost))}</b> {xml(told)}</p>{drawn}<table>{rows}</table>"
+    return f"<p><b>J = {show(float(fit.cost))}</b> {xml(told)}</p>{drawn}"
 
 
 def program_html(target: str, source: str) -> str:

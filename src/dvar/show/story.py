@@ -172,7 +172,7 @@ class Steps:
         parts = []
         for heading, told in ((say["forward"], self.forward), (say["backward"], self.backward)):
             items = "".join(f"<li>{item(s, say)}</li>" for s in told)
-            parts.append(f'<section><h2>{escape(heading)}</h2><ol class="steps">{items}</ol></section>')
+            parts.append(f'<section><h4>{escape(heading)}</h4><ol class="steps">{items}</ol></section>')
         notes = "".join(f"<p>{escape(say['note'])}: {escape(n)}</p>" for n in self.remarks(say))
         return f'<div class="dvar-steps" lang="{self.language}">{"".join(parts)}{notes}</div>'
 
