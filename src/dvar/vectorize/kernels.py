@@ -128,21 +128,18 @@ ROUND = 6755399441055744.0  # 1.5·2⁵²: a float plus this has its whole numbe
 ROUND_BITS = 4843621399236968448  # the bits of ROUND
 
 
+# Polynomials by Estrin's scheme: a processor waits for each step of Horner's, and there are 13.
+
+
 @elementary
 def exp_less_1(r: float) -> Any:
     """exp(r) − 1 for |r| ≤ ln 2 / 2."""
-    p = 1.6059043836821613e-10 * r + 2.08767569878681e-09
-    p = p * r + 2.505210838544172e-08
-    p = p * r + 2.755731922398589e-07
-    p = p * r + 2.7557319223985893e-06
-    p = p * r + 2.48015873015873e-05
-    p = p * r + 0.0001984126984126984
-    p = p * r + 0.001388888888888889
-    p = p * r + 0.008333333333333333
-    p = p * r + 0.041666666666666664
-    p = p * r + 0.16666666666666666
-    p = p * r + 0.5
-    return p * (r * r) + r
+    r2 = r * r
+    r4 = r2 * r2
+    low = (0.16666666666666666 * r + 0.5) + (0.008333333333333333 * r + 0.041666666666666664) * r2
+    mid = (0.0001984126984126984 * r + 0.001388888888888889) + (2.7557319223985893e-06 * r + 2.48015873015873e-05) * r2
+    high = (2.505210838544172e-08 * r + 2.755731922398589e-07) + (1.6059043836821613e-10 * r + 2.08767569878681e-09) * r2
+    return (low + (mid + high * r4) * r4) * r2 + r
 
 
 @elementary
@@ -173,12 +170,10 @@ def series(f: float, half: float) -> Any:
     """f²/2 − f + log(1 + f), for half = f²/2."""
     s = f / (2.0 + f)
     z = s * s
-    q = 0.1479819860511658591 * z + 0.1531383769920937332
-    q = q * z + 0.1818357216161805012
-    q = q * z + 0.2222219843214978396
-    q = q * z + 0.2857142874366239149
-    q = q * z + 0.3999999999940941908
-    q = q * z + 0.6666666666666735130
+    z2 = z * z
+    low = (0.3999999999940941908 * z + 0.6666666666666735130) + (0.2222219843214978396 * z + 0.2857142874366239149) * z2
+    high = (0.1531383769920937332 * z + 0.1818357216161805012) + 0.1479819860511658591 * z2
+    q = low + high * (z2 * z2)
     return s * (half + z * q)
 
 
@@ -256,39 +251,47 @@ def summing(function: Any) -> Any:
     return njit(fastmath=SUMS, nogil=True, error_model="numpy")(function)
 
 
+# Four rows at a time, a quarter of the block apart: each weight is loaded once for the four, and memory is read as four long
+# streams, which processors foresee; of rows that follow each other they see one stream that jumps about.
+
+
 @summing
 def dot_rows(x: Any, w: Any, z: Any, at: int, n: int) -> None:
-    """z = x @ w for x (m, k) stored row by row, four rows at a time: each w[j] is loaded once for the four."""
+    """z = x @ w for x (m, k) stored row by row."""
     wide()
-    whole = n - n % 4
-    for i in range(0, whole, 4):
-        x0, x1, x2, x3 = x[at + i], x[at + i + 1], x[at + i + 2], x[at + i + 3]
+    k, q = x.shape[1], n // 4
+    for i in range(q):
+        x0, x1, x2, x3 = (flat_rows(x, at + i, 1), flat_rows(x, at + i + q, 1), flat_rows(x, at + i + 2 * q, 1),
+                          flat_rows(x, at + i + 3 * q, 1))
         a = b = c = e = 0.0
-        for j in range(x.shape[1]):
+        for j in range(k):
             a += w[j] * x0[j]
             b += w[j] * x1[j]
             c += w[j] * x2[j]
             e += w[j] * x3[j]
-        z[i], z[i + 1], z[i + 2], z[i + 3] = a, b, c, e
-    for i in range(whole, n):
-        s, x0 = 0.0, x[at + i]
-        for j in range(x.shape[1]):
+        z[i], z[i + q], z[i + 2 * q], z[i + 3 * q] = a, b, c, e
+    for i in range(4 * q, n):
+        s, x0 = 0.0, flat_rows(x, at + i, 1)
+        for j in range(k):
             s += w[j] * x0[j]
         z[i] = s
 
 
 @summing
 def add_rows(x: Any, d: Any, g: Any, at: int, n: int) -> None:
-    """g += d @ x, four rows at a time: each g[j] is loaded and stored once for the four."""
+    """g += d @ x: each g[j] is loaded and stored once for four rows."""
     wide()
-    whole = n - n % 4
-    for i in range(0, whole, 4):
-        a, b, c, e = d[i], d[i + 1], d[i + 2], d[i + 3]
-        for j in range(x.shape[1]):
-            g[j] += a * x[at + i, j] + b * x[at + i + 1, j] + c * x[at + i + 2, j] + e * x[at + i + 3, j]
-    for i in range(whole, n):
-        for j in range(x.shape[1]):
-            g[j] += d[i] * x[at + i, j]
+    k, q = x.shape[1], n // 4
+    for i in range(q):
+        a, b, c, e = d[i], d[i + q], d[i + 2 * q], d[i + 3 * q]
+        x0, x1, x2, x3 = (flat_rows(x, at + i, 1), flat_rows(x, at + i + q, 1), flat_rows(x, at + i + 2 * q, 1),
+                          flat_rows(x, at + i + 3 * q, 1))
+        for j in range(k):
+            g[j] += a * x0[j] + b * x1[j] + c * x2[j] + e * x3[j]
+    for i in range(4 * q, n):
+        a, x0 = d[i], flat_rows(x, at + i, 1)
+        for j in range(k):
+            g[j] += a * x0[j]
 
 
 @summing
@@ -296,16 +299,19 @@ def dot_columns(x: Any, w: Any, z: Any, at: int, n: int) -> None:
     """z = x @ w for x (m, k) stored column by column, four columns at a time."""
     wide()
     k = x.shape[1]
+    whole = k - k % 4
     for i in range(n):
         z[i] = 0.0
-    whole = k - k % 4
     for j in range(0, whole, 4):
+        x0, x1, x2, x3 = (flat_column(x, j, at, n), flat_column(x, j + 1, at, n), flat_column(x, j + 2, at, n),
+                          flat_column(x, j + 3, at, n))
         a, b, c, e = w[j], w[j + 1], w[j + 2], w[j + 3]
         for i in range(n):
-            z[i] += a * x[at + i, j] + b * x[at + i, j + 1] + c * x[at + i, j + 2] + e * x[at + i, j + 3]
+            z[i] += a * x0[i] + b * x1[i] + c * x2[i] + e * x3[i]
     for j in range(whole, k):
+        a, x0 = w[j], flat_column(x, j, at, n)
         for i in range(n):
-            z[i] += w[j] * x[at + i, j]
+            z[i] += a * x0[i]
 
 
 @summing
@@ -314,20 +320,19 @@ def add_columns(x: Any, d: Any, g: Any, at: int, n: int) -> None:
     k = x.shape[1]
     whole = k - k % 4
     for j in range(0, whole, 4):
-        a, b, c, e = 0.0, 0.0, 0.0, 0.0
+        x0, x1, x2, x3 = (flat_column(x, j, at, n), flat_column(x, j + 1, at, n), flat_column(x, j + 2, at, n),
+                          flat_column(x, j + 3, at, n))
+        a = b = c = e = 0.0
         for i in range(n):
-            a += d[i] * x[at + i, j]
-            b += d[i] * x[at + i, j + 1]
-            c += d[i] * x[at + i, j + 2]
-            e += d[i] * x[at + i, j + 3]
-        g[j] += a
-        g[j + 1] += b
-        g[j + 2] += c
-        g[j + 3] += e
+            a += d[i] * x0[i]
+            b += d[i] * x1[i]
+            c += d[i] * x2[i]
+            e += d[i] * x3[i]
+        g[j], g[j + 1], g[j + 2], g[j + 3] = g[j] + a, g[j + 1] + b, g[j + 2] + c, g[j + 3] + e
     for j in range(whole, k):
-        s = 0.0
+        s, x0 = 0.0, flat_column(x, j, at, n)
         for i in range(n):
-            s += d[i] * x[at + i, j]
+            s += d[i] * x0[i]
         g[j] += s
 
 

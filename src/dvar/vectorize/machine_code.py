@@ -61,6 +61,7 @@ class Linking(Compiler):
         linked = Linked(target.codegen(), "fused")  # type: ignore[no-untyped-call]
         super().__init__(typing, target, linked, *rest)  # type: ignore[no-untyped-call]
         linked.inlined = self.state.flags.forceinline
+        self.state.flags.noalias = True  # nothing that is written to overlaps what else a function is given: loops need not ask
 
 
 def linking(function: FunctionType, space: dict[str, Any], options: dict[str, Any]) -> Any:

@@ -28,7 +28,7 @@ ROWS, LEAST = 512, 64  # of a block, at the most and at the least
 PITCH = ROWS + 8  # of buffers of blocks: rows that begin a power of two apart would share few places in the cache
 BLOCK = 1 << 16  # features in a block: half a megabyte, which stays in the cache between the two halves of a map
 TURNED = 16  # times as much room is left for features that are turned: they stay in the first cache
-FEW, TERMS = 30, 64  # features that are lines of the loop over rows, and their products with weights, at the most
+FEW, TERMS = 7, 64  # features that are lines of the loop over rows, and their products with weights, at the most
 SEVERAL = 4  # results from which on features are turned into columns first
 
 
