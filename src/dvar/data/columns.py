@@ -133,9 +133,12 @@ class Columns:
         return len(self.data[0])
 
     def __getitem__(self, rows: slice) -> Columns:
-        """A view of consecutive rows. Its `unseen` and `missing` are those of the whole."""
+        """A view of consecutive rows; of all of them, what has been worked out already is there. `unseen` and `missing` are those
+        of the whole."""
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise UsageError(f"columns[{rows!r}] is not a run of rows", "write columns[lo:hi]")
+        if rows.indices(len(self)) == (0, len(self), 1):
+            return self
         data = tuple(x[rows] for x in self.data)
         gaps = tuple(None if g is None else g[rows] for g in self.gaps)
         return replace(self, data=data, gaps=gaps)
@@ -170,6 +173,14 @@ class Columns:
         """The joint codes of each group of categories: (m,) intp."""
         groups = self.encoding.groups
         return tuple(_joint([self.data[i] for i in g.parts], g.sizes).astype(np.intp, copy=False) for g in groups)
+
+    @cached_property
+    def crossed(self) -> tuple[tuple[slice, slice, tuple[int, int], np.ndarray], ...]:
+        """Two categories of different groups each: where their coefficients are, how many codes they have, their joint codes."""
+        members = [list(zip(group.parts, group.sizes, group.slices)) for group in self.encoding.groups]
+        pairs = (pair for two in combinations(members, 2) for pair in product(*two))
+        return tuple((here, there, (size, other), _joint((self.data[i], self.data[j]), (size, other)))
+                     for (i, size, here), (j, other, there) in pairs)
 
     def __matmul__(self, w: Any) -> np.ndarray:
         """w (n,) → (m,); w (n, h) → (m, h)."""
@@ -225,11 +236,8 @@ class Columns:
                 _mirrored(G, at, here, own[1:])
                 for b, there in enumerate(group.slices[:a]):
                     _mirrored(G, there, here, group.margin(sums[:1], b, a)[0])
-        members = [list(zip(group.parts, group.sizes, group.slices)) for group in groups]
-        for (i, size, here), (j, size_j, there) in (p for two in combinations(members, 2) for p in product(*two)):
-            codes = _joint((self.data[i], self.data[j]), (size, size_j))
-            sums = np.bincount(codes, d, size * size_j).reshape(size, size_j)
-            _mirrored(G, here, there, sums[1:, 1:])
+        for here, there, sizes, codes in self.crossed:
+            _mirrored(G, here, there, np.bincount(codes, d, prod(sizes)).reshape(sizes)[1:, 1:])
         return G
 
     def dense(self) -> np.ndarray:

@@ -25,6 +25,8 @@ TAIL = 1.2  # many steps at once must win this much more than one promised
 FAR = 32.0  # steps at once along such a tail: e^-32 of it is left
 NOTHING = 1e-28  # of the cost at the start: where all of it can be lost, this is rounding
 RIGHT = 0.1  # the parabola told the fall of the cost to this: the optimum is near, and the curvature changes little
+LINEAR = 0.25  # of what one step promised is promised by the next: the digits do not double any more, as along a tail, and
+# end where the cost cannot be seen to fall
 SLOW = 0.05  # of what the cost could fall is left by a step that is worth repeating with the same curvature
 FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and end the digits
 VALLEY = 0.01  # of the way from the start: a direction without curvature that took no more of it leads nowhere
@@ -58,18 +60,20 @@ def steps(
     convex = not squares  # as far as is known
     fell = 0.0  # what the last whole step won, by what was promised
     rest, failures = 0, 0  # whole steps before a tail is tried again; how often it failed
+    before = np.inf  # what the step before this one promised
     for _ in range(options.steps):
         if not now.finite:
             return run.kept(False, f"stopped: the cost is {now.cost} or its derivatives are not finite")
         curved = Curvature(now.gradient, now.hessian)
         step = curved.whole()
-        if step.promised <= max(enough * abs(now.cost), NOTHING * size):
+        crawls, before = LINEAR * before < step.promised <= ROUNDING * abs(now.cost), step.promised
+        if crawls or step.promised <= max(enough * abs(now.cost), NOTHING * size):
             return finished(problem, now, first, f"the cost can fall by at most {step.promised:.0e} more", run, convex)
         if run.stopped:
             return run.kept(False, "stopped on request", now.hessian)
         rest -= 1
         if rest < 0 and abs(fell - DECAY) < 0.01 and step.promised > ROUNDING * abs(now.cost):
-            new = tail(evaluated, now, step)
+            new = tail(problem, evaluated, now, step, run)
             if new is not None:
                 now, fell, failures = new, 0.0, 0
                 continue
@@ -150,13 +154,15 @@ def quasi(curved: Curvature, pairs: list[tuple[Any, Any]], gradient: Any) -> Any
     return found
 
 
-def tail(evaluated: Evaluated, now: Point, step: Step) -> Point | None:
-    """Many steps at once, while they lower the cost by more than one would; None where they do not."""
+def tail(problem: Problem, evaluated: Evaluated, now: Point, step: Step, run: Run) -> Point | None:
+    """Many steps at once, where they lower the cost by more than one would; None where they do not, which gradients tell."""
     share = FAR
     while share > 2:
-        new = evaluated(now.theta + share * step.move, share, share * norm(step.move))
-        if new.cost <= now.cost - TAIL * step.promised:
-            return new
+        theta, moved = now.theta + share * step.move, share * norm(step.move)
+        cost, gradient = problem.smooth.value_gradient(theta)
+        run.record(theta, cost, gradient, share, moved)
+        if cost <= now.cost - TAIL * step.promised:
+            return evaluated(theta, share, moved)
         share /= 4
     return None
 

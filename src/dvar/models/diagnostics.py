@@ -16,6 +16,7 @@ from ..descend.minimize import Fit
 from ..vectorize.by_example import by_example
 from ..vectorize.core import core
 from ..vectorize.cost import Cost
+from ..vectorize.run import one_blas_thread
 from .collinearity import relation_told, relations
 from .covariance import inverse, observed, weights
 from .inference import default_names
@@ -26,6 +27,7 @@ ILL = 1e4  # curvature that differs by more makes gradient descent crawl
 FIRST_ORDER = ("gradient-descent", "sgd", "adam", "auto")
 
 
+@one_blas_thread()  # of a second one matrices of a few hundred have nothing, and it waits for a core that others use
 def diagnose(
     cost: Cost, fit: Fit, names: Sequence[str] | None = None, *, l2: float = 0.0, given: str = "one of them is given",
     answers: Sequence[str] | None = None,

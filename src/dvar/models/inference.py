@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..descend.minimize import Fit
 from ..errors import UsageError, nearest
 from ..vectorize.by_example import ByExample, by_example
 from ..vectorize.cost import Cost
+from ..vectorize.run import one_blas_thread
 from .covariance import Inverse, checked_kind, inverse, observed, robust, weights
 from .families import FAMILIES, Family
 from .inferred import Inference, Line
@@ -28,6 +30,7 @@ PENALISED = "penalised coefficients are pulled towards 0, so the curvature tells
 STILL = 1e-6  # a log-likelihood that can rise by less is at its top
 
 
+@one_blas_thread()  # of a second one matrices of a few hundred have nothing, and it waits for a core that others use
 def inference(
     cost: Cost,
     fit: Fit | Mapping[str, Any],
@@ -138,14 +141,12 @@ def endless(turn: Any, flat: Sequence[int], free: Any, bread: Any) -> Any:
     if not flat:
         return np.zeros(len(turn), bool)
     with np.errstate(all="ignore"):
-        loose = np.einsum("ij,jk,ik->i", turn, free, turn) > 1e4 * np.einsum("ij,jk,ik->i", turn, bread, turn)
+        loose = (turn @ free * turn).sum(axis=1) > 1e4 * (turn @ bread * turn).sum(axis=1)
     return loose | (np.abs(turn[:, list(flat)]).sum(axis=1) > 0)
 
 
 def line(name: str, value: float, variance: float, level: float, degrees: float | None, odds: bool) -> Line:
     """A coefficient with its test and interval."""
-    from scipy.special import ndtr, ndtri, stdtr, stdtrit
-
     value = float(value)
 
     def ratio(x: float) -> float | None:
@@ -155,9 +156,13 @@ def line(name: str, value: float, variance: float, level: float, degrees: float 
         return Line(name, value, odds=ratio(value))
     error = math.sqrt(variance)
     z = value / error
-    p = 2 * float(ndtr(-abs(z)) if degrees is None else stdtr(degrees, -abs(z)))
     tail = 0.5 + level / 2
-    reach = error * float(ndtri(tail) if degrees is None else stdtrit(degrees, tail))
+    if degrees is None:
+        p, reach = math.erfc(abs(z) / math.sqrt(2)), error * NormalDist().inv_cdf(tail)
+    else:
+        from scipy.special import stdtr, stdtrit
+
+        p, reach = 2 * float(stdtr(degrees, -abs(z))), error * float(stdtrit(degrees, tail))
     return Line(name, value, error, z, p, value - reach, value + reach, ratio(value), ratio(value - reach), ratio(value + reach))
 
 

@@ -8,7 +8,7 @@ separated data in binary logistic regression models, 2007).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from typing import Any
@@ -28,6 +28,7 @@ MOVED = 1e-7  # of the largest move: a row that moves less stays
 REACH = 1e4  # how far a linear program goes for a row
 MOST = 50_000  # different rows of a linear program
 TOLD = 8  # columns that get a sentence of their own
+AT_ONCE = 1 << 19  # numbers of rows looked at along several directions at once
 LEAST = 1e-290  # slopes below have no more digits
 DO = "add a penalty (l2)"
 
@@ -61,14 +62,10 @@ def looked_for(cost: Cost, each: ByExample) -> tuple[dict[int, Any], list[int], 
     start, now = information(cost, np.zeros(cost.size)), observed(each)
     if not np.isfinite(start).all():
         return {}, [], np.zeros((cost.size, 0)), np.ones(cost.size)
-    alone, ends = {}, (each, by_example(cost, np.zeros(cost.size)))
-    for k in directions_of(vanished(now, start, LITTLE)[0]):
-        direction = np.zeros(cost.size)
-        direction[k] = 1.0
-        fall = falling(ends, direction)
-        if fall is not None:
-            alone[k] = fall > 0
-            start[k], start[:, k] = 0.0, 0.0  # what is told alone is not told again
+    ends = (each, by_example(cost, np.zeros(cost.size)))
+    alone = falling(ends, directions_of(vanished(now, start, LITTLE)[0]))
+    told = list(alone)
+    start[told], start[:, told] = 0.0, 0.0  # what is told alone is not told again
     directions, units, _ = vanished(now, start, VANISHED)
     return alone, list(directions_of(directions)), units[:, None] * directions, units
 
@@ -96,29 +93,45 @@ def signed(cost: Cost, theta: Any) -> ByExample:
     return replace(each, slopes=np.where(lost, start.slopes, each.slopes))
 
 
-def falling(ends: Sequence[ByExample], direction: Any) -> Any:
-    """How far each row's loss falls along ± the direction, (m,), 0 where it stays; None where some fall and others rise. Asked at
+def falling(ends: Sequence[ByExample], which: Sequence[int]) -> dict[int, Any]:
+    """The parameters of `which` along ± which alone some rows' losses fall and none rises, and the rows that fall (m,). Asked at
     the fit and at the start: of many classes a row's slope by one may be lost at the fit beside its slope by another."""
-    fall = np.stack([moves(each, direction[:, None])[:, 0] for each in ends])
-    fall[np.abs(fall) <= MOVED * np.abs(fall).max(axis=1, initial=0.0, keepdims=True)] = 0.0
-    if not fall.any() or (fall.min() < 0 < fall.max()):
-        return None
-    return np.abs(fall).max(axis=0)
+    shares, found = np.stack([share_of(each) for each in ends]), {}
+    for k, x in features(ends[0], which):
+        fall = shares[:, slot_of(ends[0], k)] * x
+        fall[np.abs(fall) <= MOVED * np.abs(fall).max(axis=1, initial=0.0, keepdims=True)] = 0.0
+        if fall.any() and not fall.min() < 0 < fall.max():
+            found[k] = fall.any(axis=0)
+    return found
 
 
 def moves(each: ByExample, directions: Any) -> Any:
     """By how much the loss of each row falls along each of the directions (P, k), in units of its own slope: (m, k)."""
-    counts = weights(each.cost) > 0
+    share = share_of(each)
+    parts = [np.einsum("am,amk->mk", share, each.along(directions[:, some]))
+             for some in batches(range(directions.shape[1]), each)]
+    return np.concatenate(parts, axis=1)
+
+
+def share_of(each: ByExample) -> Any:
+    """By how much the loss of each row falls as its slots grow, in units of its largest slope: (q, m)."""
     size = np.abs(each.slopes).max(axis=0)
-    share = np.where(counts & (size > 0), -each.slopes / np.where(size > 0, size, 1.0), 0.0)
-    return np.stack([np.einsum("am,am->m", share, each.along(v)) for v in directions.T], axis=1)
+    counts = (weights(each.cost) > 0) & (size > 0)
+    return np.where(counts, -each.slopes / np.where(size > 0, size, 1.0), 0.0)
+
+
+def batches(which: Sequence[int], each: ByExample) -> Iterator[list[int]]:
+    """`which`, so many at a time that what is asked of all rows along them stays small."""
+    count = max(AT_ONCE // max(each.slopes.size, 1), 1)
+    return (list(which[lo : lo + count]) for lo in range(0, len(which), count))
 
 
 def alone_told(each: ByExample, names: Sequence[str], k: int, touched: Any, answers: Sequence[str] | None) -> str:
     """A parameter that alone tells the rows it meets."""
     name, rows = column_name(each, names, k), int(touched.sum())
     kind = "perfect separation" if touched[weights(each.cost) > 0].all() else "quasi-complete separation"
-    indicator = set(np.unique(feature(each, k))) <= {0.0, 1.0}
+    (_, x), = features(each, [k])
+    indicator = bool(((x == 0) | (x == 1)).all())
     where = f"where {name}" + ("" if indicator and "=" in name else " is 1" if indicator else " is not 0")
     y, all_of_them = values_of_y(each.cost, touched, answers), "the one row" if rows == 1 else f"all {rows:,} rows"
     all_of_them = f"the {rows:,} rows" if y.startswith("never ") and rows > 1 else all_of_them
@@ -142,12 +155,12 @@ def together_told(
     used = [k for k in np.argsort(-part) if part[k] > 1e-6 * part.max()]
     rows, m = int(touched.sum()), int(counts.sum())
     kind = f"all {m:,} rows (perfect separation)" if rows == m else f"{rows:,} of {m:,} rows (quasi-complete separation)"
-    features = [k for k in used if any(s.data and s.place.start <= k < s.place.stop for s in each.slots)]
+    found = [k for k in used if any(s.data and s.place.start <= k < s.place.stop for s in each.slots)]
     answers_ = answers if answers is not None and len(answers) == 2 else ("0", "1")
-    made = next(filter(None, (threshold(each, k, names[k], touched, answers_) for k in features)), "")
-    told = list(dict.fromkeys(column_name(each, names, k) for k in sorted(features)))
+    made = next(filter(None, (threshold(each, x, names[k], touched, answers_) for k, x in features(each, found))), "")
+    told = list(dict.fromkeys(column_name(each, names, k) for k in sorted(found)))
     y = values_of_y(each.cost, touched, answers)
-    if y and not any(feature(each, k)[touched].any() for k in features):  # a reference level
+    if y and not any(x[touched].any() for _, x in features(each, found)):  # a reference level
         made = f"y is {y} where {listed(told)} {'is' if len(told) == 1 else 'are all'} 0,"
     made = made or (f"{told[0]} tells y" if len(told) == 1 else f"a sum of {listed(told)} tells y")
     return [f"{made} in {kind}, so there is no finite optimum and the last finite values are shown: leave a column out, or {DO}"]
@@ -177,20 +190,21 @@ def certificate(each: ByExample, theta: Any, directions: Any) -> Any:
     return direction if (after <= before + 1e-9 * (1.0 + np.abs(before))).all() else None
 
 
-def feature(each: ByExample, k: int) -> Any:
-    """What the parameter k is multiplied with in each row, (m,)."""
-    one = np.zeros(each.cost.size)
-    one[k] = 1.0
-    return each.along(one)[slot_of(each, k)]
+def features(each: ByExample, which: Sequence[int]) -> Iterator[tuple[int, Any]]:
+    """Parameters, and what each is multiplied with in each row, (m,)."""
+    for some in batches(which, each):
+        direction = np.zeros((each.cost.size, len(some)))
+        direction[some, range(len(some))] = 1.0
+        moved = np.ascontiguousarray(np.swapaxes(each.along(direction), 1, 2))
+        yield from ((k, moved[slot_of(each, k), j]) for j, k in enumerate(some))
 
 
-def threshold(each: ByExample, k: int, name: str, touched: Any, answers: Sequence[str]) -> str:
-    """y = 1 where x > 2.5, if a column and the intercept tell so; else ""."""
+def threshold(each: ByExample, x: Any, name: str, touched: Any, answers: Sequence[str]) -> str:
+    """y = 1 where x > 2.5, if a column x (m,) and the intercept tell so; else ""."""
     y = np.asarray(each.cost.data["y"]) if "y" in each.cost.data else np.zeros((0, 0))
-    if y.ndim != 1 or set(np.unique(y)) != {0, 1}:
+    if y.ndim != 1 or not ((y == 0) | (y == 1)).all():
         return ""
-    x = feature(each, k)[touched]
-    no, yes = x[y[touched] == 0], x[y[touched] == 1]
+    no, yes = x[touched & (y == 0)], x[touched & (y == 1)]
     if not len(no) or not len(yes):
         return ""
     if no.max() < yes.min():

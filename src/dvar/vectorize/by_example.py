@@ -108,8 +108,8 @@ class ByExample:
         return found
 
     def along(self, direction: Any) -> Any:
-        """How far each slot of each example moves as the parameters do by `direction` (P,): (q, m)."""
-        moved = np.empty((len(self.slots), self.cost.m))
+        """How far each slot of each example moves as the parameters do by `direction`, (P,) or (P, k): (q, m) or (q, m, k)."""
+        moved = np.empty((len(self.slots), self.cost.m, *direction.shape[1:]))
         for out, slot in zip(moved, self.slots):
             for rows in self.blocks():
                 x = self.features(slot, rows)
