@@ -45,7 +45,7 @@ class Curvature:
 
     @cached_property
     def ridged(self) -> Any:
-        """Solves (H + a ridge) p = v where H is singular, as with collinear features: a tenth of the time that the eigenvalues take.
+        """Solves (H + a ridge) p = v where H is singular, as with collinear features, in a tenth of the eigenvalues' time.
         None where there are few parameters, negative curvature, or a slope along directions without curvature."""
         from scipy.linalg import cho_solve
         from scipy.linalg.lapack import dpotrf
