@@ -49,6 +49,11 @@ class Sparse:
             raise UsageError(f"sparse[{rows!r}] is not a run of rows", "write sparse[lo:hi]")
         return Sparse(self.data, self.indices, self.starts[lo : max(lo, hi) + 1], self.width)
 
+    def take(self, columns: Any, axis: int = 1) -> Sparse:
+        """Some of the columns, in a copy; named as NumPy names it."""
+        found = self.scipy[:, columns]
+        return Sparse(found.data, found.indices, found.indptr, len(columns))
+
     @property
     def scipy(self) -> Any:
         """These rows as SciPy's array; the stored numbers are not copied."""

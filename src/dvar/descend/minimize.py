@@ -19,6 +19,7 @@ from .newton_cg import newton_cg
 from .objective import Objective, Options, Penalised, Problem, Row, Run, Solver, stoppable
 from .proximal import proximal_newton
 from .stochastic import adam, sgd
+from .working_set import working_set
 
 
 class Method(NamedTuple):
@@ -36,6 +37,7 @@ METHODS = {
     "newton": Method(newton, 100, 1e-9, (), True),
     "proximal-newton": Method(proximal_newton, 100, 1e-9, ("l1", "bounds"), True),
     "newton-cg": Method(newton_cg, 200, 1e-8, ("l1", "bounds")),
+    "working-set": Method(working_set, 50, 1e-8, ("l1",)),
     "l-bfgs": Method(lbfgs, 5000, 1e-7, ("bounds",)),
     "fista": Method(accelerated, 5000, 1e-7, ("l1", "bounds")),
     "sgd": Method(sgd, 20, 1e-7, ("rate", "momentum", "nesterov", "batch")),
@@ -56,6 +58,8 @@ class Sums(Objective, Protocol):
 
     @property
     def ran(self) -> str: ...
+    @property
+    def met(self) -> dict[str, str]: ...
     @property
     def places(self) -> dict[str, slice]: ...
     @property
@@ -123,8 +127,8 @@ def minimize(
     """Minimise a cost over its parameters.
 
     `method`: "newton" (a Hessian each pass), "newton-cg" (its products with vectors), "l-bfgs", "gradient-descent"; "sgd" and
-    "adam" (a step for each batch of rows); with l1 or bounds "proximal-newton", "newton-cg" or "fista". "auto" takes the one that
-    suits, and `fit.method` says which.
+    "adam" (a step for each batch of rows); with l1 or bounds "proximal-newton", "newton-cg" or "fista", with l1 "working-set"
+    (where most parameters end at zero). "auto" takes the one that suits, and `fit.method` says which.
 
     `rate`: the learning rate of gradient descent, sgd and adam, a number or "auto". `momentum`: the share of the last step that
     is taken again. `nesterov`: steps are accelerated, and start anew where that leads uphill. `batch`: the rows that a step of
@@ -194,6 +198,9 @@ def chosen(cost: Sums, method: str, told: set[str]) -> str:
     if METHODS[method].hessian and not cost.has_hessian():
         raise UsageError("Newton needs a loss whose vectors of parameters meet the data only as w @ x",
                          "take the method l-bfgs or newton-cg, which need gradients only")
+    if method == "working-set" and not cost.met:
+        raise UsageError("a working set needs vectors of parameters that meet columns of numbers only as w @ x",
+                         "take the method newton-cg or fista")
     return method
 
 
@@ -205,7 +212,7 @@ def automatic(cost: Sums, told: set[str]) -> str:
         return chosen(cost, "adam", told)
     second = cost.size <= MANY and cost.has_hessian()
     if "l1" in told:
-        return "proximal-newton" if second else "newton-cg"
+        return "proximal-newton" if second else "newton-cg" if "bounds" in told or not cost.met else "working-set"
     if "bounds" in told:
         return "proximal-newton" if second else "l-bfgs"
     return "newton" if second else "l-bfgs"

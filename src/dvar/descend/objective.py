@@ -29,6 +29,8 @@ class Objective(Protocol):
 
     def gauss_newton(self, theta: Any) -> Any: ...  # (P, P), never negative; None where the loss is no square
 
+    def among(self, kept: Any) -> Objective | None: ...  # of the parameters that a mask (P,) keeps, the others 0; None: cannot
+
 
 @dataclass(frozen=True)
 class Penalised:
@@ -53,6 +55,10 @@ class Penalised:
         found = self.inner.gauss_newton(theta)
         return None if found is None else found + np.diag(self.l2)
 
+    def among(self, kept: Any) -> Objective | None:
+        found = self.inner.among(kept)
+        return None if found is None or np.any(self.about) else Penalised(found, self.l2[kept])
+
     def value(self, theta: Any) -> float:
         return 0.5 * float(np.sum(self.l2 * (theta - self.about) ** 2))
 
@@ -76,6 +82,9 @@ class Part:
     def gauss_newton(self, theta: Any) -> Any:
         return None  # of all rows only
 
+    def among(self, kept: Any) -> Objective | None:
+        return None
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -89,6 +98,11 @@ class Problem:
     lower: Any
     upper: Any
     examples: int = 1
+
+    def among(self, kept: Any) -> Problem | None:
+        """The problem of the parameters that a mask (P,) keeps, the others being 0; None where the objective cannot be cut."""
+        smooth = self.smooth.among(kept)
+        return None if smooth is None else Problem(smooth, self.l1[kept], self.lower[kept], self.upper[kept], self.examples)
 
     @property
     def bounded(self) -> bool:

@@ -61,6 +61,23 @@ class Standardised:
         cost = self.cost.sized(parameters)
         return self if cost is self.cost else Standardised(cost, self.maps, self.units)
 
+    @property
+    def met(self) -> dict[str, str]:
+        return dict(self.cost.met)
+
+    def among(self, kept: Any) -> Standardised | None:
+        cost = self.cost.among(kept)
+        if cost is None:
+            return None
+        names = {(p.start, p.stop): n for n, p in self.places.items()}
+        maps = []
+        for one in self.maps:
+            at = kept[one.weights]
+            free = names.get((one.free.start, one.free.stop))
+            weights = cost.places[names[one.weights.start, one.weights.stop]]
+            maps.append(Map(weights, cost.places[free] if free else slice(0, 0), one.centre[at], one.spread[at]))
+        return Standardised(cost, tuple(maps), self.units[kept])
+
     def has_hessian(self) -> bool:
         return bool(self.cost.has_hessian())
 

@@ -19,7 +19,7 @@ from ..errors import DvarError, UsageError, nearest
 from ..expression.graph import Graph, as_array, assign
 from ..expression.op import Shape
 from .given import TYPED, as_block, beside_dot, by_row, infer, weighted
-from .hessian import assemble, second_order
+from .hessian import assemble, second_order, slots
 from .program import Listing, compiled, listing
 from .run import added, group_count, partition, thread_count
 from .write_numpy import used_as_numbers, write_numpy
@@ -112,6 +112,30 @@ class Summed:
         """Without what is computed when it is needed, programs among it: for pickle, and for the copy above."""
         computed = {n for kind in type(self).__mro__ for n, v in vars(kind).items() if isinstance(v, cached_property)}
         return {n: v for n, v in vars(self).items() if n not in computed}
+
+    @cached_property
+    def met(self) -> dict[str, str]:
+        """The data that each vector of parameters meets as w @ x and nobody else does; empty where one meets them otherwise."""
+        found = slots(self.derivation, tuple(self.data)) or []
+        pairs = {(s.parameter, s.data) for s in found if s.data}
+        nodes, beside = self.graph.nodes, {d for _, d in pairs}
+        other = any(nodes[k].name in beside and n.op != "dot" for n in nodes for k in n.operands)
+        once = len({p for p, _ in pairs}) == len(beside) == len(pairs)
+        cut = all(isinstance(self.data[d], (np.ndarray, Sparse)) for d in beside)
+        return dict(pairs) if once and cut and not other else {}
+
+    def among(self, kept: Any) -> Self | None:
+        """The same cost of the parameters that a mask (P,) keeps, the others being 0: over the columns that they meet, in a copy.
+        None where they are met otherwise than as `met` says."""
+        if not self.met or not all(kept[p].all() for n, p in self.places.items() if n not in self.met):
+            return None
+        data, sizes = dict(self.data), dict(self.sizes)
+        for name, x in self.met.items():
+            columns = np.flatnonzero(kept[self.places[name]])
+            data[x], sizes[name] = self.data[x].take(columns, axis=1), (len(columns),)
+        other = self.over_same_data(self.graph, sizes)
+        other.data = data
+        return other
 
     @cached_property
     def places(self) -> dict[str, slice]:

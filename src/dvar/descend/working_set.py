@@ -1,0 +1,56 @@
+"""l1 with many parameters, most of which end at zero: proximal Newton among the few that matter, until no other would move.
+
+The working set is what is not zero and what is held least: those whose slopes exceed l1 the most, at most as many again each
+time. One pass over all columns tells what is missing (Johnson & Guestrin, Blitz, ICML 2015; Massias, Gramfort & Salmon, Celer,
+ICML 2018). The answer is that of all parameters: it ends when the gradient of the whole is as small as asked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .newton_cg import newton_cg, zeros
+from .objective import Options, Outcome, Problem, Run
+from .proximal import proximal_newton
+
+FIRST = 32  # parameters at first, beside those that are not zero or not penalised
+MOST = 1500  # beyond, a Hessian of the working set costs more than products with it
+
+
+def working_set(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
+    kept, more = (theta != 0) | (problem.l1 == 0), FIRST
+    cost, slope = asked(problem, theta)
+    norm = run.record(theta, cost, slope, 0.0)
+    for _ in range(options.steps):
+        if not np.isfinite(cost):
+            return run.kept(False, f"stopped: the cost is {cost}")
+        if norm <= options.tol * run.small:
+            return Outcome(theta, cost, True, f"converged: the gradient's norm is {norm:.1e}{zeros(problem, theta)}")
+        if run.stopped:
+            return run.kept(False, "stopped on request")
+        outside = np.flatnonzero(~kept & (slope != 0))
+        kept[outside[np.argsort(-np.abs(slope[outside]), kind="stable")[:more]]] = True
+        more = max(more, int(np.sum(kept)))
+        among = problem.among(kept)
+        if among is None or np.sum(kept) > MOST:
+            found = newton_cg(problem, theta, run, options)
+            return found._replace(message=f"{found.message}; as newton-cg, for more than {MOST:,} parameters are not zero")
+        within = Run()
+        found = proximal_newton(among, theta[kept], within, options._replace(steps=100, tol=min(options.tol, 1e-9)))
+        run.beside += len(within.history)
+        new = np.zeros_like(theta)
+        new[kept] = found.theta
+        moved, theta = float(np.linalg.norm(new - theta)), new
+        cost, slope = asked(problem, theta)
+        norm = run.record(theta, cost, slope, 1.0, moved)
+        if not np.any(slope[~kept]) and norm > options.tol * run.small:  # this set is the whole's, and its end was told
+            return Outcome(theta, cost, found.converged, found.message)
+        kept &= (theta != 0) | (problem.l1 == 0)
+    return run.kept(False, f"did {options.steps:,} steps; the gradient's norm is {norm:.1e}")
+
+
+def asked(problem: Problem, theta: Any) -> tuple[float, Any]:
+    cost, gradient = problem.smooth.value_gradient(theta)
+    return cost + problem.bends(theta), problem.slope(theta, gradient)
