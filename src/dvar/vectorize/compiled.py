@@ -238,7 +238,8 @@ def called(code: bytes, needed: list[str]) -> Callable[..., Any]:
     function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(engine.get_function_address(ENTRY))
 
     def run(*arguments: Any) -> None:
-        status = function(words(arguments))
+        told = words(arguments)
+        status = function(address(told))
         if status:
             raise RuntimeError(f"a compiled program answered {status}")
 
@@ -252,9 +253,13 @@ def words(arguments: Sequence[Any]) -> Any:
     found = [0, 0]
     for a in arguments:
         if isinstance(a, np.ndarray):
-            found += (0, 0, a.size, a.itemsize, a.__array_interface__["data"][0], *a.shape, *a.strides)
+            found += (0, 0, a.size, a.itemsize, address(a), *a.shape, *a.strides)
         else:
             found.append(int(np.float64(a).view(np.int64)) if isinstance(a, float) else a)
-    given = (ctypes.c_int64 * (len(found) + 2))(*found)
-    given[0] = given[1] = ctypes.addressof(given) + 8 * len(found)
-    return given
+    told = np.array([*found, 0, 0], np.int64)  # an array of ctypes would be a class of its own, made at each call
+    told[:2] = address(told) + 8 * len(found)
+    return told
+
+
+def address(array: Any) -> int:
+    return int(array.__array_interface__["data"][0])
