@@ -102,6 +102,7 @@ MP = {
     "arctan": (mp.atan, lambda a: 1 / (1 + a**2)),
     "arctan2": (mp.atan2, lambda a, b: b / (a**2 + b**2), lambda a, b: -a / (a**2 + b**2)),
     "hypot": (mp.hypot, lambda a, b: a / mp.hypot(a, b), lambda a, b: b / mp.hypot(a, b)),
+    "direction": (lambda a, b: a / mp.hypot(a, b), lambda a, b: b**2 / mp.hypot(a, b) ** 3, lambda a, b: -a * b / mp.hypot(a, b) ** 3),
     "sinh": (mp.sinh, mp.cosh),
     "cosh": (mp.cosh, mp.sinh),
     "tanh": (mp.tanh, lambda a: mp.sech(a) ** 2),

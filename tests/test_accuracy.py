@@ -40,6 +40,7 @@ POINTS = {
     "sin": ANGLES, "cos": ANGLES, "tan": ANGLES, "arcsin": UNIT, "arccos": UNIT, "arctan": ALL,
     "arctan2": [(0.0, 1.0), (1.0, 0.0), (-1.0, 0.0), (1e-300, -1.0), (1e300, 1e300), (1e-200, -1e-200)],
     "hypot": [(3.0, 4.0), (0.0, 2.0), (1e300, 1e300), (1e-200, 1e-200)],
+    "direction": [(3.0, 4.0), (0.0, 2.0), (1e9, 2.0), (2.0, -1e9), (-1e-100, 1e-270), (1e300, 1e300), (-1e-200, 1e-200)],
     "sinh": BELL, "cosh": BELL, "tanh": BELL, "sech": BELL, "logcosh": BELL, "sigmoid": BELL, "softplus": BELL, "relu": [*ALL, 0.0], "abs": [*ALL, 0.0],
     "logaddexp": [(0.0, 0.0), (800.0, -800.0), (1e5, 1e5), (-1e-20, -50.0), (-0.5, math.log(-math.expm1(-0.5)))],
     "xlogy": [(0.0, 0.0), (0.0, 1e-300), (2.0, 1.0), (1e-300, 1e-300), (-3.0, 1e300)],

@@ -197,7 +197,7 @@ TAME = ["sin({})", "cos({})", "tanh({})", "sigmoid({})", "softplus({})", "exp(si
         "exp({})/(1 + exp({}))", "1 - tanh({})**2", "maximum({}, {} + 1)", "where({} < 0.1, {}, {}**2)", "abs({})*{}",
         "minimum({}, 2*{} - 0.30103)", "relu({} + 0.22361)", "clip({}, -0.91287, 1.31607)", "sign({} + 0.01414)*{}", "floor({} + 0.31416)*{}", "ceil({} - 0.27183)",
         "round({} + 0.17321)*{}", "log2(3 + sin({}))", "log10(2 + cos({}))", "tan(sin({}))", "arcsin(0.9*sin({}))", "arccos(0.9*cos({}))",
-        "arctan({})", "arctan2({}, 2 + cos({}))", "arctan2(1 + sin({})/2, {})", "hypot({}, 1 + sin({}))", "sinh(sin({}))", "sech({})", "logcosh({})", "cosh(tanh({}))",
+        "arctan({})", "arctan2({}, 2 + cos({}))", "arctan2(1 + sin({})/2, {})", "hypot({}, 1 + sin({}))", "direction({}, 2 + cos({}))", "sinh(sin({}))", "sech({})", "logcosh({})", "cosh(tanh({}))",
         "logaddexp({}, {})", "xlogy({}, 2 + sin({}))", "xlog1py({}, sin({})/2)", "erf({})", "erfc(sin({}))", "lgamma(2 + sin({}))",
         "lgamma(sin({})/3 - 0.5)", "digamma(3 + cos({}))", "polygamma(1, 3 + cos({}))", "log(1 + exp({})/3)", "exp(tanh({})) - 1",
         "1 - cos({})", "log(1 - exp(-1 - {}**2))", "1 - erf({})", "exp(sin({}))/exp(tanh({}))", "log(exp({}) + exp({}))", "sqrt({}**2 + 1)",

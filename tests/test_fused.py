@@ -269,7 +269,7 @@ def test_elementary_functions_are_within_two_ulp(name):
             assert abs(found - right) <= 2.2 * np.spacing(max(abs(float(right)), 2.3e-308)), x
 
 
-@pytest.mark.parametrize("name", [*ELEMENTARY, "maximum", "minimum", "relu", "clip", "sign", "xlogy", "xlog1py", "logaddexp", "sech", "logcosh", "floor", "ceil", "round"])
+@pytest.mark.parametrize("name", [*ELEMENTARY, "maximum", "minimum", "relu", "clip", "sign", "xlogy", "xlog1py", "logaddexp", "sech", "logcosh", "direction", "floor", "ceil", "round"])
 def test_kernels_at_the_ends_answer_what_the_table_does(name):
     from dvar.expression.ops import OPS
 

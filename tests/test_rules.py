@@ -113,6 +113,8 @@ NEAR = {
     "weighed logarithm": ["w/log(v)", "w + log(v)", "w*log10(v)", "w*exp(v)"],
     "weighed logarithm of 1 + v": ["w/log1p(v)", "w + log1p(v)", "w*log(v)", "w*expm1(v)"],
     "sigmoid′": ["sigmoid(z)*sigmoid(-x)", "sigmoid(z)*sigmoid(z)", "sigmoid(z) + sigmoid(-z)", "softplus(z)*sigmoid(-z)"],
+    "minus in a length": ["hypot(2 - x, y)", "arctan2(-x, y)", "-hypot(x, y)"],
+    "hypot′": ["x/hypot(y, z)", "hypot(x, y)/x", "2*x/hypot(x, y)", "x*hypot(x, y)"],
     "times sigmoid, times the rest": ["(x*sigmoid(z))*sigmoid(-y)", "(x + sigmoid(z))*sigmoid(-z)", "(x*sigmoid(z))*sigmoid(z)"],
     "times the rest, times sigmoid": ["(x*sigmoid(-z))*sigmoid(y)", "(x + sigmoid(-z))*sigmoid(z)", "(x*sigmoid(-z))*sigmoid(-z)"],
     "root of x·x + y·y": ["sqrt(x*x - y*y)", "sqrt(x*x + y*x)", "sqrt(x*y + y*x)", "sqrt(x*x + y)"],
@@ -149,12 +151,18 @@ NEAR = {
 }  # fmt: skip
 NEAR |= {
     "log of one of softmax by its index": ["log(2*softmax(z)[0])", "log(z[0])", "exp(softmax(z)[0])", "log(1 + softmax(z)[0])"],
+    "derivative of softmax": ["softmax(z)*(g - spread(sum(g*softmax(v)), z))", "softmax(v)*(g - spread(sum(g*softmax(z)), z))",
+                              "softmax(z)*(g + spread(sum(g*softmax(z)), z))", "softmax(z)*(v - spread(sum(g*softmax(z)), z))"],
+    "derivative of -softmax": ["softmax(z)*(g - spread(sum(-(g*softmax(z))), z))", "softmax(z)*(g + spread(sum(-(v*softmax(z))), z))"],
     "1 - one of softmax by its index": ["2 - softmax(z)[0]", "1 - z[0]", "softmax(z)[0] - 1", "1 + softmax(z)[0]"],
 }  # fmt: skip
 for k in (0, 1):
     NEAR |= {
         f"softmax spelt out along axis {k}": [f"exp(z)/spread(sum(exp(z), axis={1 - k}), v, axis={1 - k})", "exp(z)/sum(exp(z))",
                                               f"exp(z)/spread(sum(exp(v), axis={k}), v, axis={k})"],
+        f"derivative of softmax along axis {k}": [f"softmax(z)*(g - spread(sum(g*softmax(z), axis={k}), z, axis={k}))",
+                                                  f"softmax(z, axis={k})*(v - spread(sum(g*softmax(z, axis={k}), axis={k}), z, axis={k}))"],
+        f"derivative of -softmax along axis {k}": [f"softmax(z, axis={k})*(v + spread(sum(-(g*softmax(z, axis={k})), axis={k}), z, axis={k}))"],
         f"log of one of softmax by its index along axis {k}": [f"log(softmax(z, axis={1 - k})[0])", f"log(2*softmax(z, axis={k})[0])", "log(softmax(z)[0])"],
         f"1 - one of softmax by its index along axis {k}": [f"1 - softmax(z, axis={1 - k})[0]", f"2 - softmax(z, axis={k})[0]", "1 - z[0]"],
         f"log of a sum of exp along axis {k}": [f"log(sum(exp(z), axis={1 - k}))", "log(sum(exp(z)))", f"log(mean(exp(z), axis={k}))"],
@@ -165,6 +173,7 @@ for k in (0, 1):
 OF_VECTORS = ("sum(", "max(", "softmax(", "logsumexp(")
 SHAPES = {name: {"z": (3,), "v": (3,)} for name, rule in RULES.items() if any(op in rule.before for op in OF_VECTORS)}
 SHAPES |= {name: {"z": (2, 2), "v": (2, 2)} for name in RULES if "along axis" in name}
+SHAPES |= {name: {**SHAPES[name], "g": SHAPES[name]["z"]} for name in RULES if name.startswith("derivative of") and "softmax" in name}
 SHAPES |= {"times a spread scalar": {"v": (3,), "x": (3,)}, "transposed twice": {"x": (2, 3)}}
 # Rules about numbers: which ones to try.
 NUMBERS = {
@@ -314,10 +323,11 @@ def test_a_rule_keeps_the_value(name, numbers):
 
 
 WEIGHTS = [0.3, -0.7, 0.45, 1.1, -0.2, 0.6]
-# Derivatives whose terms cancel where they are nearly 0: right on the scale of 1, not to their own last digit. These are the
-# derivatives of softmax itself, rather than of its logarithm, where it is nearly 1.
-ON_THE_SCALE_OF_1 = {"softmax less the largest", "1 - softmax", "exp(logsoftmax)"}
-ON_THE_SCALE_OF_1 |= {name for name in RULES if any(part in name for part in ("softmax spelt out", "1 - one of softmax by", "over the sum of exp"))}
+# Derivatives whose terms cancel where they are nearly 0: right on the scale of 1, not to their own last digit. These are the second
+# derivatives of softmax itself, rather than of its logarithm, where it is nearly 1; and the first of 1 − softmax, whose value goes
+# by the logarithm.
+ON_THE_SCALE_OF_1 = {"1 - softmax", *(name for name in RULES if "1 - one of softmax by" in name)}
+ON_THE_SCALE_OF_1 |= {name for name in RULES if name.startswith("derivative of") and "softmax" in name}
 MODERATE = {"x·log(x/y)": [1e-100, -1e-5, 0.7, 40.0, -800.0]}  # on the way to d/dy stands x/y/y, which must be a normal float
 
 
@@ -579,6 +589,36 @@ def test_second_derivatives_to_the_last_digits(text):
             exact = SECOND[text](mp.mpf(z))
             if 1e-307 < abs(exact) < 1e307:
                 assert error(second(z=z), exact, 2 * abs(z)) <= 2 * ULPS, (z, second(z=z), mp.nstr(exact, 17))
+
+
+@pytest.mark.parametrize("text", ["h = hypot(a, b)", "h = sqrt(a**2 + b**2)", "h = sqrt(b*b + a*a)", "h = 2*hypot(b, -a)/2"])
+def test_second_derivatives_of_a_length(text):
+    graph = dv.graph(text)
+    with mp.workdps(700):
+        for point in itertools.product([1.0, -3.7, 1e9, -1e-9, 1e100, 1e-100, 1e-270], repeat=2):
+            a, b = map(mp.mpf, point)
+            exact = [b * b, -a * b, -a * b, a * a]
+            for found, part in zip(graph.hessian(*point).ravel(), exact):
+                part /= mp.hypot(a, b) ** 3
+                if 1e-290 < abs(part) < 1e300:
+                    assert error(found, part, 1) <= 2 * ULPS, (point, found, mp.nstr(part, 17))
+
+
+@pytest.mark.parametrize("axis", ["", ", axis=0"])
+@pytest.mark.parametrize("text", ["softmax(z{}) @ w", "-(softmax(z{}) @ w)", "-sum(w*softmax(z{}))", "5 - w @ softmax(z{})"])
+def test_the_derivative_of_softmax_where_one_is_nearly_1(text, axis):
+    graph, sign = dv.graph("L = " + text.format(axis)), -1 if "-" in text else 1
+    for z in ([40.0, 0.0, -3.0], [700.0, 0.0, 3.0], [0.0, 800.0, 0.0], [1.0, 2.0, 3.0], [30.0, 30.0, -5.0], [36.0, -1.0, 2.0]):
+        for w in ([1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 2.0, 3.0], [-0.3, 1e5, 1e-5]):
+            found = graph.at(z=z, w=w).dz
+            with mp.workdps(700):
+                e = [mp.exp(v) for v in z]
+                p = [v / mp.fsum(e) for v in e]
+                exact = [sign * q * mp.fsum(r * (mp.mpf(g) - h) for r, h in zip(p, w)) for q, g in zip(p, w)]
+                condition = sum(map(abs, w)) / max(abs(w[0] - w[1]), abs(w[0] - w[2]))
+                for one, right in zip(found, exact):
+                    if abs(right) > 1e-300:
+                        assert error(one, right, 4 * condition) <= ULPS, (z, w, one, mp.nstr(right, 17))
 
 
 @pytest.mark.parametrize("text", ["exp(-x)/(1 + exp(-x))**2", "exp(x)/(1 + exp(x))**2", "exp(-x)/((1 + exp(-x))*(1 + exp(-x)))", "sigmoid(x)*(1 - sigmoid(x))"])

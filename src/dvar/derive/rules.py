@@ -21,12 +21,16 @@ class Rule(NamedTuple):
 
 SAME = "same value"
 LARGE = "inf/inf where an element of z is > 709"
+BESIDE = "where one of softmax is nearly 1 the difference loses the digits of the others"
 LOST = "the difference loses the digits of a small z"
 
 
 def of_softmax(axis: int | None) -> tuple[Rule, ...]:
     """The rules of softmax that are the same along every axis."""
     at, told = ("", "") if axis is None else (f", axis={axis}", f" along axis {axis}")
+    best = f"where(z == spread(max(z{at}), z{at}), 1, 0)"
+    h = f"(g - spread(sum(g*{best}{at})/sum({best}{at}), z{at}))"  # softmax does not change where all of z do
+    back = f"(softmax(z{at})*{h} - softmax(z{at})*spread(sum({h}*softmax(z{at}){at}), z{at}))"
     total = "sum(exp(z))" if axis is None else f"spread(sum(exp(z){at}), v{at})"
     return (
         Rule("softmax spelt out" + told, f"exp(z)/{total}", f"softmax(z{at})", LARGE),
@@ -35,6 +39,8 @@ def of_softmax(axis: int | None) -> tuple[Rule, ...]:
              "softmax(z) is 0 for z 745 below the largest"),
         Rule("1 - one of softmax by its index" + told, f"1 - softmax(z{at})[0]", f"-expm1(logsoftmax(z{at})[0])",
              "the difference loses every digit for z 37 above the rest"),
+        Rule("derivative of softmax" + told, f"softmax(z{at})*(g - spread(sum(g*softmax(z{at}){at}), z{at}))", back, BESIDE),
+        Rule("derivative of -softmax" + told, f"softmax(z{at})*(g + spread(sum(-(g*softmax(z{at})){at}), z{at}))", back, BESIDE),
         Rule("log softmax" + told, f"log(softmax(z{at}))", f"logsoftmax(z{at})", "softmax(z) is 0 for z 745 below the largest"),
     )
 
@@ -43,6 +49,7 @@ def of_softmax(axis: int | None) -> tuple[Rule, ...]:
 STABILITY = (
     Rule("minus minus", "-(-x)", "x", "lets the other rules see x"),
     Rule("minus out of a quotient", "(-x)/y", "-(x/y)", SAME),
+    Rule("minus in a length", "hypot(-x, y)", "hypot(x, y)", SAME),
     Rule("exp is positive", "abs(exp(x))", "exp(x)", SAME),
     Rule("sigmoid is positive", "abs(sigmoid(x))", "sigmoid(x)", SAME),
     Rule("cosh is positive", "abs(cosh(x))", "cosh(x)", SAME),
@@ -186,11 +193,13 @@ EXACT = (
 )
 
 # In a graph that is differentiated, before the chain rule. A product of σ(z) and σ(−z) has a derivative of two terms that cancel
-# where z is small; that of sech is one term. The value itself runs as it was: σ(z) is mostly there already.
+# where z is small; that of sech is one term. The value itself runs as it was: σ(z) is mostly there already. So it is with the
+# derivative of hypot where one operand is much the larger.
 DIFFERENTIATED = (
     Rule("sigmoid′", "sigmoid(z)*sigmoid(-z)", "0.25*sech(z/2)**2", LOST),
     Rule("times sigmoid, times the rest", "(x*sigmoid(z))*sigmoid(-z)", "x*(0.25*sech(z/2)**2)", LOST),
     Rule("times the rest, times sigmoid", "(x*sigmoid(-z))*sigmoid(z)", "x*(0.25*sech(z/2)**2)", LOST),
+    Rule("hypot′", "x/hypot(x, y)", "direction(x, y)", "1/h - x²/h³ loses every digit where x is 1e8 times as large as y"),
 )
 
 # For the derivative with respect to a node that other rules look through: a, inside log(a). It is not 0 there, floats only cannot

@@ -44,6 +44,12 @@ def logcosh(a: Any) -> Any:
     return np.where(size < 0.9, near, size + (np.log1p(np.exp(-2.0 * size)) - LOG_2))
 
 
+def direction(a: Any, b: Any) -> Any:
+    """a/hypot(a, b), the cosine of the angle between (a, b) and the axis of a; 0 at (0, 0)."""
+    h = np.hypot(a, b)
+    return np.where(h == 0.0, 0.0, a / np.where(h == 0.0, 1.0, h))
+
+
 def relu(a: Any) -> Any:
     return np.maximum(a, 0.0)
 
@@ -158,6 +164,9 @@ ROWS = [
          kink="jumps by 2π where a = 0, b < 0", floats="atan2({}, {})"),
     call("hypot", np.hypot, "where(hypot(a, b) > 0, a/hypot(a, b), 0)", "where(hypot(a, b) > 0, b/hypot(a, b), 0)",
          kink="at a = b = 0: 0", latex=r"\sqrt{{{}^2 + {}^2}}", latex_sides=(ATOM, ATOM), commutes=True),
+    call("direction", direction, "direction(b, a)/hypot(a, b)*direction(b, a)", "-direction(a, b)*(direction(b, a)/hypot(a, b))",
+         domain="not a = b = 0 (value there: 0)", latex=r"\frac{{{0}}}{{\sqrt{{{0}^2 + {1}^2}}}}", latex_sides=(ATOM, ATOM),
+         floats="0.0 if {0} == 0.0 and {1} == 0.0 else {0} / hypot({0}, {1})"),
     call("sinh", np.sinh, "cosh(a)", latex=latex_own("sinh"), analytic=True),
     call("cosh", np.cosh, "sinh(a)", latex=latex_own("cosh"), analytic=True),
     call("tanh", np.tanh, "1 - tanh(a)**2", latex=latex_own("tanh"), analytic=True),

@@ -6,6 +6,7 @@ const sigmoid = z => { const e = exp(-abs(z)); return (z >= 0 ? 1 : e) / (1 + e)
 const softplus = z => Math.max(z, 0) + log1p(exp(-abs(z)));
 const sech = a => 2 * exp(-abs(a)) / (1 + exp(-2 * abs(a)));
 const logcosh = a => abs(a) < 0.9 ? log1p(2 * sinh(a / 2) ** 2) : abs(a) + (log1p(exp(-2 * abs(a))) - Math.LN2);
+const direction = (a, b) => a === 0 && b === 0 ? 0 : a / hypot(a, b);
 const logaddexp = (a, b) => a === b ? a + Math.LN2 : Math.max(a, b) + softplus(-abs(a - b));
 const xlogy = (a, b) => a === 0 && b === b ? 0 : a * log(b);
 const xlog1py = (a, b) => a === 0 && b === b ? 0 : a * log1p(b);

@@ -10,7 +10,7 @@ and a Taylor polynomial of degree 13, the exponent put in by its bits; log and l
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import copysign
+from math import copysign, hypot
 from typing import Any
 
 import numpy as np
@@ -242,6 +242,12 @@ def logcosh(z: float) -> Any:
     small = expm1(-size)  # cosh(z) = 1 + small²/(2 + 2·small)
     near = log1p(small * small / (2.0 + 2.0 * small))
     return near if size < 0.9 else size + (softplus(-2.0 * size) - 0.693147180559945309417)
+
+
+@elementary
+def direction(a: float, b: float) -> Any:
+    h = hypot(a, b)
+    return 0.0 if h == 0.0 else a / h
 
 
 # linear maps over a block: n rows from row `at` of the data; z and d hold the block alone
