@@ -233,5 +233,5 @@ def test_a_program_too_long_for_the_stack_is_refused_and_the_limit_runs_on_a_sma
         threading.stack_size(0)
     assert answers == [graph.program("loop").function(0.9)]
     monkeypatch.setattr(machine_floats, "MOST", 10_000)
-    with pytest.raises(dv.UsageError, match="values is not compiled; up to 10,000 are"):
+    with pytest.raises(dv.UsageError, match="more than 10,000 values is not compiled"):
         graph.program("fused")

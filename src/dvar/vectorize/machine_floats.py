@@ -126,10 +126,10 @@ class Writer:
         for line in body:
             assert isinstance(line, ast.Assign)
             self.known[line.targets[0].id] = self.number(line.value)  # type: ignore[attr-defined]
+            if self.count > MOST:
+                raise UsageError(f"a program of more than {MOST:,} values is not compiled", 'ask for "loop"')
         assert isinstance(last, ast.Return)
         values = [self.number(e) for e in last.value.elts]  # type: ignore[union-attr]
-        if self.count > MOST:
-            raise UsageError(f"a program of {self.count:,} values is not compiled; up to {MOST:,} are", 'ask for "loop"')
         self.lines.append(END.format(count=len(values)))
         for k, value in enumerate(values):
             self.lines.append(ANSWER.format(k=k, next=k + 1, value=value, place=tuple.__basicsize__ + 8 * k))
