@@ -246,9 +246,14 @@ def test_hostile_names_stay_text(opened):
     assert pictured(page)["`${a}`"] == ("3", "1")
 
 
-def test_a_lesson_is_small(tmp_path):
-    LOGISTIC.at(w1=0.5, w2=-0.25, x1=1, x2=2, b=0.1, y=1).save(tmp_path / "l.html")
-    assert (tmp_path / "l.html").stat().st_size < 150_000
+def test_a_lesson_is_small_also_where_the_graph_is_as_large_as_a_picture_can_be(tmp_path):
+    chain = "; ".join(["u1 = tanh(w*x + b)", *(f"u{k} = tanh(w*u{k - 1} + b*x)" for k in range(2, 56)), "J = (u55 - y)**2"])
+    large = dv.graph(chain).at(w=0.5, x=1, b=0.1, y=2)
+    assert len([n for n in large.graph.nodes if n.given]) == 60
+    for p in (LOGISTIC.at(w1=0.5, w2=-0.25, x1=1, x2=2, b=0.1, y=1), large):
+        p.save(tmp_path / "l.html")
+        assert "function run(x)" in (tmp_path / "l.html").read_text(encoding="utf-8")
+        assert (tmp_path / "l.html").stat().st_size < 150_000
 
 
 def test_every_message_is_there_in_every_language():

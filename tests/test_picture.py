@@ -169,7 +169,9 @@ def test_the_first_picture():
         "∂u/∂b = 2", "∂u/∂c = 3", "∂v/∂a = 1", "∂v/∂u = 1", "∂J/∂v = 3",
     ]
     assert picture == svg(parse(FIRST), passed(graph, a=5, b=3, c=2))
-    assert len(list(root.iter(f"{SVG}path"))) == 2 * 5  # b, c → u; a, u → v; v → J: a line and a head each
+    assert len(root.findall(f".//{SVG}g[@class='edge']/{SVG}path")) == 5  # b, c → u; a, u → v; v → J
+    [heads] = root.findall(f".//{SVG}path[@class='head']")
+    assert heads.get("d").count("M") == 5
 
 
 def test_parameters_data_and_constants_have_shapes_of_their_own():

@@ -75,6 +75,7 @@ def test_nothing_is_fetched_from_elsewhere(client):
     ("/", "(" * 2000, "nested more than 100 deep"),
     ("/", "9**9**9**9*a", "picture"),
     ("/", "a + " * 900 + "a", "nodes"),
+    ("/", "a" + "/(1+a*b)" * 90, "nodes"),
     ("/", "<script>alert(1)</script>", "&lt;script&gt;"),
     ("/", "", "the text is empty"),
     ("/slopes", "a*b", "a slope is asked of a function of one number"),

@@ -19,7 +19,7 @@ from ..vectorize.unrolled import NotUnrolled
 from ..vectorize.write_javascript import Script, form, functions, program, script, spell
 from .boxes import Box, boxes
 from .chain import with_lines
-from .messages import LANGUAGES, messages
+from .messages import LANGUAGES, of_page
 from .page import Content, fill, framed, json_for_script, part
 from .picture import MOST, svg, title, xml
 from .steps import Teller, steps
@@ -69,7 +69,7 @@ def lesson(p: Pass) -> Content:
         "inputs": [{"name": spell_name(n), "shape": np.shape(p.given[n]), "at": np.ravel(p.given[n]).tolist(),
                     "box": [b.name for b in told].index(n)} for n in p.graph.inputs],
         "boxes": [story(teller, box, i, wanted) for box, i in zip(told, wanted)],
-        "messages": {k: messages(k) for k in LANGUAGES},
+        "messages": of_page(part("lesson.html"), part("lesson.js")),
         "languages": LANGUAGES,
     }
     code = "\n".join([functions(), program(one, answers), f"const LESSON = {json_for_script(data)};", part("lesson.js")])

@@ -104,6 +104,12 @@ MESSAGES: dict[str, tuple[str, str]] = {
 }
 
 
+def of_page(*parts: str) -> dict[str, dict[str, str]]:
+    """By language, the messages that these parts of a page speak of."""
+    wanted = [key for key in MESSAGES if any(f'"{key}"' in part for part in parts)]
+    return {language: {key: messages(language)[key] for key in wanted} for language in LANGUAGES}
+
+
 def messages(language: str) -> dict[str, str]:
     """All messages in one language. Raises UsageError for one that there is not."""
     if language not in LANGUAGES:

@@ -98,7 +98,8 @@ def svg(
              f"<title>{xml(title(graph))}</title>", f"<desc>{xml(described)}</desc>",
              f"<style>{STYLE}</style>", '<rect class="paper" width="100%" height="100%"/>',
              f'<g transform="translate({MARGIN} {MARGIN})">']
-    parts += [wire_drawn(w) for w in wires]
+    if wires:
+        parts += ['<g class="edge">', *map(wire_drawn, wires), "</g>", heads_drawn([w for w in wires if w.target is not None])]
     parts += [box_drawn(n, b, r, lines) for n, (b, r, lines) in enumerate(zip(told, rects, texts))]
     parts += [along_drawn(w, told[w.target]) for w in wires if w.target is not None]
     if caption:
@@ -145,13 +146,16 @@ def outline(kind: str, r: Rect) -> str:
 
 
 def wire_drawn(w: Wire) -> str:
-    bend, head = (w.leave + w.arrive) / 2, w.target is not None
-    curve = f"C{at(bend)} {at(w.y0)} {at(bend)} {at(w.y1)} {at(w.arrive - (ARROW if head else 0))} {at(w.y1)}"
-    end = w.x1 - (ARROW if head else 0)
-    drawn = f'<path class="edge" d="M{at(w.x0)} {at(w.y0)}H{at(w.leave)}{curve}H{at(end)}"/>'
-    if head:
-        drawn += f'<path class="head" d="M{at(w.x1)} {at(w.y1)}l{-ARROW - 2} -5v10z"/>'
-    return drawn
+    """In whole pixels: a large graph has many."""
+    short = 0 if w.target is None else ARROW
+    places = (w.x0, w.leave, (w.leave + w.arrive) / 2, w.arrive - short, w.x1 - short, w.y0, w.y1)
+    x0, leave, bend, arrive, x1, y0, y1 = map(round, places)
+    return f'<path d="M{x0} {y0}H{leave}C{bend} {y0} {bend} {y1} {arrive} {y1}H{x1}"/>'
+
+
+def heads_drawn(wires: Sequence[Wire]) -> str:
+    """All arrow heads: one shape."""
+    return f'<path class="head" d="{"".join(f"M{at(w.x1)} {at(w.y1)}l{-ARROW - 2} -5v10z" for w in wires)}"/>'
 
 
 def along_drawn(w: Wire, box: Box) -> str:

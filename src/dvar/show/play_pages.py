@@ -18,7 +18,7 @@ from .picture import MOST, xml
 from .wording import write_root
 
 FORMULA = 4_000  # characters
-NODES = 400  # of a graph that is drawn
+NODES = 200  # of a graph that is drawn
 LESSON = "z = w1*x1 + w2*x2 + b\na = sigmoid(z)\nL = -(y*log(a) + (1 - y)*log(1 - a))"
 FIRST = "u = b*c\nv = a + u\nJ = 3*v"
 PAGES = {"/slopes": "page_slopes", "/": "page_graph", "/logistic": "page_logistic", "/examples": "page_examples"}  # messages

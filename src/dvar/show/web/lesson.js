@@ -213,7 +213,7 @@ function recall() {
 
 function translate() {
   document.documentElement.lang = language;
-  document.querySelectorAll("[data-say]").forEach(e => { e.textContent = say(e.dataset.say); });
+  document.querySelectorAll("[data-say]").forEach(e => { if (e.dataset.say in LESSON.messages[language]) e.textContent = say(e.dataset.say); });
   for (const id of ["first", "back", "next", "last"]) { $(id).title = say(id); $(id).setAttribute("aria-label", say(id)); }
   for (const id of ["reset", "check", "reveal"]) $(id).textContent = say(id);
   for (const option of $("mode").options) option.textContent = say(option.value);
