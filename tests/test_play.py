@@ -190,9 +190,47 @@ def page(served):
         opened = browser.new_page(viewport={"width": 1200, "height": 900}, base_url=served, locale="en-US")
         opened.on("pageerror", lambda error: troubles.append(str(error)))
         opened.on("request", lambda request: troubles.append(request.url) if not request.url.startswith(served) else None)
+        opened.url_base = served
         yield opened
         browser.close()
     assert not troubles
+
+
+def test_by_touch(page):
+    context = page.context.browser.new_context(viewport={"width": 390, "height": 800}, has_touch=True, base_url=page.url_base, locale="ko-KR")
+    phone = context.new_page()
+    phone.goto("/examples")
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    phone.locator("#race tr:nth-child(3)").wait_for()
+    before = phone.locator("#plane circle").count()
+    box = phone.locator("#plane").bounding_box()
+    phone.touchscreen.tap(box["x"] + 100, box["y"] + 100)
+    phone.locator(f"#plane circle:nth-of-type({before + 1})").wait_for()
+    phone.goto("/slopes")
+    assert phone.text_content("h1") == MESSAGES["page_slopes"][1]
+    box = phone.locator("#plot").bounding_box()
+    phone.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + 100)
+    assert abs(float(numbers(phone)["a"])) < 1
+    context.close()
+
+
+def test_rates_from_crawling_to_diverging_are_told(page):
+    page.goto("/examples")
+    page.select_option("#kind", "flights")
+    page.locator("#race tr:nth-child(3)").wait_for()
+    assert page.locator("#race td", has_text="✓").count() == 3
+    page.fill("#rate", "2")  # a hundred
+    page.click("#go")
+    page.locator("#trouble", has_text="the rate 100 is too high").wait_for()
+    page.click("#go")
+    page.click("#again")
+    page.locator("#state", has_text="step 0,").wait_for()
+    assert page.text_content("#trouble") == ""
+    page.fill("#rate", "0")
+    page.click("#one")
+    page.locator("#state", has_text="step 1,").wait_for()
+    assert page.text_content("#trouble") == ""
+    assert float(page.text_content("#state").split("= ")[1]) < np.log(2)
 
 
 def numbers(page):
