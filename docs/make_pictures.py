@@ -2,9 +2,17 @@
 
 import doctest
 import os
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+HERE = Path(__file__).parent
 
 if __name__ == "__main__":
-    os.chdir(Path(__file__).parent)
-    for page in sorted(Path().glob("*.md")):
-        doctest.testfile(page.name, module_relative=False, encoding="utf-8")
+    with TemporaryDirectory() as folder:
+        os.chdir(folder)
+        Path("pictures").mkdir()
+        for page in sorted(HERE.glob("*.md")):
+            doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+        shutil.copytree("pictures", HERE / "pictures", dirs_exist_ok=True)
+        os.chdir(HERE)

@@ -4,12 +4,14 @@ import doctest
 import inspect
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import pytest
 
 import dvar as dv
 from dvar import commands
+from dvar.cli import main
 from dvar.commands import app
 from dvar.derive.rules import EXACT, STABILITY
 from dvar.expression.ops import ROWS
@@ -17,6 +19,7 @@ from dvar.expression.ops import ROWS
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 BLOCK = re.compile(r"```pycon\n(.*?)```", re.S)
+CONSOLE = re.compile(r"```console\n(.*?)```", re.S)
 LESSONS = [page.name for page in PAGES if page.name[0].isdigit()]
 
 
@@ -24,13 +27,23 @@ def code(page):
     return [block.rstrip() for block in BLOCK.findall(page.read_text(encoding="utf-8"))]
 
 
+def commands_of(page):
+    """What a page types into a shell, and what it says that it answers; … stands for anything."""
+    return [command for block in CONSOLE.findall(page.read_text(encoding="utf-8")) for command in re.findall(r"^\$ (.*)\n((?:[^$].*\n|\n)*)", block, re.M)]
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if code(p)], ids=lambda p: p.stem)
-def test_a_page_says_what_happens(page, tmp_path, monkeypatch):
+def test_a_page_says_what_happens(page, tmp_path, monkeypatch, capsys):
     (tmp_path / "pictures").mkdir()
     monkeypatch.chdir(tmp_path)
     failed, tried = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
     assert tried
     assert not failed
+    for command, told in commands_of(page):
+        capsys.readouterr()
+        assert main(shlex.split(command)[1:]) == 0, command
+        wanted = ".*?".join(map(re.escape, told.rstrip().split("…")))
+        assert re.fullmatch(wanted, capsys.readouterr().out.rstrip(), re.S), command
     for made in (tmp_path / "pictures").iterdir():
         assert made.read_bytes() == (DOCS / "pictures" / made.name).read_bytes(), f"{made.name}: python docs/make_pictures.py"
 
