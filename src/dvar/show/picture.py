@@ -11,12 +11,14 @@ from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from ..derive.derivation import derivative_name
 from ..derive.passes import Pass, show
 from ..errors import UsageError
 from ..expression.graph import Graph
 from ..expression.writing import spell_name
 from .boxes import LONGEST, Box, boxes
 from .layout import PORT, Rect, Wire, layout
+from .messages import messages
 from .wording import cells
 
 MOST = 60  # boxes; more of them nobody reads as a picture
@@ -89,7 +91,7 @@ def svg(
              for b, lines in zip(told, texts)]
     room = max((across(text) * SMALL / FONT + ARROW for b in told for text in b.edges if text), default=0.0)
     rects, wires = layout(sizes, [b.uses for b in told], room)
-    caption = caption_of(graph) if p else ""
+    caption = caption_of(graph, told[0]) if p else ""
     width = 2 * MARGIN + max(*(r.x + r.width for r in rects), across(caption) * SMALL / FONT)
     height = 2 * MARGIN + max(*(r.y + r.height for r in rects), *(w.y0 for w in wires), 0) + (2 * LINE if p else 0)
     size = f'width="{at(width)}" height="{at(height)}" viewBox="0 0 {at(width)} {at(height)}"'
@@ -108,9 +110,10 @@ def svg(
     return "\n".join([*filter(None, parts), "</g>", "</svg>", ""])
 
 
-def caption_of(graph: Graph) -> str:
-    output = shortened(spell_name(graph.output))
-    return f"dv means: the derivative of {output} with respect to v; at an edge stands the local derivative"
+def caption_of(graph: Graph, first: Box) -> str:
+    """What a derivative's name means, and a number at an edge."""
+    output, name, slope = (shortened(spell_name(n)) for n in (graph.output, first.name, derivative_name(first.name)))
+    return messages("en")["caption"].format(derivative=slope, output=output, name=name)
 
 
 def said_along(told: Sequence[Box]) -> list[str]:

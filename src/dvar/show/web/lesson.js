@@ -221,7 +221,7 @@ function translate() {
   document.title = name;
   document.querySelector("h1").textContent = name;
   const caption = document.querySelector(".picture text.caption");
-  if (caption) caption.textContent = say("caption", { output: LESSON.output });
+  if (caption) caption.textContent = say("caption", { output: LESSON.output, name: boxes[0].name, derivative: boxes[0].derivative });
   $("language").value = language;
 }
 
