@@ -112,6 +112,51 @@ def test_l1_gives_exact_zeros_and_an_optimum_of_its_own(method, loss, l1, l2):
         assert f"{(w == 0).sum()} of 12 penalised parameters are zero" in fit.message or method == "fista"
 
 
+@pytest.mark.parametrize("tol", [1e-1, 1e-3, 1e-6])
+def test_the_duality_gap_is_scikit_learns(tol):
+    from sklearn.linear_model import ElasticNet
+
+    y = X @ TRUE + rng.normal(size=len(X))
+    for l1, l2 in ((0.05, 0.0), (0.02, 0.0)):
+        theirs = ElasticNet(l1 + l2, l1_ratio=l1 / (l1 + l2), tol=tol).fit(X, y)
+        cost = dv.graph("inputs: w, b, x, y\nz = w @ x + b; L = (z - y)**2/2").over(x=X, y=y)
+        assert cost.gap(w=theirs.coef_, b=theirs.intercept_, l1=l1, l2=l2) == pytest.approx(theirs.dual_gap_, rel=1e-6, abs=1e-13)
+
+
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize(("l1", "l2"), [(0.03, 0.0), (0.03, 0.05), (0.0, 0.05)])
+def test_no_cost_lies_further_below_than_the_duality_gap(loss, l1, l2):
+    cost, r = COSTS[loss], np.random.default_rng(0)
+    best = cost.minimize(l1=l1, l2=l2)
+    assert cost.gap(best.params, l1=l1, l2=l2) < 1e-8
+    for off in (1e-6, 1e-4, 1e-2, 1.0):
+        w, b = best.params["w"] + off * r.normal(size=12), best.params["b"] + off * r.normal()
+        above = cost.at(w=w, b=b).value + l1 * np.abs(w).sum() + l2 / 2 * w @ w - best.cost
+        assert above <= cost.gap(w=w, b=b, l1=l1, l2=l2) + 1e-15
+
+
+def test_the_duality_gap_of_weights_and_without_an_intercept():
+    weight, r = rng.random(len(X)) + 0.1, np.random.default_rng(0)
+    for graph in (LOSSES["logistic"][0], dv.graph("inputs: w, x, y\nz = w @ x; L = softplus(z) - y*z")):
+        cost = graph.over(x=X, y=Y, weight=weight)
+        best = cost.minimize(l1=0.02)
+        assert cost.gap(best.params, l1=0.02) < 1e-9
+        near = {n: v + 1e-3 * r.normal(size=np.shape(v)) for n, v in best.params.items()}
+        above = cost.at(near).value + 0.02 * np.abs(near["w"]).sum() - best.cost
+        assert 0 < above <= cost.gap(near, l1=0.02) < np.inf
+
+
+@pytest.mark.parametrize(("loss", "options", "said"), [
+    ("z = w @ x + b; L = (z - y)**2", {}, "penalised, every one"),
+    ("z = w @ x + b; L = (z - y)**2", {"l2": 0.1, "penalize": ["w", "b"]}, "free intercept"),
+    ("z = w @ x + b; L = (sigmoid(z) - y)**2", {"l2": 0.1}, "not convex"),
+    ("z = w @ x + b; L = exp(z)*exp(b) - y*z", {"l2": 0.1}, "free intercept"),
+])  # fmt: skip
+def test_a_gap_that_is_none_is_refused(loss, options, said):
+    with pytest.raises(dv.UsageError, match=said):
+        dv.graph(loss).over(x=X, y=Y).gap(w=np.ones(12), b=0.0, **options)
+
+
 @pytest.mark.parametrize("l2", [0.0, 0.01])
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
 @pytest.mark.parametrize("strength", [0.5, 0.1, 0.02])

@@ -6,7 +6,7 @@ drawn, differentiated, run over m examples and trained.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from .derive.nudge import Check, Slope, check
 from .derive.nudge import slope as _slope
 from .derive.rules import EVERY
 from .derive.uses import Use, left_alone, uses
+from .descend.asked import penalties
 from .descend.minimize import Fit
 from .errors import UsageError, nearest
 from .expression import formula, trace, writing
@@ -294,6 +295,22 @@ class Cost(_Cost):
         from .models.coordinates import minimized
 
         return minimized(self, method, options)
+
+    def gap(
+        self, *args: Any, l1: float = 0.0, l2: float = 0.0, penalize: Iterable[str] | None = None, **parameters: Any
+    ) -> float:
+        """The duality gap at given parameters: by how much J, these penalties added, lies above its lowest, at the most; inf
+        where that cannot be told from here.
+
+        Of a convex loss of one w @ x and a free intercept, every weight penalised. Raises UsageError for others."""
+        from .models.named import linear_maps
+        from .vectorize.gap import gap
+
+        given = self.bound(args, parameters)
+        cost = self.sized(given)
+        arrays = [n for n, v in cost.data.items() if len(v.shape) == 2]
+        intercept = linear_maps(cost.loss, tuple(cost.data), arrays[0])[1] if len(arrays) == 1 else ""
+        return gap(cost, cost.flat(given), *penalties(cost, l1, l2, penalize), intercept)
 
     def svg(self, fold: Fold = None) -> str:
         """The picture of the loss of one example, with the data told from the parameters."""
