@@ -181,6 +181,21 @@ def test_values_that_are_no_numbers_are_counted(capsys):
     assert "x: 5 values are NaN or infinite and count as missing" in dvar(capsys, "fit", "t.parquet", "--target", "y")[1]
 
 
+def test_a_column_that_numbers_the_rows_is_said(capsys):
+    rng = np.random.default_rng(0)
+    pq.write_table(pa.table({"k": rng.permutation(100), "x": rng.integers(0, 100, 100), "y": rng.random(100) < 0.5}), "t.parquet")
+    _, err = dvar(capsys, "fit", "t.parquet", "--target", "y")
+    assert [line.split()[0] for line in err.splitlines() if "number the rows" in line] == ["k"]
+
+
+def test_many_columns_left_out_are_one_line(capsys):
+    rng = np.random.default_rng(0)
+    pq.write_table(pa.table({"y": rng.random(60) < 0.5, "x": rng.normal(size=60)} | {f"c{k}": np.ones(60, int) for k in range(300)}), "t.parquet")
+    _, err = dvar(capsys, "fit", "t.parquet", "--target", "y")
+    assert "left out: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 290 more: always 1" in err
+    assert len(err.splitlines()) == 3
+
+
 def test_auc_of_weighted_pairs():
     rng = np.random.default_rng(0)
     score, truth, weight = rng.integers(0, 20, 300) / 20, rng.random(300) < 0.4, rng.random(300)
@@ -237,10 +252,26 @@ LOSS = [*FIT, "n", "--loss"]
 REFUSED = [  # tokens, exit status, what is said, what helps
     (["fit", "none.parquet", "--target", "y"], 2, "there is no file none.parquet; did you mean ", "path"),
     (["fit", ".", "--target", "y", "--features", "x"], 1, "the parts of . differ", "same columns"),
+    (["fit", "parts", "--target", "y"], 1, "the parts of parts differ: Unable to merge: Field x has incompatible types", "of one type"),
     (["fit", "junk.csv", "--target", "y"], 1, "not text", "suffix"),
     (["fit", "empty.csv", "--target", "y"], 1, "empty.csv is empty (0 bytes)", "at least one row"),
     (["fit", "t.xlsx", "--target", "y"], 2, "suffix '.xlsx'", ".csv"),
-    (["fit", "t.parquet"], 2, "--target", "dvar fit --help"),
+    (["fit", "t.parquet"], 2, "dvar fit needs --target", "dvar fit --help"),
+    (["fit", "t.parquet", "--target"], 2, "--target needs a value after it", "dvar fit --help"),
+    (["fit", "t.parquet", "--targt", "y"], 2, "dvar fit needs --target; it has no --targt", "dvar fit --help"),
+    (["fit"], 2, "dvar fit needs a FILE", "dvar fit --help"),
+    (["fit", "", "--target", "y"], 2, "the name of the table is empty", "path"),
+    (["fit", "https://example.com/t.csv", "--target", "y"], 2, "is an address and not a file", "curl"),
+    ([*FIT, "y", "--holdout", "20%"], 2, "--holdout: '20%' is not a number", "dvar fit --help"),
+    ([*FIT, "y", "--seed", "x"], 2, "--seed: 'x' is not a whole number", "dvar fit --help"),
+    ([*FIT, "y", "--seed", "-1"], 2, "the seed is -1", "at least 0"),
+    ([*FIT, "y", "--target", "n"], 2, "--target is given twice", "dvar fit --help"),
+    ([*FIT, "y", "--steps", "1.5"], 2, "steps is 1.5", "whole number"),
+    ([*FIT, "y", "--features", ""], 2, "--features names no column", "by commas"),
+    ([*FIT, "y", "--decimal", ","], 2, "--decimal is said of text, and t.parquet is none", "leave out"),
+    (["fit", "lone.parquet", "--target", "y"], 1, "no column beside what makes the target (y)", "to learn from"),
+    (["predict", "m.json", "t.parquet", "-o", "t.parquet"], 2, "t.parquet is what is read; it would be lost", "another file"),
+    (["predict", "t.parquet", "m.json"], 1, "t.parquet is not a model", "the model comes first"),
     (["fit", "t.parquet", "u.parquet", "--target", "y"], 2, "'u.parquet' is one word too many", "dvar fit --help"),
     (["fits", "t.parquet"], 2, "there is no command 'fits'; did you mean 'fit'?", "dvar --help"),
     ([*FIT, "y", "--features", "-zz"], 2, "no column 'zz'", "--features"),
@@ -312,8 +343,12 @@ def learned(tmp_path_factory) -> str:
     pq.write_table(whole, folder / "t.parquet")
     pq.write_table(whole.select(["y", "x"]), folder / "lacks.parquet")
     pq.write_table(whole.select(["x", "n"]), folder / "untold.parquet")
+    pq.write_table(whole.select(["y"]), folder / "lone.parquet")
     pq.write_table(pa.table({"n": ["a", "b"], "x": [1.0, 2.0]}), folder / "other.parquet")
     pq.write_table(whole.append_column("prediction", whole.column("n")), folder / "p.parquet")
+    (folder / "parts").mkdir()
+    pq.write_table(whole.select(["y", "x"]), folder / "parts" / "1.parquet")
+    pq.write_table(pa.table({"y": ["yes"], "x": [[1.0]]}), folder / "parts" / "2.parquet")
     (folder / "t.xlsx").write_bytes(b"PK")
     (folder / "empty.csv").write_bytes(b"")
     (folder / "junk.csv").write_bytes(bytes(range(256)))

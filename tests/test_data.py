@@ -101,7 +101,8 @@ REFUSED_FILES = [
     ("a.parquet", pa.table({"x": pa.array([], pa.int8())}), DvarError, ["1 columns", "no rows"]),
     ("a.parquet", pa.table([pa.array([1]), pa.array([2])], names=["x", "x"]), DvarError, ["more than one column"]),
     ("a.xlsx", b"x", UsageError, ["'.xlsx'", ".parquet", ".csv, .tsv"]),
-    ("a", b"x", UsageError, ["''", ".csv"]),
+    ("a", b"x", UsageError, ["no suffix", ".csv"]),
+    ("a.json", b"[]", UsageError, ["'.json'", "one object a line"]),
 ]
 
 
@@ -247,7 +248,7 @@ def test_number_target() -> None:
     assert np.array_equal(y, [1, math.nan, 3], equal_nan=True)
     assert known.tolist() == [True, False, True]
     assert tables.number_target(table, "f")[1].tolist() == [False, True, True]
-    for name, error, word in (("t", DvarError, "string"), ("e", DvarError, "all 3 rows"), ("x", UsageError, "'x'")):
+    for name, error, word in (("t", DvarError, "of type text"), ("e", DvarError, "all 3 rows"), ("x", UsageError, "'x'")):
         with refused(error, word):
             tables.number_target(table, name)
 
@@ -386,7 +387,7 @@ def test_unseen_and_missing() -> None:
 
 def test_a_table_that_is_not_the_one() -> None:
     encoding = learn(pa.table({"x": [1, 2], "y": [1, 3], "c": ["a", "b"], "d": ["a", "a"]}).take([0, 1, 1]))
-    with refused(DvarError, "`x` is lacking", "`y` is of type string", "`c` is of type int64 where a category"):
+    with refused(DvarError, "`x` is lacking", "`y` is of type text", "`c` is of type int64 where a category"):
         encoding.encode(pa.table({"y": ["a"], "c": [1]}))
     empty = pa.table({"x": [None], "y": [None], "c": [None]})
     columns = encoding.encode(empty)

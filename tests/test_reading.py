@@ -35,8 +35,8 @@ ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
 PLAIN = b"a,b\n1,x\n2,\n"
 
 
-def made(form: str) -> bytes:
-    table, out = pa.table({"a": [1, 2], "b": ["x", None]}), io.BytesIO()
+def made(form: str, last: str | None = None) -> bytes:
+    table, out = pa.table({"a": [1, 2], "b": ["x", last]}), io.BytesIO()
     if form == "parquet":
         pq.write_table(table, out)
     elif form == "arrow":
@@ -70,6 +70,19 @@ TEXTS = [  # file name, its bytes, how it is read, the rows, what is said
     ("t.csv", b"a,b\n007,x\n12,y\n", {}, [{"a": "007", "b": "x"}, {"a": "12", "b": "y"}], "begin with 0"),
     ("t.csv", b'a,b\n1,"x\ny, ""z"""\n', {}, [{"a": 1, "b": 'x\ny, "z"'}], ""),
     ("t.csv", b'a,b\n1,5" pipe\n', {}, [{"a": 1, "b": '5" pipe'}], ""),
+    ("t.csv", PLAIN.decode().encode("utf-16-le"), {}, ROWS, "every other byte is 0"),
+    ("t.csv", PLAIN.decode().encode("utf-16-be"), {}, ROWS, "every other byte is 0"),
+    ("t.csv", PLAIN.replace(b"\n", b"\r"), {}, ROWS, ""),
+    ("t.csv", b"\n\n" + PLAIN, {}, ROWS, ""),
+    ("t.txt", PLAIN.replace(b",", b"\t"), {}, ROWS, "separated by '\\t'"),
+    ("t.csv", b"a , b\n1,x\n2,\n", {}, ROWS, "spaces around them"),
+    ("t.csv", b"a,b,\n1,x,\n2,,\n", {}, [r | {"column 3": None} for r in ROWS], "column 3"),
+    ("t.csv", b"a,b,,\n1,x,3,4\n2,,3,4\n", {}, [r | {"column 3": 3, "column 4": 4} for r in ROWS], "column 3, column 4"),
+    ("t.csv", b"a;b\n1.000,5;x\n2;\n", {"decimal": ","}, [{"a": 1000.5, "b": "x"}, {"a": 2.0, "b": None}], "'1.000,5' is read as numbers"),
+    ("t.csv", b'a,b\n1,x\n2,"x, y"\n3,oops\n', {}, [{"a": 1, "b": "x"}, {"a": 2, "b": "x, y"}, {"a": 3, "b": "oops"}], ""),
+    ("t.jsonl", b'{"a": 1, "b": "x"}\n{"a": 2, "b": "-"}\n', {"missing": ("-",)}, ROWS, ""),
+    ("t.parquet", made("parquet", "-"), {"missing": ("-", "7")}, ROWS, ""),
+    ("t.arrow", made("stream", "-"), {"missing": ("-",)}, ROWS, ""),
     ("t.jsonl", b'{"a": 1, "b": "x"}\n{"a": 2}\n', {}, ROWS, ""),
     ("t.ndjson.gz", gzip.compress(b'\n{"a": 1, "b": "x"}\n{"a": 2, "b": null}\n'), {}, ROWS, ""),
     ("t.parquet", made("parquet"), {}, ROWS, ""),
@@ -95,6 +108,8 @@ DAMAGED = [  # file name, its bytes, what is said, what helps
     ("t.csv", b"", "empty (0 bytes)", "at least one row"),
     ("t.csv.gz", gzip.compress(b""), "empty once unpacked", "at least one row"),
     ("t.csv", b"a,b\n", "2 columns but no rows", "at least one row"),
+    ("t.csv", b"# by me\na,b\n1,2\n", "line 2 has 2 fields, the header 1", "something above them?"),
+    ("t.csv", b"a,b\n1,2\n3,\0\n", "line 3 holds bytes that are not text", "suffix"),
     ("t.csv", b"a,b\n1,2\n3\n", "line 3 has 1 fields, the header 2", "quote"),
     ("t.csv", b'a,b\n1,"2\n2"\n1,2,3\n', "line 4 has 3 fields, the header 2", "quote"),
     ("t.csv", b'a,b\n1,2\n1,"x\ny\n3,4\n', "line 3: a quotation mark is opened", "cut off"),
@@ -143,6 +158,37 @@ def test_any_damage_is_an_error_or_a_table(tmp_path, which, at, cut, byte):
             way(path)
         except DvarError as error:
             assert error.help
+
+
+LOOKS = [  # a column of text, what is said of it
+    (["1,5", "2,5"], "looks like numbers with a decimal comma; --decimal ,"),
+    (["1", "$1,000.50"], "'$1,000.50' looks like numbers"),
+    (["5 %", "7 %"], "'5 %' looks like numbers"),
+    (["1,000", "12"], "'1,000' looks like numbers"),
+    (["05/01/2024", "31/01/2024"], "looks like dates, and is read as levels: a date is written 2024-01-31"),
+    (["1", "2", "n.a."], "1 of 3 rows hold no number ('n.a.'); --missing n.a. makes them missing"),
+    (["1", "2", "3", "4", "-", "-", "x y"], "3 of 7 rows hold no number ('-', 'x y'); --missing - and so on"),
+    (["a", "b", "1"], ""),
+    (["x1", "x2", "x3"], ""),
+]
+
+
+@pytest.mark.parametrize(("column", "said"), LOOKS, ids=range(len(LOOKS)))
+def test_text_that_looks_like_something_else_is_told(tmp_path, column, said):
+    table, notes = read(tmp_path / "t.csv", ("a\n" + "".join(f'"{v}"\n' for v in column)).encode())
+    assert table.column("a").to_pylist() == column
+    assert said in "; ".join(notes)
+    assert bool(notes) == bool(said)
+
+
+def test_a_first_line_of_numbers_is_told(tmp_path):
+    assert "does it lack such a line?" in "".join(read(tmp_path / "t.csv", b"1,2\n3,4\n")[1])
+
+
+def test_something_late_in_a_long_column_is_told(tmp_path):
+    content = "a,b\n" + "".join(f"{k % 7},{k / 7}\n" for k in range(200_000)) + "oops,never\n"
+    notes = read(tmp_path / "t.csv", content.encode())[1]
+    assert ["1 of 200,001 rows hold no number ('oops')" in notes[0], "('never')" in notes[1], len(notes)] == [True, True, 2]
 
 
 def test_places(tmp_path):

@@ -79,9 +79,13 @@ def checked(asked: Mapping[str, Any]) -> dict[str, Any]:
             options[name] = number(str(options[name]), f"--{name}")
     if options["rate"] != "auto" and not 0 < options["rate"] < math.inf:
         raise UsageError(f"the rate is {options['rate']!r}", 'give a positive number, such as 0.1, or "auto"')
-    if options["steps"] is not None and not options["steps"] >= 1:
+    if options["steps"] is not None and not (options["steps"] >= 1 and options["steps"] % 1 == 0):
         raise UsageError(f"steps is {options['steps']:g}", "give a whole number of at least 1")
+    if options["seed"] is not None and options["seed"] < 0:
+        raise UsageError(f"the seed is {options['seed']}", "give a whole number of at least 0")
     options["features"] = split(options["features"]) if options["features"] is not None else None
+    if options["features"] == []:
+        raise UsageError("--features names no column", "leave it out, or name columns by commas")
     if options["start"]:
         options["start"] = assignments(re.split(r",(?=[^,\[\]]*=)", options["start"]))
     return {k: v for k, v in options.items() if v is not None or k not in ("steps", "start")}
@@ -102,6 +106,9 @@ def predict(model: str, file: str, keep: bool, how: How, out: str | None) -> Non
 
     if out is not None:
         writing.form_of(out)
+        for read in (model, file):
+            if Path(out).exists() and Path(read).exists() and Path(out).samefile(read):
+                raise UsageError(f"{out} is what is read; it would be lost", "write to another file")
     known = model_file.read(model)
     notes: list[Note] = []
     made = predictions(known, batches(file, how, wanted(known)), keep, notes)

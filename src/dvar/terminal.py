@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from .errors import DvarError, UsageError, nearest
 
 if TYPE_CHECKING:
+    from cyclopts import CycloptsError
+
     from .descend.objective import Row
 
 STOPPED = 130
@@ -113,12 +115,7 @@ def run(app: Any, arguments: list[str], usage: Callable[..., str]) -> int:
         sys.stdout.flush()
         return 0
     except CycloptsError as error:
-        unused = getattr(error, "unused_tokens", None)
-        what = f"{unused[0]!r} is one word too many" if unused else str(error).strip()
-        if unused and unused[0] == arguments[0]:
-            commands = [name for name in app if not name.startswith("-")]
-            what = f"there is no command {unused[0]!r}{nearest(unused[0], commands)}"
-        return mistake(what, usage(arguments), 2)
+        return mistake(mistyped(error, arguments, app), usage(arguments), 2)
     except DvarError as error:
         if debug:
             raise
@@ -144,6 +141,31 @@ def run(app: Any, arguments: list[str], usage: Callable[..., str]) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # one line is enough
         say("stopped")
         return STOPPED
+
+
+def mistyped(error: CycloptsError, arguments: list[str], app: Any) -> str:
+    """What is wrong with the words of a command."""
+    from cyclopts import CoercionError, MissingArgumentError, RepeatArgumentError, UnknownCommandError, UnusedCliTokensError
+
+    unused = error.unused_tokens or []
+    match error:
+        case UnusedCliTokensError() | UnknownCommandError() if unused and unused[0] == arguments[0]:
+            return f"there is no command {unused[0]!r}{nearest(unused[0], [name for name in app if not name.startswith('-')])}"
+        case UnusedCliTokensError():
+            return f"{unused[0]!r} is one word too many"
+        case MissingArgumentError(argument=argument) if argument is not None:
+            name = argument.name
+            if name in arguments:
+                return f"{name} needs a value after it"
+            options = [word for word in unused if word.startswith("-") and word not in ("-", "--")]
+            if name.startswith("-") and options:
+                return f"dvar {arguments[0]} needs {name}; it has no {options[0]}"
+            return f"dvar {arguments[0]} needs {'' if name.startswith('-') else 'a '}{name}"
+        case RepeatArgumentError(token=token):
+            return f"{token.keyword} is given twice"
+        case CoercionError(token=token, target_type=type_) if token is not None and type_ in (int, float):
+            return f"{token.keyword}: {token.value!r} is not a {'whole ' * (type_ is int)}number"
+    return str(error).strip()
 
 
 def mistake(what: str, help: str, status: int) -> int:

@@ -166,7 +166,7 @@ class Encoding:
             if kind == "number" and tables.kind(made.type) == "category":  # numbers written with spaces or signs
                 made = made if isinstance(as_read := tables.text_as_numbers(made), str) else as_read
             if tables.kind(made.type) not in (kind, "nothing"):
-                wrong[f"`{name}` is of type {made.type} where a {kind} was learned from"] = None
+                wrong[f"`{name}` is of type {tables.called(made.type)} where a {kind} was learned from"] = None
             found[name] = made
         if wrong:
             what = "the table is not as the encoding reads it: " + ", ".join(wrong)

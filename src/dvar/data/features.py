@@ -44,6 +44,8 @@ def chosen(wanted: Sequence[str] | None, names: Sequence[str], target: Iterable[
         if not own.isdisjoint(bases(name, names)):
             raise UsageError(f"{name!r} is the target and cannot be a feature" if name in own else
                              f"{name!r} is made of the target and cannot be a feature", "leave it out of --features")
+    if wanted is None and not found:
+        raise DvarError(f"there is no column beside what makes the target ({', '.join(own)})", "a table needs one to learn from")
     if wanted is not None and not found:
         raise UsageError("--features leaves no column", "name at least one")
     return found
@@ -183,7 +185,8 @@ def of_time(name: str, made: Any, which: str, texts: Sequence[str] | None) -> An
     from pyarrow import compute
 
     if tables.kind(made.type) not in ("time", "nothing") or pa.types.is_duration(made.type):
-        raise DvarError(f"{name} asks for a date or time, and the column is of type {made.type}", "name a column of dates")
+        raise DvarError(f"{name} asks for a date or time, and the column is of type {tables.called(made.type)}",
+                        "name a column of dates; in text they are written 2024-01-31 or 2024-01-31T17:45")
     if tables.kind(made.type) == "nothing":
         return made
     try:
@@ -210,7 +213,7 @@ def as_category(name: str, made: Any) -> Any:
         case "time":
             return made.cast(pa.string())
         case "other":
-            raise DvarError(f"{name}: the column is of type {made.type}", "take numbers, text or dates")
+            raise DvarError(f"{name}: the column is of type {tables.called(made.type)}", "take numbers, text or dates")
     return made
 
 
@@ -225,7 +228,8 @@ def as_number(name: str, made: Any) -> Any:
             return found
         case "number" | "nothing":
             return made
-    raise DvarError(f"{name}: the column is of type {made.type}", "of a date take year(…), month(…), weekday(…) or hour(…)")
+    raise DvarError(f"{name}: the column is of type {tables.called(made.type)}",
+                    "of a date take year(…), month(…), weekday(…) or hour(…)")
 
 
 FUNCTIONS: dict[str, Callable[[str, Any], Any]] = {

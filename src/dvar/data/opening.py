@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from ..errors import DvarError, UsageError, nearest
 HEAD = 1 << 16  # bytes looked at to find out what a file is
 FORMATS = {  # the end of a file's name → what is in it
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".arrow": "arrow",
-    ".feather": "arrow", ".ipc": "arrow", ".jsonl": "jsonl", ".ndjson": "jsonl",
+    ".feather": "arrow", ".ipc": "arrow", ".txt": "csv", ".dat": "csv", ".data": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl",
 }
 PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 MAGIC = (  # how a file begins → what it is
@@ -27,7 +28,8 @@ CALLED = {  # what it is → what people call it, and what its name should end i
     "feather 1": ("Feather version 1", ""), "sqlite": ("an SQLite database", ""), "jsonl": ("JSON", ".jsonl"),
     "csv": ("CSV", ".csv"), "tsv": ("TSV", ".tsv"),
 }
-READS = "Parquet (.parquet, .pq, or a folder of parts), .csv, .tsv, .arrow, .feather, .jsonl, each text also as .gz, .zst or .bz2"
+READS = ("Parquet (.parquet, .pq, or a folder of parts), .csv, .tsv, .txt, .arrow, .feather, .jsonl, each text also as .gz, .zst "
+         "or .bz2")
 
 
 def called(path: str | Path) -> str:
@@ -58,6 +60,10 @@ def opened(path: str | Path) -> tuple[str, Any]:
             raise DvarError("standard input is closed", "give the path of a table, or pipe one in")
         stream: Any = Ahead(sys.stdin.buffer)
         form, packed = "", ""
+    elif not str(path):
+        raise UsageError("the name of the table is empty", "give the path of a table")
+    elif re.match(r"[a-z][a-z0-9]+://", str(path)):
+        raise UsageError(f"{path} is an address and not a file", "fetch it first, or pipe it in: curl -L ADDRESS | dvar … -")
     else:
         path = Path(path)
         if path.is_dir():
@@ -104,7 +110,9 @@ def kind_of_name(path: Path) -> tuple[str, str]:
     if not path.is_file():
         return "", ""  # a pipe with a name: what is in it says what it is
     if last not in FORMATS:
-        raise UsageError(f"{path} has the suffix {last!r}, which is not read", f"what is read: {READS}")
+        help = "write one object a line and call it .jsonl" if last == ".json" else f"what is read: {READS}"
+        what = f"has the suffix {last!r}, which is not read" if last else "has no suffix that says what is in it"
+        raise UsageError(f"{path} {what}", help)
     return FORMATS[last], PACKED.get(packed, "")
 
 

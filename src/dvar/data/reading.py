@@ -11,7 +11,23 @@ from typing import Any
 
 from ..errors import DvarError, UsageError
 from .opening import READS, Ahead, called, checked_names, opened, suffixes, unreadable
-from .text import USUAL, Cut, How, cut, json_lines, options, ragged, refuse_unclosed, silent, swallowed, text
+from .text import (
+    USUAL,
+    Cut,
+    How,
+    as_number,
+    called_well,
+    cut,
+    decoded,
+    is_text,
+    json_lines,
+    options,
+    ragged,
+    refuse_unclosed,
+    silent,
+    swallowed,
+    text,
+)
 
 ROWS = 1 << 17  # in a batch of Parquet
 
@@ -28,6 +44,7 @@ def read(path: str | Path, how: How = USUAL, say: Callable[[str], None] = silent
     name, stream = called(path), None
     try:
         form, stream = opened(path)
+        checked_how(name, form, how)
         if form == "folder":
             table = parts(Path(path))
         elif form == "parquet":
@@ -37,6 +54,7 @@ def read(path: str | Path, how: How = USUAL, say: Callable[[str], None] = silent
         else:
             table = text(name, form, stream, how, say)
         names = table.column_names
+        table = table if form in ("csv", "tsv") else made_missing(table, how)
     except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
         raise unreadable(name, error) from None
     finally:
@@ -45,6 +63,32 @@ def read(path: str | Path, how: How = USUAL, say: Callable[[str], None] = silent
     checked_names(name, names)
     if table.num_rows == 0:
         raise DvarError(f"{name} has {table.num_columns} columns but no rows", "a table needs at least one row")
+    return table
+
+
+def checked_how(name: str, form: str, how: How) -> None:
+    """Raises UsageError where what is said of text is said of a file whose numbers are numbers."""
+    if how.decimal != "." and form not in ("csv", "tsv"):
+        raise UsageError(f"--decimal is said of text, and {name} is none: its numbers are numbers", "leave out --decimal")
+
+
+def made_missing(table: Any, how: How) -> Any:
+    """The table, missing where a text or number is one that `how` names."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    for k, field in enumerate(table.schema if how.missing else ()):
+        of = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if pa.types.is_string(of) or pa.types.is_large_string(of):
+            named: list[Any] = list(how.missing)
+        elif pa.types.is_integer(of) or pa.types.is_floating(of):
+            named = [v for v in map(as_number, how.missing) if v is not None and (pa.types.is_floating(of) or v == int(v))]
+        else:
+            continue
+        plain_ = table.column(k).cast(of)
+        gone = compute.is_in(plain_, value_set=pa.array(named).cast(of, safe=False)) if named else None
+        if gone is not None and compute.any(gone).as_py():
+            table = table.set_column(k, field.name, compute.if_else(gone, pa.scalar(None, of), plain_))
     return table
 
 
@@ -94,7 +138,11 @@ def parts(folder: Path) -> Any:
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException:  # dictionaries and plain text, or of other index types: as plain text
-        return pa.concat_tables([plain(table) for table in tables], promote_options="permissive")
+        tables = [plain(table) for table in tables]
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise DvarError(f"the parts of {folder} differ: {error}", "in all parts a column is of one type") from None
 
 
 def part(folder: Path, path: Path) -> Any:
@@ -147,7 +195,10 @@ def batches(path: str | Path, how: How = USUAL, wanted: dict[str, str] | None = 
     name, count, stream = called(path), 0, None
     try:
         form, stream = opened(path)
+        checked_how(name, form, how)
         for table in streamed(name, form, stream, path, how, wanted or {}):
+            if form not in ("csv", "tsv"):
+                table = made_missing(table, how)
             if not count:
                 checked_names(name, table.column_names)
             count += table.num_rows
@@ -178,12 +229,12 @@ def streamed(name: str, form: str, stream: Any, path: str | Path, how: How, want
         for batch in arrow(stream):
             yield pa.Table.from_batches([batch])
     elif form == "jsonl":
-        yield from json_batches(name, stream, how)
+        yield from json_batches(name, stream)
     else:
         yield from csv_batches(name, form, stream, how, wanted)
 
 
-def json_batches(name: str, stream: Ahead, how: How) -> Iterator[Any]:
+def json_batches(name: str, stream: Ahead) -> Iterator[Any]:
     import pyarrow as pa
 
     left = b""
@@ -191,10 +242,10 @@ def json_batches(name: str, stream: Ahead, how: How) -> Iterator[Any]:
         left += more
         end = left.rfind(b"\n") + 1
         if end:
-            yield json_lines(name, pa.py_buffer(left[:end]), how)
+            yield json_lines(name, pa.py_buffer(left[:end]))
             left = left[end:]
     if left.strip():
-        yield json_lines(name, pa.py_buffer(left), how)
+        yield json_lines(name, pa.py_buffer(left))
 
 
 def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str, str]) -> Iterator[Any]:
@@ -207,12 +258,13 @@ def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str,
     whole = start if len(start) < 1 << 20 else start[: start.rfind(b"\n") + 1] or start
     try:
         first = cut_types(made, whole, how)
-        types = {}
+        types, called = {}, dict(zip(made.names, called_well(made.names)))
         for column, type_ in first.items():
-            if wanted.get(column) == "category":
+            as_what = wanted.get(called[column])
+            if as_what == "category":
                 types[column] = pa.string()
             elif pa.types.is_integer(type_) or pa.types.is_null(type_):
-                types[column] = pa.float64() if wanted.get(column) == "number" else pa.string()
+                types[column] = pa.float64() if as_what == "number" else pa.string()
             else:
                 types[column] = type_.value_type if pa.types.is_dictionary(type_) else type_
         parse, convert = options(made, how, types)
@@ -220,14 +272,26 @@ def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str,
         reading = csv.ReadOptions(block_size=2**22, encoding=made.letters)
         table = None
         for batch in csv.open_csv(pa.PythonFile(stream, "r"), reading, parse, convert):
-            table = pa.Table.from_batches([batch])
-            yield table
+            table = pa.Table.from_batches([batch]).rename_columns(called_well(made.names))
+            yield with_numbers(table, [n for n, what in wanted.items() if what == "number"], how)
     except pa.ArrowInvalid as error:
         if (again := reread(name)) is not None and (told := ragged(name, made, again)):
             raise told from None
         raise unreadable(name, error) from None
     if table is not None and swallowed(table) and (again := reread(name)) is not None:
         refuse_unclosed(name, made, again)
+
+
+def with_numbers(table: Any, wanted: Sequence[str], how: How) -> Any:
+    """The table, text in which numbers are wanted made so, where all of it is."""
+    import pyarrow as pa
+
+    for k, field in enumerate(table.schema):
+        if field.name in wanted and is_text(field.type):
+            made = [decoded(chunk.dictionary_encode(), how.decimal) for chunk in table.column(k).chunks]
+            if all(chunk is not None for chunk in made):
+                table = table.set_column(k, field.name, pa.chunked_array(made))
+    return table
 
 
 def reread(name: str) -> Any:

@@ -15,6 +15,8 @@ from ..errors import DvarError, UsageError, nearest
 from .reading import read as read
 from .text import as_number
 
+MANY = 20  # rows: of fewer, different whole numbers may well have no gaps by chance
+
 
 def column(table: Any, name: str) -> Any:
     """The column of that name as a ChunkedArray. Raises UsageError if there is none, DvarError if there are several."""
@@ -38,6 +40,15 @@ def kind(type_: Any) -> str:
     if types.is_null(type_):
         return "nothing"
     return "time" if types.is_temporal(type_) else "other"
+
+
+def called(type_: Any) -> str:
+    """What a column's type is called to a person: text, though it be stored as a dictionary; else as Arrow calls it."""
+    from pyarrow import types
+
+    if types.is_dictionary(type_):
+        return called(type_.value_type)
+    return "text" if kind(type_) == "category" else str(type_)
 
 
 def numbers(column: Any, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -71,6 +82,18 @@ def not_finite(column: Any) -> int:
     values = [_values(chunk, np.dtype(column.type.to_pandas_dtype())) for chunk in column.chunks]
     known = [_missing(chunk) for chunk in column.chunks]
     return sum(int(np.count_nonzero(~np.isfinite(v) & (True if gap is None else ~gap))) for v, gap in zip(values, known))
+
+
+def counts_rows(column: Any) -> bool:
+    """Whether a column of whole numbers is that of the rows, in whatever order: m different ones, each but the last followed by
+    the next."""
+    from pyarrow import types
+
+    if not types.is_integer(column.type) or column.null_count or len(column) < MANY:
+        return False
+    values, _ = numbers(column)
+    low = int(values.min())
+    return int(values.max()) - low == len(values) - 1 and bool((np.bincount((values - low).astype(np.intp)) == 1).all())
 
 
 class Levels(NamedTuple):
@@ -181,7 +204,7 @@ def target(table: Any, name: str, positive: str | None = None) -> tuple[np.ndarr
         case "nothing":
             found, known, texts = np.empty(0), np.zeros(len(values), bool), []
         case _:
-            what = f"target `{name}` is of type {values.type}, not a yes/no question"
+            what = f"target `{name}` is of type {called(values.type)}, not a yes/no question"
             raise DvarError(what, "take a column of two values")
     _check_two(name, len(found), texts, len(values), kind(values.type) == "number")
     if positive is None:
@@ -201,7 +224,7 @@ def number_target(table: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
     values = column(table, name)
     how = kind(values.type)
     if how not in ("number", "nothing"):
-        what = f"target `{name}` is of type {values.type}, not a number"
+        what = f"target `{name}` is of type {called(values.type)}, not a number"
         raise DvarError(what, "leave out `--loss` for a yes/no target, or take a column of numbers")
     x, missing = numbers(values) if how == "number" else (np.zeros(len(values)), np.ones(len(values), bool))
     known = np.ones(len(x), bool) if missing is None else ~missing
@@ -217,7 +240,7 @@ def _check_two(name: str, count: int, texts: list[str], rows: int, numeric: bool
     if count == 1:
         raise DvarError(f"target `{name}` is always {texts[0]}", "take a column of two values")
     if count > 2:
-        some = ", ".join(texts[:5]) + (", …" if count > 5 else "")
+        some = ", ".join(t if t == t.strip() else repr(t) for t in texts[:5]) + (", …" if count > 5 else "")
         what = f"target `{name}` has {count} values ({some}), not two"
         if not numeric:
             raise DvarError(what, "take a column of two values, or of numbers with a --loss")

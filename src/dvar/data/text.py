@@ -9,7 +9,8 @@ from __future__ import annotations
 import csv as lines
 import io
 import re
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -21,6 +22,8 @@ MISSING_TEXT = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "NaN", "nan", "?
 MOST_LEVELS = 2**16  # beyond these, text of a CSV file is kept as text and not as codes
 LARGEST_BLOCK = 2**31 - 1
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+WHY = {"utf-16": "by the mark it begins with", "latin-1": "since it is not UTF-8",
+       "utf-16-le": "since every other byte is 0", "utf-16-be": "since every other byte is 0"}
 BETWEEN = ",;\t|"
 
 
@@ -60,22 +63,38 @@ class Cut:
 
 def cut(name: str, form: str, start: bytes, decimal: str, encoding: str = "") -> Cut:
     """Encoding, delimiter and column names of a CSV or TSV file."""
-    encoding = encoding or next((e for mark, e in MARKS if start.startswith(mark)), "utf-8")
-    if b"\0" in start and encoding != "utf-16":
-        raise DvarError(f"{name} cannot be read: it holds bytes that are not text", "is the file of the kind its suffix says?")
+    encoding = encoding or next((e for mark, e in MARKS if start.startswith(mark)), "") or without_mark(start)
+    wide = encoding.startswith("utf-16")
+    if b"\0" in start and not wide:
+        line = start[: start.index(b"\0")].count(b"\n") + 1
+        raise DvarError(f"{name} cannot be read: line {line} holds bytes that are not text",
+                        "is the file of the kind its suffix says?")
     try:
-        head = start[: len(start) // 2 * 2 if encoding == "utf-16" else None].decode(encoding)
+        head = start[: len(start) // 2 * 2 if wide else None].decode(encoding)
     except UnicodeDecodeError as error:
-        if encoding == "utf-16" or error.start < len(start) - 4:
+        if wide or error.start < len(start) - 4:
             return cut(name, form, start, decimal, "latin-1")
         head = start[: error.start].decode(encoding)
     whole = head if len(start) < HEAD else head[: head.rfind("\n") + 1] or head
     delimiter = "\t" if form == "tsv" else sniffed(whole, decimal)
-    rows = list(islice(lines.reader(io.StringIO(whole, newline=""), delimiter=delimiter), 1000))
+    rows = list(islice(filter(None, lines.reader(io.StringIO(whole, newline=""), delimiter=delimiter)), 1000))
     names = tuple(rows[0]) if rows else ()
     body = [row for row in rows[1:] if len(row) == len(names)]
     codes = tuple(n for k, n in enumerate(names) if any(row[k][:1] == "0" and row[k][1:].isdigit() for row in body))
     return Cut(delimiter, encoding, names, codes)
+
+
+def without_mark(start: bytes) -> str:
+    """The encoding of text that begins with no mark: UTF-8, unless every other byte is 0, as of Latin letters in UTF-16."""
+    for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
+        if len(zeros) > 1 and zeros.count(0) > 0.8 * len(zeros):
+            return encoding
+    return "utf-8"
+
+
+def called_well(names: Sequence[str]) -> list[str]:
+    """Column names without the spaces around them; one that is empty is called by its place, "column 2"."""
+    return [name.strip() or f"column {k + 1}" for k, name in enumerate(names)]
 
 
 def sniffed(head: str, decimal: str) -> str:
@@ -95,7 +114,7 @@ def text(name: str, form: str, stream: Ahead, how: How, say: Callable[[str], Non
     start = stream.ahead(HEAD)
     content = stream.buffer()
     if form == "jsonl":
-        return json_lines(name, content, how)
+        return json_lines(name, content)
     table = cut_up(name, cut(name, form, start, how.decimal), content, how, say)
     if binary(table):
         table = cut_up(name, cut(name, form, start, how.decimal, "latin-1"), content, how, say)
@@ -108,7 +127,7 @@ def cut_up(name: str, made: Cut, content: Any, how: How, say: Callable[[str], No
     from pyarrow import csv
 
     told(made, name, say)
-    checked_names(name, made.names)
+    checked_names(name, called_well(made.names))
     parse, convert = options(made, how)
     for block_size in (2**21, min(len(content) + 1, LARGEST_BLOCK)):
         try:
@@ -123,7 +142,7 @@ def cut_up(name: str, made: Cut, content: Any, how: How, say: Callable[[str], No
         raise unreadable(name, wrong) from None
     if swallowed(table):
         refuse_unclosed(name, made, content)
-    return table
+    return table.rename_columns(called_well(table.column_names))
 
 
 def swallowed(table: Any) -> bool:
@@ -143,10 +162,15 @@ def told(made: Cut, name: str, say: Callable[[str], None]) -> None:
     usual = "\t" if name.lower().endswith((".tsv", ".tab", ".tsv.gz")) else ","
     if made.delimiter != usual and len(made.names) > 1:
         say(f"{name}: fields are separated by {made.delimiter!r}")
-    if made.encoding in ("latin-1", "utf-16"):
-        why = "by the mark it begins with" if made.encoding == "utf-16" else "since it is not UTF-8"
+    if why := WHY.get(made.encoding):
         say(f"{name}: read as {made.encoding}, {why}")
-    for column in made.codes:
+    if made.names and all(as_number(column, ".") is not None for column in made.names):
+        say(f"{name}: line 1 is read as the names of the columns, and all of them are numbers: does it lack such a line?")
+    if spaced := [column for column in made.names if column != column.strip() and column.strip()]:
+        say(f"{name}: the names of {len(spaced):,} columns have spaces around them, which are left out")
+    if unnamed := [column for column, was in zip(called_well(made.names), made.names) if not was.strip()]:
+        say(f"{name}: columns without a name are called by their place: {', '.join(unnamed)}")
+    for column in called_well(made.codes):
         say(f"{column}: digits that begin with 0 are read as text; number({column}) reads them as numbers")
 
 
@@ -177,12 +201,17 @@ def rows_of(made: Cut, content: Any) -> Iterator[tuple[int, list[str]]]:
 
 def ragged(name: str, made: Cut, content: Any) -> DvarError | None:
     """What is said of the first line with too few or too many fields."""
+    header = 0  # its line
     try:
         for line, row in rows_of(made, content):
             if len(row) != len(made.names) and (row or len(made.names) == 1):
                 what = f"{name} line {line} has {len(row)} fields, the header {len(made.names)}"
                 more = f"; with {made.delimiter!r} between fields"
-                return DvarError(what + more, "mend the line, or quote the field in which the sign stands")
+                help = "mend the line, or quote the field in which the sign stands"
+                if header and line == header + 1:
+                    help = f"line {header} is read as the names of the columns: is one lacking, or something above them?"
+                return DvarError(what + more, help)
+            header = header or (line if row else 0)
     except lines.Error:
         pass
     return None
@@ -213,8 +242,8 @@ def binary(table: Any) -> bool:
     return any(pa.types.is_binary(t.value_type if pa.types.is_dictionary(t) else t) for t in table.schema.types)
 
 
-def json_lines(name: str, content: Any, how: How) -> Any:
-    """One object a line; text with the meaning of nothing is missing."""
+def json_lines(name: str, content: Any) -> Any:
+    """One object a line."""
     import pyarrow as pa
     from pyarrow import json
 
@@ -225,18 +254,21 @@ def json_lines(name: str, content: Any, how: How) -> Any:
             wrong = error
     row = re.search(r"in row (\d+)", str(wrong))
     where = f" line {int(row[1]) + 1}" if row else ""
-    raise DvarError(f"{name}{where} cannot be read: {str(wrong).splitlines()[0][:200]}",
+    what = re.sub(r"JSON parse error: | in row \d+$", "", str(wrong).splitlines()[0])[:200]
+    raise DvarError(f"{name}{where} cannot be read: {what}",
                     "JSON lines hold one object a line, each column of one type")
 
 
 GROUPED = re.compile(r"([+-]?)\s*((?:\d{1,3}(?:[ \u00a0\u202f]\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+)?)")
+POINTS = re.compile(r"[+-]?\s*\d{1,3}(?:\.\d{3})+(?:,\d*)?")  # 1.000.000,5, where a comma stands before decimals
+FEWEST = 0.5  # of a column's texts are numbers where it is one of numbers with something else in it
 
 
 def as_number(text: str, decimal: str = ".") -> float | None:
     """A number written with spaces or signs (" 5", "+5", "- 5", "1 000"); None where the text is none."""
     text = text.strip().replace("−", "-")
     if decimal == ",":
-        text = text.replace(",", ".")
+        text = (text.replace(".", "") if POINTS.fullmatch(text) else text).replace(",", ".")
     match = GROUPED.fullmatch(text)
     if not match or not any(c.isdigit() for c in match[2]):
         return None
@@ -246,25 +278,53 @@ def as_number(text: str, decimal: str = ".") -> float | None:
         return None
 
 
+LOOKS = (  # what text that is no number looks like, and what is said of it
+    (re.compile(r"[+-]?\d+,\d+"), "numbers with a decimal comma; --decimal , reads them so"),
+    (re.compile(r"\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}(?:[ T].*)?"), "dates, and is read as levels: a date is written 2024-01-31"),
+    (re.compile(r"[+-]?\s*[$€£¥]?\s*[+-]?\d[\d,.' ]*\s*[%$€£¥]?"),
+     "numbers, and is read as levels: a number is written with digits, a sign and a point"),
+)
+
+
 def numbered(table: Any, how: How, say: Callable[[str], None]) -> Any:
-    """The table with the columns of text that are all numbers made so; and a word where a decimal comma looks meant."""
+    """The table with the columns of text that are all numbers made so; and a word where text looks meant as something else."""
     import pyarrow as pa
 
     for k, field in enumerate(table.schema):
-        if not pa.types.is_dictionary(field.type):  # with more levels than a dictionary has, the first would tell nothing
+        if not is_text(field.type):
             continue
         column = table.column(k)
         some = [v for v in column[:100].to_pylist() if v is not None]
         if not some or any(v[:1] == "0" and v[1:].isdigit() for v in some):
             continue
-        if how.decimal == "." and all(re.fullmatch(r"[+-]?\d+,\d+", v) for v in some):
-            say(f"{field.name}: text such as {some[0]!r} looks like numbers with a decimal comma; --decimal , reads them so")
-        elif all(as_number(v, how.decimal) is not None for v in some):
+        numeric = sum(as_number(v, how.decimal) is not None for v in some)
+        if numeric == len(some) and pa.types.is_dictionary(field.type):
             made = [decoded(chunk, how.decimal) for chunk in column.chunks]
             if all(chunk is not None for chunk in made):
                 say(f"{field.name}: text such as {some[0]!r} is read as numbers; category({field.name}) reads it as levels")
                 table = table.set_column(k, field.name, pa.chunked_array(made))
+                continue
+        looks = next((words for form, words in LOOKS if all(map(form.fullmatch, some))), "") if numeric < len(some) else ""
+        if looks:
+            one = next(v for v in some if as_number(v, how.decimal) is None)
+            say(f"{field.name}: text such as {one!r} looks like {looks}")
+        elif numeric >= FEWEST * len(some):
+            tell_others(field.name, column, how, say)
     return table
+
+
+def tell_others(name: str, column: Any, how: How, say: Callable[[str], None]) -> None:
+    """What stands in a column of numbers so that it is one of text."""
+    from pyarrow import compute
+
+    counts = {v["values"]: v["counts"] for v in compute.value_counts(column.cast("string")).to_pylist()}
+    others = {text: count for text, count in counts.items() if text is not None and as_number(text, how.decimal) is None}
+    if not others or sum(others.values()) > (1 - FEWEST) * len(column):
+        return
+    first = sorted(others, key=lambda text: -others[text])
+    some = ", ".join(map(repr, first[:5])) + (", …" if len(first) > 5 else "")
+    say(f"{name}: read as levels, since {sum(others.values()):,} of {len(column):,} rows hold no number ({some}); "
+        f"--missing {shlex.quote(first[0])} {'and so on ' if len(first) > 1 else ''}makes them missing, and the others numbers")
 
 
 def decoded(chunk: Any, decimal: str) -> Any:

@@ -137,7 +137,8 @@ def loaded(path: Path) -> dict[str, Any]:
     except PermissionError:
         raise DvarError(f"{path} may not be read: no permission", "ask its owner, or copy it where you may read") from None
     except (ValueError, RecursionError) as error:
-        raise DvarError(f"{path} is not a model: {str(error).splitlines()[0][:200]}", DAMAGED) from None
+        help = DAMAGED if path.suffix == ".json" else f"{DAMAGED}; the model comes first, the table after it"
+        raise DvarError(f"{path} is not a model: {str(error).splitlines()[0][:200]}", help) from None
     found = value.get("format") if isinstance(value, dict) else type(value).__name__
     if found != FORMAT:
         known = re.fullmatch(r"dvar model (\d{1,9})", found) if isinstance(found, str) else None

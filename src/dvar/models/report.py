@@ -19,7 +19,10 @@ def notes(trained: Trained) -> list[str]:
     model = trained.model
     said = [f"{trained.unknown:,} rows have no known {model.target} and are left out"] if trained.unknown else []
     if model.encoding is not None:
-        said += [f"left out: {name}: {reason}" for name, reason in model.encoding.dropped.items()]
+        reasons: dict[str, list[str]] = {}
+        for name, reason in model.encoding.dropped.items():
+            reasons.setdefault(reason, []).append(name)
+        said += [f"left out: {listed(names)}: {reason}" for reason, names in reasons.items()]
         maps = [model.params[name] for name in model.linear_maps[0]]
         scale = "reported in their own units" if maps and all(np.ndim(w) == 1 for w in maps) else "reported on that scale"
         said.append(f"numbers are standardised inside (method and penalty work on that scale) and {scale}")

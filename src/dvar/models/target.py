@@ -69,7 +69,8 @@ def evaluated(table: Any, target: str, graph: Graph) -> Any:
             help = "take columns of numbers, or a column of two values as it is"
             if tables.kind(column.type) == "category":
                 help = f"where {name} has two values: --target {name} --positive VALUE; else take columns of numbers"
-            raise DvarError(f"the target `{target}` computes with {name!r}, which is of type {column.type}, not a number", help)
+            what = f"the target `{target}` computes with {name!r}, which is of type {tables.called(column.type)}, not a number"
+            raise DvarError(what, help)
         x, missing = tables.number_target(table, name)
         data[name], known = np.where(missing, x, 0.0), known & missing  # `missing` is true where the value is known
     with np.errstate(all="ignore"):

@@ -172,6 +172,9 @@ def noticed(table: Any, chosen: Sequence[str], made_of: tuple[str, ...], target:
     for name in chosen:
         if name in table.column_names and (count := tables.not_finite(table.column(name))):
             said.append(f"{name}: {count:,} values are NaN or infinite and count as missing")
+        if name in table.column_names and tables.counts_rows(table.column(name)):
+            said.append(f"{name} is another whole number in each row, none left out: does it number the rows? "
+                        f"--features '-{name}' leaves it out")
     return said
 
 
@@ -206,7 +209,7 @@ def own_units(table: Any, name: str, rows: Any, what: str = "", help: str = "") 
     what = what or f"the loss names the column {name!r}, which"
     column = tables.column(table, name)
     if tables.kind(column.type) != "number":
-        raise DvarError(f"{what} is of type {column.type}, not a number",
+        raise DvarError(f"{what} is of type {tables.called(column.type)}, not a number",
                         help or "use it through x, or give the parameter of that name another one")
     values, missing = tables.numbers(column, rows)
     if missing is not None:
