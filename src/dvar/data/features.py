@@ -122,10 +122,9 @@ def column(table: Any, name: str) -> Any:
     """A column of the table or derived from it, as a ChunkedArray; a product is of numbers, or of categories.
 
     Raises UsageError where there is none of that name, DvarError where it cannot be made."""
-    names = table.column_names
-    if name in names:
+    if table.schema.get_all_field_indices(name):
         return tables.column(table, name)
-    if parts := factors(name, names):
+    if parts := factors(name, ()):
         return product([column(table, p) for p in parts])
     call = CALL.fullmatch(name)
     if call and call[1] in FUNCTIONS:
@@ -136,7 +135,7 @@ def column(table: Any, name: str) -> Any:
 def sides(table: Any, name: str) -> tuple[str, str]:
     """The factors of a product that are numbers, and those that are categories, each as one name; "" where there are none."""
     found: tuple[list[str], list[str]] = [], []
-    for factor in factors(name, table.column_names):
+    for factor in [] if table.schema.get_all_field_indices(name) else factors(name, ()):
         found[is_category(column(table, factor))].append(quoted(factor))
     return ":".join(found[0]), ":".join(found[1])
 

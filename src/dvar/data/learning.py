@@ -63,7 +63,8 @@ def learn_number(name: str, x: np.ndarray, gaps: np.ndarray | None, centre: bool
 
 
 def moments(x: np.ndarray, largest: float) -> tuple[float, float]:
-    """Mean and population standard deviation in two passes of float64 (the mean corrected by what it leaves over).
+    """Mean and population standard deviation in two passes of float64, both corrected by what the first mean leaves over (Chan,
+    Golub & LeVeque, The American Statistician 37, 1983).
 
     Very large and very small numbers are scaled by a power of two, so that no sum or square over- or underflows.
     """
@@ -71,11 +72,15 @@ def moments(x: np.ndarray, largest: float) -> tuple[float, float]:
     unit = 1.0 if abs(exponent) < 400 else 2.0 ** min(max(exponent, -1000), 1000)
 
     def blocks() -> Iterator[np.ndarray]:
-        return (x[lo : lo + BLOCK].astype(np.float64) / unit for lo in range(0, len(x), BLOCK))
+        for lo in range(0, len(x), BLOCK):
+            block = x[lo : lo + BLOCK].astype(np.float64)
+            yield block if unit == 1.0 else block / unit
 
     mean = fsum(float(b.sum()) for b in blocks()) / len(x)
-    mean += fsum(float((b - mean).sum()) for b in blocks()) / len(x)
-    deviation = sqrt(fsum(float(np.square(b - mean).sum()) for b in blocks()) / len(x))
+    off, squares = zip(*((float(d.sum()), float(np.square(d).sum())) for d in (b - mean for b in blocks())))
+    over = fsum(off) / len(x)
+    deviation = sqrt(max(fsum(squares) / len(x) - over**2, 0.0))
+    mean += over
     return mean * unit, max(deviation * unit, float(np.finfo(float).tiny))
 
 
@@ -114,9 +119,9 @@ def learn(
         levels = tables.levels(column, rows)
         learned = learn_category(name, levels, reference, max_levels)
         if isinstance(learned, Category):
-            if (count := len(np.unique(levels.codes[levels.codes >= 0]))) > max_levels:
+            if (count := np.count_nonzero(np.bincount(levels.codes + 1)[1:])) > max_levels:
                 dropped[f"{name} levels"] = f"the {count - max_levels:,} rarest of {count:,} are one level, {OTHER_LEVEL}"
-            factors = named.factors(name, table.column_names)
+            factors = [] if table.schema.get_all_field_indices(name) else named.factors(name, ())
             if factors and reference and all(f in wanted for f in factors):
                 learned = beside_its_factors(table, learned, factors, rows)
     else:

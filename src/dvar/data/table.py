@@ -20,12 +20,13 @@ MANY = 20  # rows: of fewer, different whole numbers may well have no gaps by ch
 
 def column(table: Any, name: str) -> Any:
     """The column of that name as a ChunkedArray. Raises UsageError if there is none, DvarError if there are several."""
-    if name not in table.column_names:
+    found = table.schema.get_all_field_indices(name)
+    if not found:
         what = f"there is no column {name!r}{nearest(name, table.column_names)}"
         raise UsageError(what, "name a column of the table")
-    if table.column_names.count(name) > 1:
+    if len(found) > 1:
         raise DvarError(f"there is more than one column named {name!r}", "give every column its own name")
-    return table.column(name)
+    return table.column(found[0])
 
 
 def kind(type_: Any) -> str:
