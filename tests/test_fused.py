@@ -342,16 +342,18 @@ def test_typed_columns_are_never_expanded(reference):
     np.testing.assert_allclose(found[-1], hessian, rtol=1e-9, atol=1e-12)
 
 
-def test_many_categories_and_many_numbers():
-    """More categories than one loop looks up, more numbers than have a line with each category, more levels than a byte counts."""
+@pytest.mark.parametrize(("categories", "numbers"), [(9, 9), (13, 2), (20, 0), (20, 9)])
+def test_many_categories_and_many_numbers(categories, numbers):
+    """More categories than one loop looks up, than have a line for each pair, more numbers than have a line with each category,
+    more levels than a byte counts."""
     import pyarrow as pa
 
     from dvar.data.encoding import Encoding
 
     m = 1500
     table = pa.table({
-        **{f"c{k}": pa.array([f"l{v}" for v in rng.integers(0, 3 if k else 300, m)]) for k in range(9)},
-        **{f"n{k}": pa.array(rng.normal(size=m)) for k in range(9)},
+        **{f"c{k}": pa.array([f"l{v}" for v in rng.integers(0, 3 if k else 300, m)]) for k in range(categories)},
+        **{f"n{k}": pa.array(rng.normal(size=m)) for k in range(numbers)},
     })  # fmt: skip
     columns = Encoding.learn(table, table.column_names, reference=True).encode(table)
     cost = dv.graph(LOGISTIC).over(x=columns, y=Y[:m])

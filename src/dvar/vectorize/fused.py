@@ -18,10 +18,10 @@ from .core import core
 from .example import Curve, Element
 from .program import NotWritable
 from .run import group_count
-from .stores import Categories, Name, Store, columns_store, rows_store, sparse_store
+from .stores import PAIRED, Categories, Name, Store, columns_store, rows_store, sparse_store
 from .write_fused import PITCH, ROWS, Fused, write_fused
 
-FEATURES, CATEGORIES = 200, 16  # typed columns in one program; it has some lines for each, and for each pair of categories
+FEATURES = 200  # typed columns in one program; it has some lines for each
 FEW = 8  # numbers for which it has a line with each category
 LEAST = 8  # blocks at the least for each of the partial sums
 SPREAD = 4  # partial sums of runs from all over the data
@@ -102,8 +102,6 @@ class FusedProgram:
         if any(by_columns(v) for v in data.values()):  # of these no rows can be cut
             data = {n: made_whole(v) for n, v in data.items()}
         self.features = {m.data: features(data[m.data]) for m in found.maps}
-        if second and any(f.categories > CATEGORIES for f in self.features.values()):
-            raise NotWritable(f"there are more than {CATEGORIES} categories, each of which meets each other one")
         stores = {n: f.store for n, f in self.features.items()}
         self.program: Fused = write_fused(found, names, stores, kernel_names(), second)
         self.columns = [numeric(data[n]) for n in self.program.data]
@@ -311,7 +309,7 @@ def typed_features(columns: Columns) -> Features:
         at += 1
     arguments["numbers"] = Fixed(np.array(numbers, dtype=np.int64))
     lines.gram.append("gram_numbers([block], [numbers], {d}, {t}, {h}, {n})")
-    many = len(numbers) > FEW
+    many = len(numbers) > FEW and len(categories) <= PAIRED
     if many:
         lines.gram.extend(f"gram_codes_numbers([{column}], {first}, [block], [numbers], {{d}}, {{h}}, {{at}}, {{n}})"
                           for column, first in categories)
@@ -325,7 +323,7 @@ def typed_features(columns: Columns) -> Features:
 
         forward, backward, before, gram = (list(map(told, half)) for half in lines)
         forward = [*(made.forward() if categories else ["zero({z}, {n})"]), *forward]
-        gram += made.gram(name, called["block"], () if many else numbers)
+        gram += made.gram(name, called["block"], called["numbers"], () if many else numbers)
         return Store(tuple(called.values()), tuple(forward), (*made.backward(), *backward), tuple(before), tuple(gram),
                      tuple(made.views()))
 

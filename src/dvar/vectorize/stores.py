@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 LINES = 8  # categories looked up in one loop over rows
+PAIRED = 12  # categories of which each pair has a line of its own; of more there is a loop
 Name = Callable[[str], str]  # gives a name that is free in the program: the data's own for "", else one that ends so
 
 
@@ -89,14 +90,28 @@ class Categories:
             lines = [f"{{g}}[{place}] += {self.d}" for place in self.places[k : k + LINES]]
             yield from self.loop([f"{self.d} = {{z}}[{self.i}]", *lines])
 
-    def gram(self, name: Name, block: str, numbers: Sequence[int]) -> list[str]:
-        """Every pair of categories, and each with few numbers, which stand in `block`; two levels of one category never meet."""
+    def gram(self, name: Name, block: str, at: str, numbers: Sequence[int]) -> list[str]:
+        """Every pair of categories, and each with numbers, which stand in `block` and whose weights stand where `at` says; two
+        levels of one category never meet."""
+        if len(self.codes) > PAIRED:
+            return self.gram_of_many(name, block, at, len(numbers))
         places = [name(f"place{k}") for k in range(len(self.codes))]
         lines = [f"{self.d} = {{d}}[{self.i}]", *(f"{a} = {place}" for a, place in zip(places, self.places))]
         lines += [f"{{h}}[{a}, {b}] += {self.d}" for k, a in enumerate(places) for b in places[: k + 1]]
-        for j, at in enumerate(numbers):
-            lines += [f"{{h}}[{a}, {at}] += {self.d} * {block}[{j}, {self.i}]" for a in places]
+        for j, k in enumerate(numbers):
+            lines += [f"{{h}}[{a}, {k}] += {self.d} * {block}[{j}, {self.i}]" for a in places]
         return self.loop(lines) if places else []
+
+    def gram_of_many(self, name: Name, block: str, at: str, numbers: int) -> list[str]:
+        """The same by loops over pairs, not a line for each: a row's places stand in scratch, which holds floats."""
+        one, other, place, d = name("one"), name("other"), name("place"), self.d
+        lines = [f"{d} = {{d}}[{self.i}]", *(f"{{t}}[{k}] = {told}" for k, told in enumerate(self.places))]
+        pairs = [f"for {other} in range({one} + 1):", f"    {{h}}[{place}, int({{t}}[{other}])] += {d}"]
+        if numbers:
+            pairs += [f"for {other} in range({numbers}):",
+                      f"    {{h}}[{place}, {at}[{other}]] += {d} * {block}[{other}, {self.i}]"]
+        inner = [f"{place} = int({{t}}[{one}])", *pairs]
+        return self.loop([*lines, f"for {one} in range({len(self.codes)}):", *(f"    {line}" for line in inner)])
 
 
 def plus(first: int, place: str) -> str:

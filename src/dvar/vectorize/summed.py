@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # What a pass of the NumPy program takes on this kind of machine, per number; what it costs to compile a program, at all and for
 # each character of its source, and to load one that has been kept: measured on two cores, rounded. A fit makes some PASSES.
 DENSE_SECONDS, TYPED_SECONDS, EXAMPLE_SECONDS, PASSES = 1.5e-9, 1.5e-8, 2.5e-8, 10
+PAIR_SECONDS, HESSIANS = 7e-9, 5  # of two typed columns, which each Hessian counts together
 COMPILE_SECONDS, CHARACTER_SECONDS, LOAD_SECONDS = 1.0, 2e-4, 0.1
 MOST_SECOND = 20_000  # parameters that have a Hessian, of 3 GB then
 FUSED_HESSIAN = 1000  # parameters; a matrix of more for each of the partial sums is no longer small
@@ -248,6 +249,9 @@ class Summed:
         dense = sum(v.stored / self.m if isinstance(v, Sparse) else int(np.prod(v.shape[1:]))
                     for v in self.data.values() if not isinstance(v, Columns))
         seconds = PASSES * self.m * (dense * DENSE_SECONDS + typed * TYPED_SECONDS + EXAMPLE_SECONDS)
+        if name == "fused_second":
+            pairs = sum(len(v.data) * (len(v.data) + 1) // 2 for v in self.data.values() if isinstance(v, Columns))
+            seconds += HESSIANS * self.m * pairs * PAIR_SECONDS
         if self.asked == "numpy" or (not self.asked and seconds <= LOAD_SECONDS):
             return False
         program = getattr(self, name)

@@ -257,7 +257,10 @@ class Writer:
 
     def called(self, line: str, **names: str) -> str:
         """A line of a store with what it calls imported: dot_rows(…)."""
-        line = re.sub(r"\b(\w+)\(", lambda call: f"{self.function(call[1]) if call[1] in self.kernels else self.range}(", line)
+        def imported(name: str) -> str:
+            return self.function(name) if name in self.kernels else self.names.function("builtins", name)
+
+        line = re.sub(r"\b(\w+)\(", lambda call: f"{imported(call[1])}(", line)
         return line.format(**names, at=self.at, n=self.n)
 
     def constants(self) -> list[str]:
