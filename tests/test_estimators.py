@@ -605,3 +605,37 @@ def test_a_notebook_shows_the_graph_and_the_loss():
 def test_dvar_alone_does_not_load_scikit_learn():
     loaded = "import sys, dvar; sys.exit('sklearn' in sys.modules or 'scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", loaded], check=False).returncode == 0
+
+
+# coordinates of the solver
+
+
+@pytest.mark.parametrize("weight", [None, np.arange(40) % 4.0])
+def test_centre_and_spread_of_sparse_columns_are_those_of_dense_ones(weight):
+    from scipy import sparse
+
+    from dvar.models.coordinates import centre_spread
+
+    r = np.random.default_rng(0)
+    x = r.normal(size=(40, 7)) * (r.random((40, 7)) < [1, 1, 0.5, 0.2, 0, 0.1, 1])
+    x[:, 1], x[:, 5], x[7, 5] = 3.0, 0.0, 2.0
+    x[:, 6] = 1e9 + 1e-3 * x[:, 6]
+    for found, wanted in zip(centre_spread(sparse.csr_array(x), weight), centre_spread(x, weight)):
+        np.testing.assert_allclose(found, wanted, rtol=1e-8)
+    assert centre_spread(sparse.csr_array(x[:, :1]))[1][0] > 0
+
+
+def test_rare_features_are_no_end():
+    """Columns with a number in one row or none, some of them tiny: their coefficients are held by the penalty alone."""
+    from scipy import sparse
+    from sklearn.linear_model import LogisticRegression
+
+    r = np.random.default_rng(0)
+    x = sparse.random_array((2000, 3000), density=1e-3, format="csr", rng=r)
+    x.data[:20] *= 1e-5
+    y = r.random(2000) < 0.5
+    ours = dv.LogisticRegression(C=1.0).fit(x, y)
+    theirs = LogisticRegression(C=1.0, tol=1e-10, max_iter=10_000).fit(x, y)
+    assert ours.fit_.converged
+    assert ours.fit_.passes < 200
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-5)

@@ -151,10 +151,10 @@ class Standardised:
         return None if found is None else self.pulled(self.pulled(found).T)
 
 
-def standardised(cost: Any, x: Any, free: bool = True) -> Standardised:
+def standardised(cost: Any, x: Any, free: bool = True, l2: Any = 0.0) -> Standardised:
     """The cost in coordinates of standardised features x, as they were given; typed columns are standardised already.
 
-    `free`: the intercept is neither penalised nor bounded, so that features may be shifted.
+    `free`: the intercept is neither penalised nor bounded, so that features may be shifted. `l2` is the features' penalty.
     """
     names, intercept = linear_maps(cost.loss, tuple(cost.data))
     units = np.ones(cost.size)
@@ -165,7 +165,8 @@ def standardised(cost: Any, x: Any, free: bool = True) -> Standardised:
         for name in names:
             units[cost.places[name]] = np.resize(1.0 / scale, np.prod(cost.sizes[name]))
         return Standardised(cost, (), units)
-    return through(cost, names, intercept if free else "", *centre_spread(x, cost.data.get(cost.weight)))
+    centre, spread = centre_spread(x, cost.data.get(cost.weight))
+    return through(cost, names, intercept if free else "", centre, widened(spread, l2))
 
 
 def through(cost: Any, names: list[str], intercept: str, centre: Any, spread: Any) -> Standardised:
@@ -181,7 +182,7 @@ def through(cost: Any, names: list[str], intercept: str, centre: Any, spread: An
     return Standardised(cost, maps, units)
 
 
-def suited(cost: Any, tied: Collection[str]) -> Standardised | None:
+def suited(cost: Any, tied: Collection[str], l2: Any = 0.0) -> Standardised | None:
     """The cost in coordinates of standardised features where those it has are far from that; None where they are not, or meet
     the parameters otherwise than in linear maps. What never varies is no reason, and stays as it is.
 
@@ -197,7 +198,7 @@ def suited(cost: Any, tied: Collection[str]) -> Standardised | None:
     some = spread[varies]
     if not len(some) or not ((np.abs(centre[varies]) > FAR * some).any() or some.max() > UNLIKE * some.min()):
         return None
-    centre, spread = np.where(varies, centre, 0.0), np.where(varies, spread, 1.0)
+    centre, spread = np.where(varies, centre, 0.0), np.where(varies, widened(spread, l2), 1.0)
     return through(cost, names, "" if intercept in tied else intercept, centre, spread)
 
 
@@ -210,7 +211,7 @@ def minimized(cost: Any, method: str, options: dict[str, Any]) -> Fit:
     if not as_given:
         cost = cost.sized(start) if isinstance(start, Mapping) else cost
         tied = {penalize} if isinstance(penalize, str) else set(penalize or ())
-        seen = suited(cost, tied.union(options.get("bounds") or ()))
+        seen = suited(cost, tied.union(options.get("bounds") or ()), options.get("l2", 0.0))
     if seen is None:
         return minimize(cost, method, **options)
     fit = minimize(seen, method, **options)
@@ -234,9 +235,36 @@ def centre_spread(x: Any, weight: Any = None) -> tuple[Any, Any]:
         spread = np.sqrt(np.maximum(square, 0.0))
     usable = np.isfinite(centre) & np.isfinite(spread)
     centre, spread = np.where(usable, centre, 0.0), np.where(usable, spread, 1.0)
-    for j in np.flatnonzero(spread <= 1e-7 * np.abs(centre)):  # by rounding, or in these rows only, or always
-        column = x[:, [j]].toarray()[rows, 0] if hasattr(x, "toarray") else x[rows, j]
+    doubted = np.flatnonzero(spread <= 1e-7 * np.abs(centre))  # by rounding, or in these rows only, or always
+    if len(doubted) and hasattr(x, "toarray"):
+        low, high, mean, deviation = sparse_columns(x, rows, doubted)
+        centre[doubted] = np.where(low == high, low, mean)
+        spread[doubted] = np.where(low == high, 0.0, np.where(deviation > 0, deviation, np.abs(mean)))
+        return centre, spread
+    for j in doubted:
+        column = x[rows, j]
         low, high = float(np.min(column)), float(np.max(column))
         centre[j] = low if low == high else np.mean(column, dtype=np.float64)
         spread[j] = 0.0 if low == high else np.std(column, dtype=np.float64) or abs(centre[j])
     return centre, spread
+
+
+def sparse_columns(x: Any, rows: Any, columns: Any) -> tuple[Any, Any, Any, Any]:
+    """The lowest and highest number, the mean and the standard deviation (k,) of some columns of a sparse x, over some rows."""
+    from scipy.sparse import csc_array
+
+    some = csc_array(x[:, columns], dtype=np.float64)
+    some = some if len(rows) == x.shape[0] else some[rows]
+    mean = np.asarray(some.sum(axis=0)).ravel() / len(rows)
+    apart = some.copy()
+    apart.data = (apart.data - np.repeat(mean, np.diff(apart.indptr))) ** 2
+    unstored = len(rows) - np.diff(some.indptr)
+    deviation = np.sqrt((np.asarray(apart.sum(axis=0)).ravel() + unstored * mean**2) / len(rows))
+    return some.min(axis=0).toarray().ravel(), some.max(axis=0).toarray().ravel(), mean, deviation
+
+
+def widened(spread: Any, l2: Any) -> Any:
+    """Spreads (n,) by which features suit a solver where l2 bends the cost too: a rare feature hardly varies, and is held by
+    that alone. What never varies stays 0."""
+    held = np.sqrt(l2) if isinstance(l2, (int, float, np.number)) and l2 > 0 else 0.0
+    return np.where(spread > 0, np.hypot(spread, held), 0.0)

@@ -132,7 +132,7 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
         if start is not None or len(cost.sizes) == len(cost.inputs):  # else minimize says which shapes are not known
             cost = cost if start is None else cost.sized(start)
             given = self.method in AS_GIVEN
-            seen = Standardised(cost, (), np.ones(cost.size)) if given else standardised(cost, x, free)
+            seen = Standardised(cost, (), np.ones(cost.size)) if given else standardised(cost, x, free, l2)
         early = None if held is None else Early(held)
         watched = Watched(seen, [self.watch, asked.watch, early])
         for one in (asked, early):
