@@ -553,15 +553,18 @@ def round(a: float) -> Any:
 
 @summing
 def gram_rows(x: Any, d: Any, h: Any, at: int, n: int) -> None:
-    """Features stored row by row, four rows at a time."""
+    """Features stored row by row, eight rows at a time."""
     wide()
-    whole = n - n % 4
-    for i in range(0, whole, 4):
+    whole = n - n % 8
+    for i in range(0, whole, 8):
+        x0, x1, x2, x3 = x[at + i], x[at + i + 1], x[at + i + 2], x[at + i + 3]
+        x4, x5, x6, x7 = x[at + i + 4], x[at + i + 5], x[at + i + 6], x[at + i + 7]
         for j in range(x.shape[1]):
-            a, b = d[i] * x[at + i, j], d[i + 1] * x[at + i + 1, j]
-            c, e = d[i + 2] * x[at + i + 2, j], d[i + 3] * x[at + i + 3, j]
+            a, b, c, e = d[i] * x0[j], d[i + 1] * x1[j], d[i + 2] * x2[j], d[i + 3] * x3[j]
+            p, q, r, s = d[i + 4] * x4[j], d[i + 5] * x5[j], d[i + 6] * x6[j], d[i + 7] * x7[j]
             for k in range(j + 1):
-                h[j, k] += a * x[at + i, k] + b * x[at + i + 1, k] + c * x[at + i + 2, k] + e * x[at + i + 3, k]
+                first = (a * x0[k] + b * x1[k]) + (c * x2[k] + e * x3[k])
+                h[j, k] += first + ((p * x4[k] + q * x5[k]) + (r * x6[k] + s * x7[k]))
     for i in range(whole, n):
         for j in range(x.shape[1]):
             a = d[i] * x[at + i, j]
