@@ -24,7 +24,8 @@ from .. import __version__
 from ..files import save
 
 HERE = Path(__file__).parent
-SOURCES = (HERE / "kernels.py", HERE / "machine_code.py")  # what machine code is made of, besides its program
+KERNELS = ("kernels", "block_kernels", "intrinsics")  # modules of what a program calls
+SOURCES = tuple(HERE / f"{name}.py" for name in (*KERNELS, "machine_code"))  # what machine code is made of besides
 ENTRY = "dvar_entry"  # the C function in object code
 ROOT = 0  # the user whose files are as trusted as one's own
 PREFIX = hashlib.sha256().digest_size  # bytes of checksum
@@ -100,9 +101,10 @@ def fits(argument: Any, kind: Kind) -> bool:
 
 
 @lru_cache(maxsize=1)
-def kernel_names() -> frozenset[str]:
-    """The functions in kernels.py, read off its text: importing it would import Numba."""
-    return frozenset(re.findall(r"^def (\w+)\(", SOURCES[0].read_text(encoding="utf-8"), re.MULTILINE))
+def kernel_modules() -> dict[str, str]:
+    """By function that programs may call, the module it is in, read off their text: importing them would import Numba."""
+    return {name: module for module, path in zip(KERNELS, SOURCES)
+            for name in re.findall(r"^def (\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)}
 
 
 # on disk

@@ -91,7 +91,7 @@ class FusedProgram:
     """Sums of value and derivatives over runs of rows. Raises NotWritable where the loss, or its data, has no such program."""
 
     def __init__(self, graph: Graph, sizes: Mapping[str, Shape], data: Mapping[str, Any], second: bool = False) -> None:
-        from .compiled import compiled, kernel_names, types_of
+        from .compiled import compiled, kernel_modules, types_of
 
         self.sizes, self.second = sizes, second
         names = frozenset(data)
@@ -103,7 +103,7 @@ class FusedProgram:
             data = {n: made_whole(v) for n, v in data.items()}
         self.features = {m.data: features(data[m.data]) for m in found.maps}
         stores = {n: f.store for n, f in self.features.items()}
-        self.program: Fused = write_fused(found, names, stores, kernel_names(), second)
+        self.program: Fused = write_fused(found, names, stores, kernel_modules(), second)
         self.columns = [numeric(data[n]) for n in self.program.data]
         rows = [a for f in self.features.values() for a in f.arguments] + self.columns
         self.chunked = [a for a in rows if isinstance(a, Chunked)]

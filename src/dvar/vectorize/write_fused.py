@@ -73,10 +73,11 @@ class Fused:
 
 
 def write_fused(
-    core: Core, data: frozenset[str], stores: Mapping[str, Callable[[Name], Store]], kernels: frozenset[str],
+    core: Core, data: frozenset[str], stores: Mapping[str, Callable[[Name], Store]], kernels: Mapping[str, str],
     second: bool = False,
 ) -> Fused:
-    """The program of a core; `stores` says for the data in maps how they are stored. Raises NotWritable."""
+    """The program of a core; `stores` says for the data in maps how they are stored, `kernels` which module has
+    a function. Raises NotWritable."""
     results = {m.result for m in core.maps}
     small = tuple((n, core.sizes[n]) for n in core.graph.inputs if n not in data and n not in results)
     if second and len({m.data for m in core.maps}) > 1:
@@ -90,7 +91,7 @@ def write_fused(
 
 class Writer:
     def __init__(
-        self, core: Core, data: frozenset[str], one: Example, small: tuple[tuple[str, Shape], ...], kernels: frozenset[str]
+        self, core: Core, data: frozenset[str], one: Example, small: tuple[tuple[str, Shape], ...], kernels: Mapping[str, str]
     ) -> None:
         self.core, self.one, self.small, self.kernels = core, one, small, kernels
         self.nodes, count = one.nodes, len(one.nodes)
@@ -103,7 +104,7 @@ class Writer:
         self.columns = {n: self.names.fresh(f"{n}_column") for n in core.graph.inputs if n in data}
 
     def function(self, name: str) -> str:
-        return self.names.function(f"{__package__}.kernels", name)
+        return self.names.function(f"{__package__}.{self.kernels[name]}", name)
 
     def fused(self, stores: Mapping[str, Callable[[Name], Store]], second: bool) -> Fused:
         results = {m.result for m in self.core.maps}

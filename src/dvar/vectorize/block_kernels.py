@@ -1,0 +1,366 @@
+"""Kernels over a block of rows: the two halves of a linear map, features · weights and its transpose, and Σ d·x·xᵀ for Newton's
+method, for each way in which features are stored.
+
+A block is n rows from row `at` of the data; z and d hold the block alone. Sums may be added up in any order; nothing that is
+written to overlaps what else a kernel is given.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+from .intrinsics import SUMS, flat_column, flat_rows, wide
+
+
+def summing(function: Any) -> Any:
+    return njit(fastmath=SUMS, nogil=True, error_model="numpy")(function)
+
+
+# Four rows at a time, a quarter of the block apart: each weight is loaded once for the four, and memory is read as four long
+# streams, which processors foresee; of rows that follow each other they see one stream that jumps about.
+
+
+@summing
+def dot_rows(x: Any, w: Any, z: Any, at: int, n: int) -> None:
+    """z = x @ w for x (m, k) stored row by row."""
+    wide()
+    k, q = x.shape[1], n // 4
+    for i in range(q):
+        x0, x1, x2, x3 = (flat_rows(x, at + i, 1), flat_rows(x, at + i + q, 1), flat_rows(x, at + i + 2 * q, 1),
+                          flat_rows(x, at + i + 3 * q, 1))
+        a = b = c = e = 0.0
+        for j in range(k):
+            a += w[j] * x0[j]
+            b += w[j] * x1[j]
+            c += w[j] * x2[j]
+            e += w[j] * x3[j]
+        z[i], z[i + q], z[i + 2 * q], z[i + 3 * q] = a, b, c, e
+    for i in range(4 * q, n):
+        s, x0 = 0.0, flat_rows(x, at + i, 1)
+        for j in range(k):
+            s += w[j] * x0[j]
+        z[i] = s
+
+
+@summing
+def add_rows(x: Any, d: Any, g: Any, at: int, n: int) -> None:
+    """g += d @ x: each g[j] is loaded and stored once for four rows."""
+    wide()
+    k, q = x.shape[1], n // 4
+    for i in range(q):
+        a, b, c, e = d[i], d[i + q], d[i + 2 * q], d[i + 3 * q]
+        x0, x1, x2, x3 = (flat_rows(x, at + i, 1), flat_rows(x, at + i + q, 1), flat_rows(x, at + i + 2 * q, 1),
+                          flat_rows(x, at + i + 3 * q, 1))
+        for j in range(k):
+            g[j] += a * x0[j] + b * x1[j] + c * x2[j] + e * x3[j]
+    for i in range(4 * q, n):
+        a, x0 = d[i], flat_rows(x, at + i, 1)
+        for j in range(k):
+            g[j] += a * x0[j]
+
+
+@summing
+def dot_columns(x: Any, w: Any, z: Any, at: int, n: int) -> None:
+    """z = x @ w for x (m, k) stored column by column, four columns at a time."""
+    wide()
+    k = x.shape[1]
+    whole = k - k % 4
+    for i in range(n):
+        z[i] = 0.0
+    for j in range(0, whole, 4):
+        x0, x1, x2, x3 = (flat_column(x, j, at, n), flat_column(x, j + 1, at, n), flat_column(x, j + 2, at, n),
+                          flat_column(x, j + 3, at, n))
+        a, b, c, e = w[j], w[j + 1], w[j + 2], w[j + 3]
+        for i in range(n):
+            z[i] += a * x0[i] + b * x1[i] + c * x2[i] + e * x3[i]
+    for j in range(whole, k):
+        a, x0 = w[j], flat_column(x, j, at, n)
+        for i in range(n):
+            z[i] += a * x0[i]
+
+
+@summing
+def add_columns(x: Any, d: Any, g: Any, at: int, n: int) -> None:
+    wide()
+    k = x.shape[1]
+    whole = k - k % 4
+    for j in range(0, whole, 4):
+        x0, x1, x2, x3 = (flat_column(x, j, at, n), flat_column(x, j + 1, at, n), flat_column(x, j + 2, at, n),
+                          flat_column(x, j + 3, at, n))
+        a = b = c = e = 0.0
+        for i in range(n):
+            a += d[i] * x0[i]
+            b += d[i] * x1[i]
+            c += d[i] * x2[i]
+            e += d[i] * x3[i]
+        g[j], g[j + 1], g[j + 2], g[j + 3] = g[j] + a, g[j + 1] + b, g[j + 2] + c, g[j + 3] + e
+    for j in range(whole, k):
+        s, x0 = 0.0, flat_column(x, j, at, n)
+        for i in range(n):
+            s += d[i] * x0[i]
+        g[j] += s
+
+
+# several results at a time: a block of features is turned into columns, which are used by two results and four at a time
+
+
+@summing
+def turn_rows(x: Any, block: Any, at: int, n: int) -> None:
+    """block = xᵀ for x (m, k) stored row by row."""
+    wide()
+    k, v = x.shape[1], flat_rows(x, at, n)
+    for j in range(k):
+        column = block[j]
+        for i in range(n):
+            column[i] = v[i * k + j]
+
+
+@summing
+def turn_columns(x: Any, block: Any, at: int, n: int) -> None:
+    wide()
+    for j in range(x.shape[1]):
+        column, v = block[j], flat_column(x, j, at, n)
+        for i in range(n):
+            column[i] = v[i]
+
+
+@summing
+def dot_block(block: Any, w: Any, z: Any, n: int) -> None:
+    """z = w @ block for weights (r, k)."""
+    wide()
+    r, k = w.shape
+    whole = k - k % 4
+    for row in range(0, r - 1, 2):
+        y0, y1, w0, w1 = z[row], z[row + 1], w[row], w[row + 1]
+        for i in range(n):
+            y0[i] = y1[i] = 0.0
+        for j in range(0, whole, 4):
+            x0, x1, x2, x3 = block[j], block[j + 1], block[j + 2], block[j + 3]
+            a0, a1, a2, a3 = w0[j], w0[j + 1], w0[j + 2], w0[j + 3]
+            b0, b1, b2, b3 = w1[j], w1[j + 1], w1[j + 2], w1[j + 3]
+            for i in range(n):
+                y0[i] += a0 * x0[i] + a1 * x1[i] + a2 * x2[i] + a3 * x3[i]
+                y1[i] += b0 * x0[i] + b1 * x1[i] + b2 * x2[i] + b3 * x3[i]
+        for j in range(whole, k):
+            x0, a0, b0 = block[j], w0[j], w1[j]
+            for i in range(n):
+                y0[i] += a0 * x0[i]
+                y1[i] += b0 * x0[i]
+    if r % 2:
+        dot_columns(block.T, w[r - 1], z[r - 1], 0, n)
+
+
+@summing
+def add_block(block: Any, d: Any, g: Any, n: int) -> None:
+    """g += d @ blockᵀ for slopes (r, n)."""
+    wide()
+    r, k = g.shape
+    whole = k - k % 4
+    for row in range(0, r - 1, 2):
+        d0, d1, g0, g1 = d[row], d[row + 1], g[row], g[row + 1]
+        for j in range(0, whole, 4):
+            x0, x1, x2, x3 = block[j], block[j + 1], block[j + 2], block[j + 3]
+            a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = 0.0
+            for i in range(n):
+                a0 += d0[i] * x0[i]
+                a1 += d0[i] * x1[i]
+                a2 += d0[i] * x2[i]
+                a3 += d0[i] * x3[i]
+                b0 += d1[i] * x0[i]
+                b1 += d1[i] * x1[i]
+                b2 += d1[i] * x2[i]
+                b3 += d1[i] * x3[i]
+            g0[j], g0[j + 1], g0[j + 2], g0[j + 3] = g0[j] + a0, g0[j + 1] + a1, g0[j + 2] + a2, g0[j + 3] + a3
+            g1[j], g1[j + 1], g1[j + 2], g1[j + 3] = g1[j] + b0, g1[j + 1] + b1, g1[j + 2] + b2, g1[j + 3] + b3
+        for j in range(whole, k):
+            x0, a0, b0 = block[j], 0.0, 0.0
+            for i in range(n):
+                a0 += d0[i] * x0[i]
+                b0 += d1[i] * x0[i]
+            g0[j] += a0
+            g1[j] += b0
+    if r % 2:
+        add_columns(block.T, d[r - 1], g[r - 1], 0, n)
+
+
+# typed columns, one at a time: a number is (v − shift)/scale, or `fill` where it is missing
+
+
+@summing
+def zero(z: Any, n: int) -> None:
+    wide()
+    for i in range(n):
+        z[i] = 0.0
+
+
+@summing
+def dot_number(v: Any, shift: float, scale: float, w: float, z: Any, at: int, n: int) -> None:
+    wide()
+    v = v[at : at + n]
+    w = w / scale
+    for i in range(n):
+        z[i] += (v[i] - shift) * w
+
+
+@summing
+def add_number(v: Any, shift: float, scale: float, d: Any, at: int, n: int) -> Any:
+    wide()
+    v = v[at : at + n]
+    s = 0.0
+    for i in range(n):
+        s += d[i] * (v[i] - shift)
+    return s / scale
+
+
+@summing
+def dot_number_or(v: Any, missing: Any, shift: float, scale: float, fill: float, w: float, z: Any, at: int, n: int) -> None:
+    wide()
+    v, missing = v[at : at + n], missing[at : at + n]
+    for i in range(n):
+        z[i] += w * (fill if missing[i] else (v[i] - shift) / scale)
+
+
+@summing
+def add_number_or(v: Any, missing: Any, shift: float, scale: float, fill: float, d: Any, at: int, n: int) -> Any:
+    wide()
+    v, missing = v[at : at + n], missing[at : at + n]
+    s = 0.0
+    for i in range(n):
+        s += d[i] * (fill if missing[i] else (v[i] - shift) / scale)
+    return s
+
+
+@summing
+def dot_mask(v: Any, w: float, z: Any, at: int, n: int) -> None:
+    wide()
+    v = v[at : at + n]
+    for i in range(n):
+        z[i] += w if v[i] else 0.0
+
+
+@summing
+def add_mask(v: Any, d: Any, at: int, n: int) -> Any:
+    wide()
+    v = v[at : at + n]
+    s = 0.0
+    for i in range(n):
+        s += d[i] if v[i] else 0.0
+    return s
+
+
+# Σ d·x·xᵀ over a block, for Newton's method. Every pair of features is added up in one of its two places, h[a, b] or h[b, a].
+
+
+@summing
+def gram_rows(x: Any, d: Any, h: Any, at: int, n: int) -> None:
+    """Features stored row by row, eight rows at a time."""
+    wide()
+    whole = n - n % 8
+    for i in range(0, whole, 8):
+        x0, x1, x2, x3 = x[at + i], x[at + i + 1], x[at + i + 2], x[at + i + 3]
+        x4, x5, x6, x7 = x[at + i + 4], x[at + i + 5], x[at + i + 6], x[at + i + 7]
+        for j in range(x.shape[1]):
+            a, b, c, e = d[i] * x0[j], d[i + 1] * x1[j], d[i + 2] * x2[j], d[i + 3] * x3[j]
+            p, q, r, s = d[i + 4] * x4[j], d[i + 5] * x5[j], d[i + 6] * x6[j], d[i + 7] * x7[j]
+            for k in range(j + 1):
+                first = (a * x0[k] + b * x1[k]) + (c * x2[k] + e * x3[k])
+                h[j, k] += first + ((p * x4[k] + q * x5[k]) + (r * x6[k] + s * x7[k]))
+    for i in range(whole, n):
+        for j in range(x.shape[1]):
+            a = d[i] * x[at + i, j]
+            for k in range(j + 1):
+                h[j, k] += a * x[at + i, k]
+
+
+@summing
+def gram_columns(x: Any, d: Any, t: Any, h: Any, at: int, n: int) -> None:
+    """Features stored column by column; t is scratch for one of them times d."""
+    wide()
+    for j in range(x.shape[1]):
+        for i in range(n):
+            t[i] = d[i] * x[at + i, j]
+        for k in range(j + 1):
+            s = 0.0
+            for i in range(n):
+                s += t[i] * x[at + i, k]
+            h[j, k] += s
+
+
+@summing
+def number_of(v: Any, shift: float, scale: float, out: Any, at: int, n: int) -> None:
+    wide()
+    v = v[at : at + n]
+    for i in range(n):
+        out[i] = (v[i] - shift) / scale
+
+
+@summing
+def number_or_of(v: Any, missing: Any, shift: float, scale: float, fill: float, out: Any, at: int, n: int) -> None:
+    wide()
+    v, missing = v[at : at + n], missing[at : at + n]
+    for i in range(n):
+        out[i] = fill if missing[i] else (v[i] - shift) / scale
+
+
+@summing
+def mask_of(v: Any, out: Any, at: int, n: int) -> None:
+    wide()
+    v = v[at : at + n]
+    for i in range(n):
+        out[i] = 1.0 if v[i] else 0.0
+
+
+@summing
+def gram_numbers(block: Any, places: Any, d: Any, t: Any, h: Any, n: int) -> None:
+    """Numbers with numbers: rows of `block`, whose weights stand at `places`."""
+    wide()
+    for j in range(len(places)):
+        for i in range(n):
+            t[i] = d[i] * block[j, i]
+        for k in range(j + 1):
+            s = 0.0
+            for i in range(n):
+                s += t[i] * block[k, i]
+            h[places[j], places[k]] += s
+
+
+@summing
+def gram_codes_numbers(v: Any, first: int, block: Any, places: Any, d: Any, h: Any, at: int, n: int) -> None:
+    v = v[at : at + n]
+    for i in range(n):
+        k = first + v[i]
+        for j in range(len(places)):
+            h[k, places[j]] += d[i] * block[j, i]
+
+
+# sparse features: row i has the numbers v[starts[i]:starts[i + 1]] in the columns that `places` says, none twice
+
+
+@summing
+def dot_sparse(v: Any, places: Any, starts: Any, w: Any, z: Any, at: int, n: int) -> None:
+    for i in range(n):
+        s = 0.0
+        for p in range(starts[at + i], starts[at + i + 1]):
+            s += v[p] * w[places[p]]
+        z[i] = s
+
+
+@summing
+def add_sparse(v: Any, places: Any, starts: Any, d: Any, g: Any, at: int, n: int) -> None:
+    for i in range(n):
+        a = d[i]
+        for p in range(starts[at + i], starts[at + i + 1]):
+            g[places[p]] += a * v[p]
+
+
+@summing
+def gram_sparse(v: Any, places: Any, starts: Any, d: Any, h: Any, at: int, n: int) -> None:
+    """Every pair of features is added up in one of its two places."""
+    for i in range(n):
+        first = starts[at + i]
+        for p in range(first, starts[at + i + 1]):
+            a = d[i] * v[p]
+            for q in range(first, p + 1):
+                h[places[p], places[q]] += a * v[q]

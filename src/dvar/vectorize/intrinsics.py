@@ -1,0 +1,110 @@
+"""What kernels tell LLVM that Python has no words for: bits as numbers, how freely sums may be added up, how long vectors may be,
+parts of arrays whose places are known to be there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import types
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
+
+SUMS = {"contract", "reassoc", "nsz"}  # freedom to add up in any order; nan and inf keep their meaning
+EXACT = {"contract"}
+
+
+def reinterpreted(typing: Any) -> Any:
+    """An @intrinsic; a caller does not see its first argument."""
+    return intrinsic(typing)
+
+
+@reinterpreted
+def as_float(context: Any, bits: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], context.get_value_type(types.float64))
+
+    return types.float64(types.int64), generate
+
+
+@reinterpreted
+def as_bits(context: Any, number: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], context.get_value_type(types.int64))
+
+    return types.int64(types.float64), generate
+
+
+@reinterpreted
+def wide(context: Any) -> Any:
+    """Lets the function that calls it use the longest vectors the processor has; by itself LLVM stops at 256 bits of 512."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # the set knows only attributes without a value
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@reinterpreted
+def added(context: Any, total: Any, term: Any) -> Any:
+    """total + term, where terms may be added up in any order."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fadd(*arguments, flags=["contract", "reassoc", "nsz"])
+
+    return types.float64(types.float64, types.float64), generate
+
+
+@reinterpreted
+def add_each(context: Any, g: Any, row: Any, at: Any, terms: Any) -> Any:
+    """g[row, at + j] += terms[j] for g stored row by row: as statements of their own they took a tenth of a compilation."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, row, at, terms = arguments
+        whole = context.make_array(g)(context, builder, value)
+        first = builder.add(builder.mul(row, builder.extract_value(whole.shape, 1)), at)
+        for j in range(len(signature.args[3])):
+            place = builder.gep(whole.data, [builder.add(first, context.get_constant(types.int64, j))])
+            builder.store(builder.fadd(builder.load(place), builder.extract_value(terms, j)), place)
+        return context.get_dummy_value()
+
+    return types.void(g, types.int64, types.int64, terms), generate
+
+
+@reinterpreted
+def flat_rows(context: Any, x: Any, at: Any, n: Any) -> Any:
+    """Rows at … at + n − 1 of x (m, k), stored row by row, one behind the other."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, at, n = arguments
+        return part_of(context, builder, signature, value, lambda m, k: (builder.mul(at, k), builder.mul(n, k)))
+
+    return vector_of(x)(x, types.int64, types.int64), generate
+
+
+@reinterpreted
+def flat_column(context: Any, x: Any, j: Any, at: Any, n: Any) -> Any:
+    """Rows at … at + n − 1 of column j of x (m, k), stored column by column."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, j, at, n = arguments
+        return part_of(context, builder, signature, value, lambda m, k: (builder.add(builder.mul(j, m), at), n))
+
+    return vector_of(x)(x, types.int64, types.int64, types.int64), generate
+
+
+def vector_of(x: Any) -> Any:
+    """The type of numbers of x one behind the other."""
+    return types.Array(x.dtype, 1, "C", readonly=not x.mutable, aligned=x.aligned)
+
+
+def part_of(context: Any, builder: Any, signature: Any, value: Any, where: Callable[[Any, Any], tuple[Any, Any]]) -> Any:
+    """A vector that lies in an array x (m, k); `where` tells its first place and its length from m and k."""
+    x, vector = signature.args[0], signature.return_type
+    whole, found = context.make_array(x)(context, builder, value), context.make_array(vector)(context, builder)
+    first, count = where(*(builder.extract_value(whole.shape, axis) for axis in range(2)))
+    size, data = whole.itemsize, builder.gep(whole.data, [first])
+    populate_array(found, data, [count], [size], size, whole.meminfo, whole.parent)  # type: ignore[no-untyped-call]
+    return impl_ret_borrowed(context, builder, vector, found._getvalue())  # type: ignore[no-untyped-call]
