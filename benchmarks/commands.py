@@ -118,7 +118,8 @@ def main() -> None:
         plain_csv(small, ROWS)
         plain_csv(large, 30 * ROWS)
         for command in COMMANDS:
-            beside(f"dvar {command} --help".replace("  ", " "), [*DVAR, *filter(None, [command]), "--help"], start, options.runs, 2)
+            words = [*filter(None, [command]), "--help"]
+            beside(" ".join(["dvar", *words]), [*DVAR, *words], start, options.runs, 2)
         files = [(small, "y"), *([(options.census, "income_gt_50k")] if options.census else [])]
         for path, target in files:
             beside(f"dvar fit {Path(path).name}", [*DVAR, "fit", path, "--target", target, "--out", out, "--overwrite"], peer,
@@ -127,8 +128,8 @@ def main() -> None:
             reading(path, target, options.runs)
         if options.flights:
             made = "origin,destination,distance,hour(date)"
-            subprocess.run([*DVAR, "fit", options.flights, "--target", "delay > 15", "--features", made, "--out", out, "--overwrite"],
-                           check=True, capture_output=True)
+            asked = ["--target", "delay > 15", "--features", made, "--out", out, "--overwrite"]
+            subprocess.run([*DVAR, "fit", options.flights, *asked], check=True, capture_output=True)
             ours = [*DVAR, "predict", out, options.flights, "-o", f"{folder}/p.csv"]
             theirs = [sys.executable, "-c", COPY, options.flights, f"{folder}/q.csv", "origin,destination,distance,date"]
             measured(ours), measured(theirs)

@@ -467,6 +467,38 @@ def test_ctrl_c_is_one_line(table, seconds):
     assert os.listdir() == ["t.parquet"]
 
 
+INTERRUPTED = """
+import os, signal, sys
+from dvar import cli
+
+class Interrupts:
+    left = int(sys.argv.pop())
+    def find_spec(self, *_):
+        Interrupts.left -= 1
+        if Interrupts.left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+sys.exit(cli.main())
+"""
+
+
+@pytest.mark.parametrize("imports", [1, 2, 3, 10, 50, 200, 300, 400, 500])
+def test_ctrl_c_before_any_import_is_one_line(table, imports):
+    """Wherever the command is, up to where it has all it needs: after so many imports."""
+    tokens = ["fit", "t.parquet", "--target", "y", "--features", "x,c"]
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, *tokens, str(imports)], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (130, "stopped")
+    assert "Traceback" not in done.stderr
+    assert os.listdir() == ["t.parquet"]
+
+
+def test_before_ctrl_c_is_heard_nothing_is_imported():
+    code = "import sys; before = set(sys.modules); import dvar.cli; print(sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "['dvar', 'dvar.cli']\n"
+
+
 def test_ctrl_c_while_learning_keeps_the_best():
     rng = np.random.default_rng(0)
     m = 200_000

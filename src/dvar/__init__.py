@@ -5,12 +5,9 @@
     fit = L.over(x=X, y=Y).minimize()                the mean over m examples, trained
     clf = dv.LogisticRegression().fit(X, y)          the same as a scikit-learn estimator
 
-Public names are loaded when they are first used, so that `import dvar` costs little more than NumPy.
+Public names are loaded when they are first used, so that `import dvar` costs little more than NumPy. Nothing is imported here:
+the command line begins with this module, and hears Ctrl-C as one line only after it.
 """
-
-from __future__ import annotations
-
-from importlib import import_module
 
 TYPE_CHECKING = False  # as typing has it, whose import a command that is stopped at once need not wait for
 if TYPE_CHECKING:
@@ -31,8 +28,10 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name in _HOME:
+        from importlib import import_module
+
         found = getattr(import_module(f".{_HOME[name]}", __name__), name)
     else:
         from .expression.functions import function

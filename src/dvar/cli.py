@@ -1,6 +1,5 @@
-"""Where the command line begins. Ctrl-C is heard from the first line on, so what is heavy is imported afterwards."""
-
-from __future__ import annotations
+"""Where the command line begins. Ctrl-C is heard from the first line on, so what is heavy is imported afterwards; what is
+imported before it Python has loaded already."""
 
 import _signal as signal  # the built-in part of `signal`: the rest would take longer to import than all that comes before it
 import os

@@ -80,7 +80,8 @@ def cut(name: str, form: str, start: bytes, decimal: str, encoding: str = "") ->
     whole = head if len(start) < HEAD else head[: head.rfind("\n") + 1] or head
     delimiter = "\t" if form == "tsv" else sniffed(whole, decimal)
     rows = filter(None, lines.reader(io.StringIO(whole, newline=""), delimiter=delimiter))
-    names, codes = tuple(next(rows, ())), ()
+    names = tuple(next(rows, ()))
+    codes: tuple[str, ...] = ()
     if CODE.search(whole):
         body = [row for row in islice(rows, 1000) if len(row) == len(names)]
         codes = tuple(n for k, n in enumerate(names) if any(row[k][:1] == "0" and row[k][1:].isdigit() for row in body))
