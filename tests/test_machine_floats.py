@@ -190,6 +190,19 @@ def test_nothing_is_left_of_a_call():
     assert sys.getrefcount(first) == 2  # the name here, and the call that counts
 
 
+def test_constants_and_equal_numbers_are_counted_as_often_as_they_are_held():
+    function = dv.graph("J = exp(a + b) + 3*c").program("fused").function  # da = db, dc = 3
+    kept = [function(0.1, 0.2, 0.3) for _ in range(100_000)]
+    _, da, db, three = kept[0]
+    assert da is db
+    assert three == 3.0
+    assert sys.getrefcount(da) == 5  # kept[0] twice, the names here, and the call that counts
+    held = sys.getrefcount(three)
+    del kept
+    assert held - sys.getrefcount(three) == 100_000
+    assert sys.getrefcount(da) == 3
+
+
 def test_the_function_keeps_its_code_and_gives_it_back():
     from weakref import ref
 

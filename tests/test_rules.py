@@ -47,7 +47,9 @@ NEAR = {
     "one of z - logsumexp": ["take(v, k) - logsumexp(z)", "take(z, k) + logsumexp(z)", "take(2*z, k) - logsumexp(z)"],
     "logsumexp - one of z": ["logsumexp(z) - take(v, k)", "logsumexp(z) + take(z, k)", "logsumexp(2*z) - take(z, k)", "logsumexp(z) - z"],
     "1 - softmax": ["2 - softmax(z)", "1 + softmax(z)", "softmax(z) - 1", "1 - sum(softmax(z))"],
+    "softmax - 1": ["softmax(z) - 2", "softmax(z) + 1", "1 - softmax(z)", "sum(softmax(z)) - 1"],
     "1 - one of softmax": ["2 - take(softmax(z), k)", "1 - take(z, k)", "take(softmax(z), k) - 1", "1 - take(2*softmax(z), k)"],
+    "one of softmax - 1": ["take(softmax(z), k) - 2", "take(z, k) - 1", "1 - take(softmax(z), k)", "take(2*softmax(z), k) - 1"],
     "exp(logsoftmax)": ["exp(2*logsoftmax(z))", "log(logsoftmax(z))", "expm1(logsoftmax(z))"],
     "exp over exp": ["exp(a)*exp(b)", "exp(a)/b", "a/exp(b)", "exp(a)/(2*exp(b))", "expm1(a)/exp(b)"],
     "1 over exp": ["2/exp(x)", "x/exp(x)", "1/expm1(x)", "1/(1 + exp(x))", "exp(x)/1"],
@@ -155,6 +157,7 @@ NEAR |= {
                               "softmax(z)*(g + spread(sum(g*softmax(z)), z))", "softmax(z)*(v - spread(sum(g*softmax(z)), z))"],
     "derivative of -softmax": ["softmax(z)*(g - spread(sum(-(g*softmax(z))), z))", "softmax(z)*(g + spread(sum(-(v*softmax(z))), z))"],
     "1 - one of softmax by its index": ["2 - softmax(z)[0]", "1 - z[0]", "softmax(z)[0] - 1", "1 + softmax(z)[0]"],
+    "one of softmax by its index - 1": ["softmax(z)[0] - 2", "z[0] - 1", "1 - softmax(z)[0]", "softmax(z)[0] + 1"],
 }  # fmt: skip
 for k in (0, 1):
     NEAR |= {
@@ -165,6 +168,7 @@ for k in (0, 1):
         f"derivative of -softmax along axis {k}": [f"softmax(z, axis={k})*(v + spread(sum(-(g*softmax(z, axis={k})), axis={k}), z, axis={k}))"],
         f"log of one of softmax by its index along axis {k}": [f"log(softmax(z, axis={1 - k})[0])", f"log(2*softmax(z, axis={k})[0])", "log(softmax(z)[0])"],
         f"1 - one of softmax by its index along axis {k}": [f"1 - softmax(z, axis={1 - k})[0]", f"2 - softmax(z, axis={k})[0]", "1 - z[0]"],
+        f"one of softmax by its index - 1 along axis {k}": [f"softmax(z, axis={1 - k})[0] - 1", f"softmax(z, axis={k})[0] - 2", "z[0] - 1"],
         f"log of a sum of exp along axis {k}": [f"log(sum(exp(z), axis={1 - k}))", "log(sum(exp(z)))", f"log(mean(exp(z), axis={k}))"],
         f"log softmax along axis {k}": [f"log(softmax(z, axis={1 - k}))", "log(softmax(z))", f"exp(softmax(z, axis={k}))"],
     }  # fmt: skip
@@ -324,9 +328,9 @@ def test_a_rule_keeps_the_value(name, numbers):
 
 WEIGHTS = [0.3, -0.7, 0.45, 1.1, -0.2, 0.6]
 # Derivatives whose terms cancel where they are nearly 0: right on the scale of 1, not to their own last digit. These are the second
-# derivatives of softmax itself, rather than of its logarithm, where it is nearly 1; and the first of 1 − softmax, whose value goes
-# by the logarithm.
-ON_THE_SCALE_OF_1 = {"1 - softmax", *(name for name in RULES if "1 - one of softmax by" in name)}
+# derivatives of softmax itself, rather than of its logarithm, where it is nearly 1; and the first of 1 − softmax and softmax − 1,
+# whose values go by the logarithm.
+ON_THE_SCALE_OF_1 = {"1 - softmax", "softmax - 1", *(name for name in RULES if "one of softmax by" in name and "1" in name.split())}
 ON_THE_SCALE_OF_1 |= {name for name in RULES if name.startswith("derivative of") and "softmax" in name}
 MODERATE = {"x·log(x/y)": [1e-100, -1e-5, 0.7, 40.0, -800.0]}  # on the way to d/dy stands x/y/y, which must be a normal float
 

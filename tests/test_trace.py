@@ -599,6 +599,8 @@ def with_a_base(x):
     [
         squashed_twice,
         functools.partial(even, n=2),
+        functools.lru_cache(squashed_twice),
+        functools.cache(Curve()),
         in_a_closure(),
         decorated,
         Curve().value,
@@ -819,6 +821,8 @@ REFUSED = [
     ("return f'{x:.2f}'", 2, "written as '.2f'", "J.at(…)"),
     ("return x.astype(float)", 2, r"no \.astype", "float64"),
     ("return x.exp()", 2, r"no \.exp", "dv.exp(x)"),
+    ("return x(1 - x)", 2, "x was called as a function", "x*(…)"),
+    ("return (1 - x)(x)", 2, "1 - x was called as a function", "(1 - x)*(…)"),
     ("return x.foo", 2, r"no \.foo", "reshape, ravel"),
     ("return np.cbrt(x)", 2, "numpy.cbrt is not", "a**(1/3)"),
     ("return np.sign(x) + np.exp2(x)", 2, "numpy.exp2 is not", "2**a"),

@@ -46,10 +46,10 @@ def derive(graph: Graph, sizes: tuple[Shape, ...]) -> Derivation:
     found = shapes(graph, dict(zip(graph.inputs, sizes)))
     last = len(graph.nodes) - 1
     if found[last] != ():
-        raise UsageError(
-            f"{graph.output} has shape {found[last]}; a derivative is asked of one number",
-            f"sum it: sum({graph.output}), or ask for .jacobian(…)",
-        )
+        many = next((name for name, size in zip(graph.inputs, sizes) if size == found[last]), "")
+        examples = f"; if each element of {many} is an example, .over({many}=…)" if many else ""
+        raise UsageError(f"{graph.output} has shape {found[last]}; a derivative is asked of one number",
+                         f"sum it: sum({graph.output}), or ask for .jacobian(…){examples}")
     told = tape_of(graph.nodes, found)
     slopes = backprop(told, last)
 

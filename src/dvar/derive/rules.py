@@ -21,6 +21,7 @@ class Rule(NamedTuple):
 
 SAME = "same value"
 LARGE = "inf/inf where an element of z is > 709"
+ABOVE = "the difference loses every digit for z 37 above the rest"
 BESIDE = "where one of softmax is nearly 1 the difference loses the digits of the others"
 LOST = "the difference loses the digits of a small z"
 
@@ -38,7 +39,9 @@ def of_softmax(axis: int | None) -> tuple[Rule, ...]:
         Rule("log of one of softmax by its index" + told, f"log(softmax(z{at})[0])", f"logsoftmax(z{at})[0]",
              "softmax(z) is 0 for z 745 below the largest"),
         Rule("1 - one of softmax by its index" + told, f"1 - softmax(z{at})[0]", f"-expm1(logsoftmax(z{at})[0])",
-             "the difference loses every digit for z 37 above the rest"),
+             ABOVE),
+        Rule("one of softmax by its index - 1" + told, f"softmax(z{at})[0] - 1", f"expm1(logsoftmax(z{at})[0])",
+             ABOVE),
         Rule("derivative of softmax" + told, f"softmax(z{at})*(g - spread(sum(g*softmax(z{at}){at}), z{at}))", back, BESIDE),
         Rule("derivative of -softmax" + told, f"softmax(z{at})*(g + spread(sum(-(g*softmax(z{at})){at}), z{at}))", back, BESIDE),
         Rule("log softmax" + told, f"log(softmax(z{at}))", f"logsoftmax(z{at})", "softmax(z) is 0 for z 745 below the largest"),
@@ -114,9 +117,12 @@ STABILITY = (
          "the difference loses the digits of z far above the rest"),
     Rule("logsumexp - one of z by its index", "logsumexp(z) - z[0]", "-logsoftmax(z)[0]",
          "the difference loses the digits of z far above the rest"),
-    Rule("1 - softmax", "1 - softmax(z)", "-expm1(logsoftmax(z))", "the difference loses every digit for z 37 above the rest"),
+    Rule("1 - softmax", "1 - softmax(z)", "-expm1(logsoftmax(z))", ABOVE),
     Rule("1 - one of softmax", "1 - take(softmax(z), k)", "-expm1(take(logsoftmax(z), k))",
-         "the difference loses every digit for z 37 above the rest"),
+         ABOVE),
+    Rule("softmax - 1", "softmax(z) - 1", "expm1(logsoftmax(z))", ABOVE),
+    Rule("one of softmax - 1", "take(softmax(z), k) - 1", "expm1(take(logsoftmax(z), k))",
+         ABOVE),
     Rule("exp(logsoftmax)", "exp(logsoftmax(z))", "softmax(z)", "exp magnifies the rounding of its operand"),
     # exp and log
     Rule("exp over exp", "exp(a)/exp(b)", "exp(a - b)", "inf/inf for a, b > 709"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from inspect import getattr_static
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, SimpleNamespace
 from typing import Any
@@ -22,6 +22,7 @@ from .refusals import MATH_INSTEAD, not_in_table
 from .traced import Traced
 
 OPERATIONS = {name: function(op) for name, op in MATH.items()}
+CACHED = type(lru_cache(max))
 INSTALLED = ("site-packages", "dist-packages")  # where what others wrote is
 
 
@@ -50,13 +51,15 @@ NAMESPACE = SimpleNamespace(**STANDINS)
 
 
 def without_math(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """A copy of the function, method, partial function or callable object; itself where `math` does not occur."""
+    """A copy of the function, method, partial, cached function or callable object; itself where `math` does not occur."""
     if isinstance(fn, partial):
         return partial(without_math(fn.func), *fn.args, **fn.keywords)
     if isinstance(fn, MethodType):
         return MethodType(without_math(fn.__func__), fn.__self__)
     if isinstance(fn, staticmethod):
         return without_math(fn.__func__)
+    if isinstance(fn, CACHED):  # it looks numbers up; traced values are none yet
+        return without_math(fn.__wrapped__)
     if not isinstance(fn, FunctionType):
         call = getattr_static(type(fn), "__call__", None)
         standin: Callable[..., Any] = MethodType(without_math(call), fn) if isinstance(call, FunctionType) else ours(fn, {})

@@ -114,6 +114,9 @@ class Traced:
             refuse(f"a traced value was to be written as {spec!r}", "it has no value yet; J.at(…) has the value of every node")
         return repr(self)
 
+    def __call__(self, *args: Any, **options: Any) -> NoReturn:
+        refuse(f"{self.told} was called as a function", f"a product is written with *: {self.inner}*(…)")
+
     def __setitem__(self, key: Any, value: Any) -> None:
         refuse("a traced value was changed in place", "give the result a new name; a node never changes")
 

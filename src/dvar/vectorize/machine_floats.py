@@ -24,12 +24,13 @@ JOIN = {ast.And: "and", ast.Or: "or"}
 
 # CPython's side. An object's type, a float's number and a tuple's items stand at the end of what every such object holds.
 FASTCALL = 0x80  # a function of (self, the addresses of its arguments, their count)
-CPYTHON = ("PyErr_Format", "PyErr_Occurred", "PyFloat_AsDouble", "PyFloat_FromDouble", "PyTuple_New", "Py_DecRef")
+CPYTHON = ("PyErr_Format", "PyErr_Occurred", "PyFloat_AsDouble", "PyFloat_FromDouble", "PyTuple_New", "Py_DecRef",
+           "Py_IncRef")
 BEGIN = """\
   %enough = icmp eq i64 %count, {count}
   br i1 %enough, label %given0, label %miscounted
 miscounted:
-  call ptr (ptr, ptr, ...) %PyErr_Format(ptr {error}, ptr {said}, i64 %count)
+  call ptr (ptr, ptr, ...) {PyErr_Format}(ptr {error}, ptr {said}, i64 %count)
   br label %failed
 failed:
   ret ptr null
@@ -43,11 +44,11 @@ given{k}:
   %float{k} = icmp eq ptr %type{k}, {float}
   br i1 %float{k}, label %read{k}, label %ask{k}
 ask{k}:
-  %asked{k} = call double %PyFloat_AsDouble(ptr %object{k})
+  %asked{k} = call double {PyFloat_AsDouble}(ptr %object{k})
   %odd{k} = fcmp oeq double %asked{k}, -1.0
   br i1 %odd{k}, label %doubt{k}, label %known{k}
 doubt{k}:
-  %error{k} = call ptr %PyErr_Occurred()
+  %error{k} = call ptr {PyErr_Occurred}()
   %none{k} = icmp eq ptr %error{k}, null
   br i1 %none{k}, label %known{k}, label %failed
 read{k}:
@@ -59,21 +60,24 @@ known{k}:
   br label %given{next}
 """
 END = """\
-  %tuple = call ptr %PyTuple_New(i64 {count})
+  %tuple = call ptr {PyTuple_New}(i64 {count})
   %lacking = icmp eq ptr %tuple, null
-  br i1 %lacking, label %failed, label %answer0
+  br i1 %lacking, label %failed, label %answer
 undo:
-  call void %Py_DecRef(ptr %tuple)
+  call void {Py_DecRef}(ptr %tuple)
   br label %failed
+answer:
 """
-ANSWER = """\
-answer{k}:
-  %answer{k}_ = call ptr %PyFloat_FromDouble(double {value})
-  %place{k} = getelementptr i8, ptr %tuple, i64 {place}
-  store ptr %answer{k}_, ptr %place{k}
-  %lost{k} = icmp eq ptr %answer{k}_, null
-  br i1 %lost{k}, label %undo, label %answer{next}
+NEW = """\
+  %answer{k} = call ptr {PyFloat_FromDouble}(double {value})
+  %null{k} = icmp eq ptr %answer{k}, null
+  %lost{next} = or i1 {lost}, %null{k}
 """
+ITEM = """\
+  %item{k} = getelementptr i8, ptr %tuple, i64 {place}
+  store ptr {answer}, ptr %item{k}
+"""
+SHARED = "  call void {Py_IncRef}(ptr {answer})\n"
 
 
 class Method(ctypes.Structure):
@@ -100,7 +104,7 @@ def machine_floats(source: str) -> Callable[..., tuple[float, ...]]:
     doc = f"{program.name}({', '.join(['$self', *inputs, '/'])})\n--\n\n"  # as `inspect.signature` reads it
     method = Method(program.name.encode(), engine.get_function_address("program"), FASTCALL, doc.encode())
     new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
-    owned = engine, method, said  # the function's self: they live as long as it does
+    owned = engine, method, said, writer.constants  # the function's self: they live as long as it does
     return new(("PyCFunction_NewEx", ctypes.pythonapi))(ctypes.addressof(method), owned, None)  # type: ignore[no-any-return]
 
 
@@ -109,7 +113,8 @@ class Writer:
 
     def __init__(self, imported: dict[str, str]) -> None:
         self.imported = imported  # what a name in the program is called at home
-        self.addresses: dict[str, int] = {}
+        self.addresses: dict[str, str] = {}
+        self.constants: dict[str, float] = {}  # by their bits
         self.known: dict[str, str] = {}
         self.lines: list[str] = []
         self.count, self.block = 0, ""
@@ -119,7 +124,7 @@ class Writer:
             self.find(symbol)
         for k, name in enumerate(inputs):
             self.lines.append(GIVEN.format(k=k, next=k + 1, type=object.__basicsize__ - 8, float=pointer(id(float)),
-                                           number=float.__basicsize__ - 8))
+                                           number=float.__basicsize__ - 8, **self.addresses))
             self.known[name] = f"%x{k}"
         self.begin(f"given{len(inputs)}")
         *body, last = body
@@ -130,23 +135,33 @@ class Writer:
                 raise UsageError(f"a program of more than {MOST:,} values is not compiled", 'ask for "loop"')
         assert isinstance(last, ast.Return)
         values = [self.number(e) for e in last.value.elts]  # type: ignore[union-attr]
-        self.lines.append(END.format(count=len(values)))
+        self.answer(values)
+        declared = (f"declare double @llvm.{name}.f64(double)" for name in INTRINSIC.values())
+        begin = BEGIN.format(count=len(inputs), error=pointer(id(TypeError)), said=pointer(said), **self.addresses)
+        return "\n".join([*declared, "define ptr @program(ptr %self, ptr %given, i64 %count) {", begin, *self.lines, "}"])
+
+    def answer(self, values: Sequence[str]) -> None:
+        """The tuple of floats: constants are there already, equal numbers are one. Without memory nothing is left behind."""
+        self.lines.append(END.format(count=len(values), **self.addresses))
+        answers: dict[str, str] = {}
+        lost = "false"
         for k, value in enumerate(values):
-            self.lines.append(ANSWER.format(k=k, next=k + 1, value=value, place=tuple.__basicsize__ + 8 * k))
-        return "\n".join([
-            *(f"declare double @llvm.{name}.f64(double)" for name in INTRINSIC.values()),
-            "define ptr @program(ptr %self, ptr %given, i64 %count) {",
-            *(f"  %{symbol} = inttoptr i64 {address} to ptr" for symbol, address in self.addresses.items()),
-            BEGIN.format(count=len(inputs), error=pointer(id(TypeError)), said=pointer(said)),
-            *self.lines, f"answer{len(values)}:", "  ret ptr %tuple", "}",
-        ])  # fmt: skip
+            if value in self.constants:
+                answers[value] = pointer(id(self.constants[value]))
+            if value in answers:
+                self.lines.append(SHARED.format(answer=answers[value], **self.addresses))
+            else:
+                self.lines.append(NEW.format(k=k, next=k + 1, value=value, lost=lost, **self.addresses))
+                answers[value], lost = f"%answer{k}", f"%lost{k + 1}"
+            self.lines.append(ITEM.format(k=k, place=tuple.__basicsize__ + 8 * k, answer=answers[value]))
+        self.lines += [f"  br i1 {lost}, label %undo, label %whole", "whole:", "  ret ptr %tuple"]
 
     def find(self, symbol: str) -> None:
         if symbol not in self.addresses:
             address = machine().address_of_symbol(symbol)
             if not address:
                 raise NotWritable(f"there is no function {symbol} in this process")
-            self.addresses[symbol] = address
+            self.addresses[symbol] = pointer(address)
 
     def new(self, text: str) -> str:
         self.count += 1
@@ -164,7 +179,10 @@ class Writer:
             case ast.Name(name):
                 return self.known[name]
             case ast.Constant(value):
-                return "0x" + struct.pack(">d", value).hex()  # its bits
+                number = float(value)  # type: ignore[arg-type]
+                bits = "0x" + struct.pack(">d", number).hex()
+                self.constants.setdefault(bits, number)
+                return bits
             case ast.UnaryOp(ast.USub(), a):
                 return self.new(f"fneg double {self.number(a)}")
             case ast.BinOp(a, ast.Pow(), b):
@@ -187,7 +205,7 @@ class Writer:
         if name in INTRINSIC:
             return self.new(f"call double @llvm.{INTRINSIC[name]}.f64({given})")
         self.find(name)
-        return self.new(f"call double %{name}({given})")
+        return self.new(f"call double {self.addresses[name]}({given})")
 
     def either(self, test: str, a: ast.expr, b: ast.expr) -> str:
         self.count += 1
