@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": ("Cost", "Graph", "Pass", "derivatives", "graph", "slope"),
+    "api": ("Cost", "Graph", "Pass"),
+    "making": ("graph", "slope"),
+    "derive.formulary": ("derivatives",),
     "errors": ("DvarError", "DvarWarning", "UsageError"),
     "models.any_graph": ("Estimator",),
     "models.estimators": ("LinearRegression", "LogisticRegression", "PoissonRegressor"),

@@ -6,7 +6,7 @@ drawn, differentiated, run over m examples and trained.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -17,21 +17,18 @@ from .derive import derivation as _derivation
 from .derive import higher
 from .derive import passes as _passes
 from .derive.assumed import assumed, derive_assumed
-from .derive.nudge import Check, Slope, check
-from .derive.nudge import slope as _slope
+from .derive.nudge import Check, check
 from .derive.rules import EVERY
 from .derive.uses import Use, left_alone, uses
 from .descend.asked import penalties
 from .descend.minimize import Fit
 from .errors import UsageError, nearest
-from .expression import formula, trace, writing
+from .expression import writing
 from .expression.functions import inline
 from .expression.graph import INPUT, Builder, as_array, assign, bind, check_names, check_sizes, plain
 from .expression.graph import Graph as _Graph
 from .expression.graph import shapes as infer
-from .expression.op import Op, Shape
-from .expression.ops import ALIASES, OPS, ROWS
-from .expression.refusals import ShapeAsked
+from .expression.op import Shape
 from .expression.traced import Traced
 from .files import save
 from .vectorize.cost import Cost as _Cost
@@ -108,13 +105,13 @@ class Graph(_Graph):
         if index in found.d:
             made = _derivation.extract(found, found.d[index], label)
         else:  # the output does not depend on it
-            builder = Builder()
+            builder = Builder(off=self.off)
             for n in self.inputs:
                 builder.input(n)
             output = builder.apply("same", builder.const(0.0))
             builder.give(output, label)
             made = builder.close(output)
-        return Graph(made.nodes, self.off, sizes if any(sizes) else None, self.exact)
+        return Graph(made.nodes, made.off, sizes if any(sizes) else None, self.exact)
 
     def shaped(self, **shapes: Any) -> Graph:
         """The same graph for inputs of these shapes, a number or a tuple each; those not named are scalars.
@@ -153,7 +150,7 @@ class Graph(_Graph):
     def fix(self, **values: Any) -> Graph:
         """The same graph with inputs made constants."""
         check_names(self.inputs, values)
-        builder = Builder()
+        builder = Builder(off=self.off)
         place: dict[int, int] = {}
         for i, node in enumerate(self.nodes):
             if node.op == INPUT and node.name in values:
@@ -161,9 +158,7 @@ class Graph(_Graph):
             elif node.op == INPUT:
                 place[i] = builder.input(node.name)
             else:
-                builder.nodes.append(node._replace(operands=tuple(place[k] for k in node.operands)))
-                builder.taken.setdefault(node.name, 1)
-                place[i] = len(builder.nodes) - 1
+                place[i] = builder.keep(node, place)
         sizes = self.sizes
         if sizes is not None:
             written = dict(zip(self.inputs, sizes))
@@ -334,87 +329,3 @@ def merged(data: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str,
 def for_shapes(graph: _Graph, target: str, sizes: tuple[Any, ...]) -> Callable[..., tuple[Any, ...]]:
     """The function of a program for inputs of other lengths than were assumed: loops have them written in."""
     return written(target, listing(_derivation.derive(graph, sizes)))[1]
-
-
-def graph(source: str | Callable[..., Any]) -> Graph:
-    """A Python function (also as a decorator) or the text of a formula → its Graph. Raises UsageError where it is neither."""
-    if isinstance(source, Graph):
-        return source
-    if isinstance(source, str) or not callable(source):
-        return Graph(formula.parse(source).nodes)
-    try:
-        return Graph(trace.trace(source).nodes)
-    except ShapeAsked as asked:
-        from .waiting import Waiting
-
-        return Waiting(source, asked.what)
-
-
-def slope(
-    source: str | Callable[..., Any] | Graph, /, *args: Any, nudge: float = 0.001, of: str | None = None, **inputs: Any
-) -> Slope:
-    """How far f moves when one input is nudged: `.value`, `.nudged`, `.slope`, and the exact `.derivative`.
-
-    Inputs by name, by position or as one mapping; with several, `of` says which is nudged.
-    """
-    made = source if isinstance(source, Graph) else graph(source)
-    return _slope(*made.bound(args, inputs), nudge, of)
-
-
-def derivatives(name: str | None = None) -> Table:
-    """The table of operations and their derivatives; with a name, the rows it is found in."""
-    if not isinstance(name, str | None):
-        raise UsageError(f"the name of an operation is text, not {type(name).__name__}", 'as dv.derivatives("log")')
-    rows = tuple(Derivative(op) for op in ROWS if op.name != "same")
-    if name is None:
-        return Table(rows)
-    exact = tuple(r for r in rows if r.op.name == ALIASES.get(name, name) or r.sign == name)
-    found = exact or tuple(r for r in rows if name in str(r))
-    if not found:
-        raise UsageError(f"no row of the table is about {name!r}{nearest(name, OPS)}")
-    return Table(found)
-
-
-class Derivative:
-    """One row of the table: an operation, its derivatives, where it is defined, what is agreed at a kink, how exact it is."""
-
-    def __init__(self, op: Op) -> None:
-        self.op = op
-        self.name = op.name
-        self.formula = op.form.format(*"abc"[: op.arity])
-        self.sign = op.text.replace("{}", "").strip()
-        self.derivatives = tuple("–" if s is None else s for s in op.slopes)
-        self.domain, self.kink, self.note = op.domain, op.kink, op.note
-
-    def __str__(self) -> str:
-        told = f"{self.formula} → {', '.join(self.derivatives)}"
-        domain = "" if self.domain == "all real numbers" else f"   for {self.domain}"
-        return told + domain + "".join(f"   {said}" for said in (self.kink, self.note) if said)
-
-    __repr__ = __str__
-
-
-class Table:
-    """Rows of the table of derivatives; prints as one, and is read by index or iteration."""
-
-    def __init__(self, rows: tuple[Derivative, ...]) -> None:
-        self.rows = rows
-
-    def __iter__(self) -> Iterator[Derivative]:
-        return iter(self.rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> Derivative:
-        return self.rows[index]
-
-    def __str__(self) -> str:
-        if len(self.rows) == 1:
-            return str(self.rows[0])
-        cells = [("f", "df/da, df/db, …", "defined for", "at a kink")]
-        cells += [(r.formula, ", ".join(r.derivatives), r.domain, r.kink or r.note) for r in self.rows]
-        widths = [max(len(c[k]) for c in cells) for k in range(4)]
-        return "\n".join("  ".join(f"{c:<{w}}" for c, w in zip(row, widths)).rstrip() for row in cells)
-
-    __repr__ = __str__

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def explain(
     formula: str, values: Sequence[str], svg: str | None, html: str | None, unfold: bool, latex: bool, lang: str, as_json: bool
 ) -> None:
-    from .api import graph
+    from .making import graph
     from .show.messages import messages
 
     p = graph(formula).at(assignments(values))
@@ -87,7 +87,7 @@ def play(port: int, browser: bool) -> None:
 
 
 def slope(formula: str, values: Sequence[str], nudge: float, of: str | None, as_json: bool) -> None:
-    from .api import slope as measured
+    from .making import slope as measured
 
     found = measured(formula, assignments(values), nudge=nudge, of=of)
     if as_json:
@@ -98,7 +98,7 @@ def slope(formula: str, values: Sequence[str], nudge: float, of: str | None, as_
 
 
 def derivatives(name: str | None, as_json: bool) -> None:
-    from .api import derivatives as table
+    from .derive.formulary import derivatives as table
 
     found = table(name)
     if as_json:

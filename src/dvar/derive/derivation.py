@@ -14,7 +14,7 @@ such nodes closed to the rules, and rewritten in step 3 like everything else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from ..errors import UsageError
@@ -129,7 +129,7 @@ def extract(derivation: Derivation, root: int, name: str, run: Tape | None = Non
         if graph.nodes[i].op == INPUT:
             names.setdefault(k, derivative_name(graph.nodes[i].name))
     names.pop(root, None)
-    builder = Builder()
+    builder = Builder(off=graph.off)
     place = {k: builder.input(node.name) for k, node in enumerate(run.nodes) if node.op == INPUT}
     for k, node in enumerate(run.nodes):
         if not needed[k] or node.op == INPUT:
@@ -144,4 +144,4 @@ def extract(derivation: Derivation, root: int, name: str, run: Tape | None = Non
     if run.nodes[root].op in (INPUT, CONST):
         output = builder.apply("same", output)
     builder.give(output, name)
-    return replace(builder.close(output), off=graph.off)
+    return builder.close(output)

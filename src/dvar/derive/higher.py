@@ -8,7 +8,6 @@ J, weighed by v and added up, is a number whose derivative is a row of the Jacob
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -54,13 +53,10 @@ def free_names(graph: Graph, names: tuple[str, ...]) -> dict[str, str]:
 @lru_cache(maxsize=64)
 def weighed(graph: Graph) -> tuple[Graph, str]:
     """The Graph of sum(v * J) of a vector or matrix J; and what v is called there."""
-    builder, [name] = Builder(), free_names(graph, (graph.output,)).values()
-    for node in graph.nodes:
-        builder.nodes.append(node)
-        builder.taken.setdefault(node.name, 1)
+    builder, [name] = Builder(graph), free_names(graph, (graph.output,)).values()
     weights = builder.input(name)
     builder.give(builder.apply("sum", builder.apply("times", weights, len(graph.nodes) - 1)), "slope")
-    return replace(builder.close(len(builder.nodes) - 1), off=graph.off), name
+    return builder.close(len(builder.nodes) - 1), name
 
 
 def unit_vectors(shape: Shape) -> list[Any]:

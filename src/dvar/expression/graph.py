@@ -78,12 +78,17 @@ class Graph:
 
 
 class Builder:
-    """Collects nodes in order, gives each a name that no other has, and closes into a Graph."""
+    """Collects nodes in order, gives each a name that no other has, and closes into a Graph.
 
-    def __init__(self) -> None:
+    It carries a graph on where one is given, and has the same rules switched off."""
+
+    def __init__(self, graph: Graph | None = None, off: frozenset[str] = frozenset()) -> None:
         self.nodes: list[Node] = []
         self.taken: dict[str, int] = {}  # name → how many times it was asked for
         self.constants: dict[Value | str, int] = {}  # constants nobody named, by their digits: each is one node
+        self.off = off if graph is None else graph.off
+        for i, node in enumerate(() if graph is None else graph.nodes):
+            self.keep(node, range(i))
 
     def unique(self, name: str) -> str:
         """x, then x_2, x_3, …"""
@@ -120,6 +125,11 @@ class Builder:
             joined = self.apply(op, joined, k, options=options)
         return joined
 
+    def keep(self, node: Node, place: Mapping[int, int] | Sequence[int]) -> int:
+        """A node of another graph under its own name, its operands now at `place[k]`."""
+        self.taken.setdefault(node.name, 1)
+        return self._add(moved(node, place))
+
     def _add(self, node: Node) -> int:
         self.nodes.append(node)
         return len(self.nodes) - 1
@@ -149,7 +159,7 @@ class Builder:
         place = {old: new for new, old in enumerate(order)}
         nodes = [moved(self.nodes[i], place) for i in order]
         name_the_rest(nodes)
-        return Graph(tuple(nodes))
+        return Graph(tuple(nodes), self.off)
 
 
 def moved(node: Node, place: Mapping[int, int] | Sequence[int]) -> Node:

@@ -78,7 +78,7 @@ class Estimator(Learner):
 
     def _made(self) -> tuple[Graph, str]:
         """The graph, and the node that predicts. Raises UsageError where there is none."""
-        from ..api import graph
+        from ..making import graph
 
         if self.loss is None:
             raise UsageError("an Estimator needs a loss", 'as dv.Estimator("z = w@x + b; L = (z - y)**2", predict="z")')

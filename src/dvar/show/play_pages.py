@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from .. import api
+from ..api import Graph
 from ..errors import DvarError, UsageError
 from ..expression.graph import INPUT
 from ..expression.writing import spell_name
+from ..making import graph as made
 from ..vectorize.unrolled import NotUnrolled
 from ..vectorize.write_javascript import functions, program, script
 from .lesson import content
@@ -38,11 +39,11 @@ def lesson_page(path: str, asked: Mapping[str, str], formula: str, start: Mappin
     return page_of(path, asked, formula, content(graph.at({n: start.get(n, 1.0) for n in graph.inputs})))
 
 
-def read(formula: str) -> api.Graph:
+def read(formula: str) -> Graph:
     """The graph of a formula of numbers. Raises UsageError where it is too long, or too large to draw."""
     if len(formula) > FORMULA:
         raise UsageError(f"the formula has {len(formula):,} characters; a page takes {FORMULA:,}")
-    graph = api.graph(formula)
+    graph = made(formula)
     if len(graph.nodes) > NODES:
         raise UsageError(f"the graph has {len(graph.nodes):,} nodes; a page draws up to {NODES}")
     lines = [n for n in graph.nodes if n.given]

@@ -9,7 +9,7 @@ dw = Σ dz·x.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..expression.graph import INPUT, Builder, Graph, shapes
@@ -38,7 +38,7 @@ class Core:
 def core(graph: Graph, sizes: Mapping[str, Shape], data: frozenset[str]) -> Core:
     """The core of a loss whose inputs have these shapes, those in `data` per example."""
     found = shapes(graph, sizes)
-    builder = Builder()
+    builder = Builder(off=graph.off)
     place: dict[int, int] = {}
     maps: list[Map] = []
     mapped = {i: made for i in range(len(found)) if (made := linear_map(graph, i, data, found[i])) is not None}
@@ -59,14 +59,12 @@ def core(graph: Graph, sizes: Mapping[str, Shape], data: frozenset[str]) -> Core
     for i, node in enumerate(graph.nodes):
         if i in place or node.op == INPUT:
             continue
-        builder.nodes.append(node._replace(operands=tuple(place[k] for k in node.operands)))
-        builder.taken.setdefault(node.name, 1)
-        place[i] = len(builder.nodes) - 1
+        place[i] = builder.keep(node, place)
     last = place[len(graph.nodes) - 1]
     if builder.nodes[last].op == INPUT:
         last = builder.apply("same", last)
         builder.give(last, graph.output)
-    made_graph = replace(builder.close(last), off=graph.off)
+    made_graph = builder.close(last)
     known = {n.name: found[i] for i, n in enumerate(graph.nodes) if n.op == INPUT} | {m.result: m.shape for m in maps}
     return Core(made_graph, tuple(maps), {n: known[n] for n in made_graph.inputs})
 

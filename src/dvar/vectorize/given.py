@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -78,15 +77,12 @@ def as_block(part: Any) -> Any:
 
 def weighted(graph: Graph) -> tuple[Graph, str]:
     """The loss times one more input, the example's weight; and that input's name."""
-    builder = Builder()
-    for node in graph.nodes:
-        builder.nodes.append(node)
-        builder.taken.setdefault(node.name, 1)
+    builder = Builder(graph)
     weight = builder.input("weight")
     name = builder.nodes[weight].name
     output = builder.apply("times", weight, len(graph.nodes) - 1)
     builder.give(output, "weighted_" + graph.output)
-    return replace(builder.close(output), off=graph.off), name
+    return builder.close(output), name
 
 
 def infer(graph: Graph, known: Mapping[str, Shape], parameters: tuple[str, ...]) -> tuple[dict[str, Shape], str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..expression.graph import INPUT, Builder, Graph
@@ -17,13 +16,11 @@ def upto(graph: Graph, name: str) -> Graph:
     for i in range(last, -1, -1):
         if i in needed:
             needed.update(graph.nodes[i].operands)
-    builder = Builder()
+    builder = Builder(off=graph.off)
     place: dict[int, int] = {}
     for i in sorted(needed):
-        node = graph.nodes[i]
-        builder.nodes.append(node._replace(operands=tuple(place[k] for k in node.operands)))
-        place[i] = len(builder.nodes) - 1
-    return replace(builder.close(place[last]), off=graph.off)
+        place[i] = builder.keep(graph.nodes[i], place)
+    return builder.close(place[last])
 
 
 def predict(graph: Graph, name: str, parameters: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
@@ -38,6 +35,5 @@ def predict(graph: Graph, name: str, parameters: Mapping[str, Any], data: Mappin
 
 def summed(graph: Graph) -> Graph:
     """The graph with the sum of its output as the output: a number, whatever its shape."""
-    builder = Builder()
-    builder.nodes.extend(graph.nodes)
-    return replace(builder.close(builder.apply("sum", len(graph.nodes) - 1)), off=graph.off)
+    builder = Builder(graph)
+    return builder.close(builder.apply("sum", len(graph.nodes) - 1))

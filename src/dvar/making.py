@@ -1,4 +1,5 @@
-"""Waiting: the graph of a function that asks for shapes. It is traced when they are known, and kept for each set of them."""
+"""From a text or a Python function to its graph. A function that asks for shapes waits: it is traced when they are known, and
+kept for each set of them."""
 
 from __future__ import annotations
 
@@ -10,13 +11,39 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .api import Cost, Graph, merged
+from .derive.nudge import Slope
+from .derive.nudge import slope as nudged
 from .errors import UsageError
+from .expression import formula
 from .expression.graph import as_array, assign, bind, check_names
 from .expression.op import Shape
 from .expression.refusals import ShapeAsked
 from .expression.trace import called, inputs_of, trace, written
 from .expression.traced import Traced
 from .vectorize.given import by_row
+
+
+def graph(source: str | Callable[..., Any]) -> Graph:
+    """A Python function (also as a decorator) or the text of a formula → its Graph. Raises UsageError where it is neither."""
+    if isinstance(source, Graph):
+        return source
+    if isinstance(source, str) or not callable(source):
+        return Graph(formula.parse(source).nodes)
+    try:
+        return Graph(trace(source).nodes)
+    except ShapeAsked as asked:
+        return Waiting(source, asked.what)
+
+
+def slope(
+    source: str | Callable[..., Any] | Graph, /, *args: Any, nudge: float = 0.001, of: str | None = None, **inputs: Any
+) -> Slope:
+    """How far f moves when one input is nudged: `.value`, `.nudged`, `.slope`, and the exact `.derivative`.
+
+    Inputs by name, by position or as one mapping; with several, `of` says which is nudged.
+    """
+    made = source if isinstance(source, Graph) else graph(source)
+    return nudged(*made.bound(args, inputs), nudge, of)
 
 
 class Waiting(Graph):
@@ -83,16 +110,12 @@ class Waiting(Graph):
 
     def fix(self, **values: Any) -> Graph:
         """The function with inputs made constants: a graph, or one that still waits."""
-        from .api import graph
-
         check_names(self.inputs, values)
         arrays = {n: as_array(v, f"the input {n!r}") for n, v in values.items()}
         return graph(partial(self.function, **{n: v if v.ndim else values[n] for n, v in arrays.items()}))
 
     def __reduce__(self) -> Any:
         """By name, as Python pickles functions: the decorated one, or the function that it was made of."""
-        from .api import graph
-
         name = getattr(self.function, "__qualname__", "")
         return name if getattr(sys.modules.get(self.__module__), name, None) is self else (graph, (self.function,))
 
