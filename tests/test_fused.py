@@ -303,6 +303,19 @@ def test_the_fused_hessian_is_that_of_numpy(text, data, parameters, order):
     np.testing.assert_allclose(found[-1], hessian, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize(("n", "dtype", "order"), [(1, float, "C"), *WIDTHS])
+def test_the_fused_hessian_for_every_width_of_dense_features(n, dtype, order):
+    """Features are packed by eight and pairs of them added up four by eight: none is lost, doubled or taken from elsewhere."""
+    for m in (1, 7, 257, 700):
+        x = np.asarray(rng.normal(size=(m, n)) * 4, dtype=dtype, order=order)
+        w = rng.normal(size=n) / n
+        cost = dv.graph("inputs: w, x, y\nz = w @ x; L = softplus(z) - y*z").over(x=x, y=Y[:m])
+        found = cost.run_fused(cost.written_fused(second=True), {"w": w})[-1]
+        s, x = 1 / (1 + np.exp(-(x @ w))), x.astype(float)
+        expected = (x * (s * (1 - s))[:, None]).T @ x / m
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13 * np.abs(expected).max())
+
+
 def test_the_fused_hessian_of_classes_is_the_slope_of_the_gradient():
     graph = dv.graph("inputs: W, c, x, y\nz = W @ x + c; L = -log(softmax(z)[y])")
     cost = graph.over(x=rng.normal(size=(700, 2)), y=rng.integers(0, 3, 700)).sized({"W": np.zeros((3, 2)), "c": np.zeros(3)})

@@ -1,5 +1,5 @@
-"""Kernels over a block of rows: the two halves of a linear map, features · weights and its transpose, and Σ d·x·xᵀ for Newton's
-method, for each way in which features are stored.
+"""Kernels over a block of rows: the two halves of a linear map, features · weights and its transpose, for each way in which
+features are stored.
 
 A block is n rows from row `at` of the data; z and d hold the block alone. Sums may be added up in any order; nothing that is
 written to overlaps what else a kernel is given.
@@ -250,42 +250,7 @@ def add_mask(v: Any, d: Any, at: int, n: int) -> Any:
     return s
 
 
-# Σ d·x·xᵀ over a block, for Newton's method. Every pair of features is added up in one of its two places, h[a, b] or h[b, a].
-
-
-@summing
-def gram_rows(x: Any, d: Any, h: Any, at: int, n: int) -> None:
-    """Features stored row by row, eight rows at a time."""
-    wide()
-    whole = n - n % 8
-    for i in range(0, whole, 8):
-        x0, x1, x2, x3 = x[at + i], x[at + i + 1], x[at + i + 2], x[at + i + 3]
-        x4, x5, x6, x7 = x[at + i + 4], x[at + i + 5], x[at + i + 6], x[at + i + 7]
-        for j in range(x.shape[1]):
-            a, b, c, e = d[i] * x0[j], d[i + 1] * x1[j], d[i + 2] * x2[j], d[i + 3] * x3[j]
-            p, q, r, s = d[i + 4] * x4[j], d[i + 5] * x5[j], d[i + 6] * x6[j], d[i + 7] * x7[j]
-            for k in range(j + 1):
-                first = (a * x0[k] + b * x1[k]) + (c * x2[k] + e * x3[k])
-                h[j, k] += first + ((p * x4[k] + q * x5[k]) + (r * x6[k] + s * x7[k]))
-    for i in range(whole, n):
-        for j in range(x.shape[1]):
-            a = d[i] * x[at + i, j]
-            for k in range(j + 1):
-                h[j, k] += a * x[at + i, k]
-
-
-@summing
-def gram_columns(x: Any, d: Any, t: Any, h: Any, at: int, n: int) -> None:
-    """Features stored column by column; t is scratch for one of them times d."""
-    wide()
-    for j in range(x.shape[1]):
-        for i in range(n):
-            t[i] = d[i] * x[at + i, j]
-        for k in range(j + 1):
-            s = 0.0
-            for i in range(n):
-                s += t[i] * x[at + i, k]
-            h[j, k] += s
+# typed numbers as columns of a block, for second derivatives
 
 
 @summing
@@ -312,29 +277,6 @@ def mask_of(v: Any, out: Any, at: int, n: int) -> None:
         out[i] = 1.0 if v[i] else 0.0
 
 
-@summing
-def gram_numbers(block: Any, places: Any, d: Any, t: Any, h: Any, n: int) -> None:
-    """Numbers with numbers: rows of `block`, whose weights stand at `places`."""
-    wide()
-    for j in range(len(places)):
-        for i in range(n):
-            t[i] = d[i] * block[j, i]
-        for k in range(j + 1):
-            s = 0.0
-            for i in range(n):
-                s += t[i] * block[k, i]
-            h[places[j], places[k]] += s
-
-
-@summing
-def gram_codes_numbers(v: Any, first: int, block: Any, places: Any, d: Any, h: Any, at: int, n: int) -> None:
-    v = v[at : at + n]
-    for i in range(n):
-        k = first + v[i]
-        for j in range(len(places)):
-            h[k, places[j]] += d[i] * block[j, i]
-
-
 # sparse features: row i has the numbers v[starts[i]:starts[i + 1]] in the columns that `places` says, none twice
 
 
@@ -353,14 +295,3 @@ def add_sparse(v: Any, places: Any, starts: Any, d: Any, g: Any, at: int, n: int
         a = d[i]
         for p in range(starts[at + i], starts[at + i + 1]):
             g[places[p]] += a * v[p]
-
-
-@summing
-def gram_sparse(v: Any, places: Any, starts: Any, d: Any, h: Any, at: int, n: int) -> None:
-    """Every pair of features is added up in one of its two places."""
-    for i in range(n):
-        first = starts[at + i]
-        for p in range(first, starts[at + i + 1]):
-            a = d[i] * v[p]
-            for q in range(first, p + 1):
-                h[places[p], places[q]] += a * v[q]

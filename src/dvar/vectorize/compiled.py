@@ -24,7 +24,7 @@ from .. import __version__
 from ..files import save
 
 HERE = Path(__file__).parent
-KERNELS = ("kernels", "block_kernels", "intrinsics")  # modules of what a program calls
+KERNELS = ("kernels", "block_kernels", "gram_kernels", "intrinsics")  # modules of what a program calls
 SOURCES = tuple(HERE / f"{name}.py" for name in (*KERNELS, "machine_code"))  # what machine code is made of besides
 ENTRY = "dvar_entry"  # the C function in object code
 ROOT = 0  # the user whose files are as trusted as one's own

@@ -25,6 +25,7 @@ FEATURES = 200  # typed columns in one program; it has some lines for each
 FEW = 8  # numbers for which it has a line with each category
 LEAST = 8  # blocks at the least for each of the partial sums
 SPREAD = 4  # partial sums of runs from all over the data
+PACKED = 256  # rows that are packed into panels at a time
 COPIED = 16  # blocks at the most that are converted at a time
 
 
@@ -48,6 +49,7 @@ class Features:
     arguments: tuple[Any, ...]
     places: Any  # where each coefficient stands among the weights; the others, of codes without one, are 0
     width: int
+    numbers: int = 0  # that are dense, or columns of numbers
     block: Shape = ()  # of scratch for the numbers of one block
     categories: int = 0
 
@@ -133,9 +135,14 @@ class FusedProgram:
             maps += [w, g, *(taken(a, cut) for a in features.arguments), *features.scratch()]
         block = [np.empty((max(one.buffers, 1), PITCH)) for _ in range(2)]
         curves = np.empty((max(len(one.crosses) + len(one.grams), 1), PITCH))
-        curved = [np.empty(ROWS), curves, sums.cross, sums.gram] if self.second else []
+        curved = [self.panels(), curves, sums.cross, sums.gram] if self.second else []
         lo, hi = (rows.start, rows.stop) if cut is None else (0, rows.stop - rows.start)
         return [lo, hi, given[0], *block, sums.small, *maps, *(taken(c, cut) for c in self.columns), *curved]
+
+    def panels(self) -> Any:
+        """Scratch for the kernels that add up Σ d·x·xᵀ: panels of eight features, and of as many times d, then a tile."""
+        count = max((f.numbers for f in self.features.values()), default=0)
+        return np.empty((2 * -(-count // 8) + 1, 8 * PACKED))
 
     def added(self, given: tuple[Any, list[Any]], *rows: slice) -> Sums:
         """The sums over these runs of rows."""
@@ -267,7 +274,7 @@ def features(value: Any) -> Features:
         return sparse_features(value)
     x = numeric(value)
     store = columns_store if by_columns(x) else rows_store
-    return Features(store, (x,), np.arange(x.shape[1]), x.shape[1])
+    return Features(store, (x,), np.arange(x.shape[1]), x.shape[1], x.shape[1])
 
 
 def sparse_features(x: Sparse) -> Features:
@@ -284,7 +291,8 @@ def typed_features(columns: Columns) -> Features:
     scales = np.zeros((len(parts), 3))  # by part: shift, scale, what stands for a missing number
     arguments: dict[str, Any] = {"scales": Fixed(scales)}
     lines = Lines([], [], [], [])
-    places, numbers, categories, at = list[int](), list[int](), list[tuple[str, int]](), 0
+    places, categories, number = list[int](), list[tuple[str, int]](), 0
+    at = numbers = sum(not isinstance(part, Category) for part in parts)  # among the weights numbers come first
     for i, (part, data, gaps) in enumerate(zip(parts, columns.data, columns.gaps)):
         arguments[f"column{i}"] = numeric(data)
         if isinstance(part, Category):
@@ -301,17 +309,16 @@ def typed_features(columns: Columns) -> Features:
             if gaps is not None:
                 arguments[f"gaps{i}"] = numeric(gaps)
                 kind, given = "number_or", f"[column{i}], [gaps{i}], [scales][{i}, 0], [scales][{i}, 1], [scales][{i}, 2]"
-        lines.forward.append(f"dot_{kind}({given}, {{w}}[{at}], {{z}}, {{at}}, {{n}})")
-        lines.backward.append(f"{{g}}[{at}] += add_{kind}({given}, {{z}}, {{at}}, {{n}})")
-        lines.before.append(f"{kind}_of({given}, [block][{len(numbers)}], {{at}}, {{n}})")
-        numbers.append(at)
-        places.append(at)
-        at += 1
-    arguments["numbers"] = Fixed(np.array(numbers, dtype=np.int64))
-    lines.gram.append("gram_numbers([block], [numbers], {d}, {t}, {h}, {n})")
-    many = len(numbers) > FEW and len(categories) <= PAIRED
+        lines.forward.append(f"dot_{kind}({given}, {{w}}[{number}], {{z}}, {{at}}, {{n}})")
+        lines.backward.append(f"{{g}}[{number}] += add_{kind}({given}, {{z}}, {{at}}, {{n}})")
+        lines.before.append(f"{kind}_of({given}, [block][{number}], {{at}}, {{n}})")
+        places.append(number)
+        number += 1
+    if numbers:
+        lines.gram.append("gram_columns([block].T, {d}, {t}, {h}, 0, {n})")
+    many = numbers > FEW and len(categories) <= PAIRED
     if many:
-        lines.gram.extend(f"gram_codes_numbers([{column}], {first}, [block], [numbers], {{d}}, {{h}}, {{at}}, {{n}})"
+        lines.gram.extend(f"gram_codes_numbers([{column}], {first}, [block], {{d}}, {{h}}, {{at}}, {{n}})"
                           for column, first in categories)
 
     def store(name: Name) -> Store:
@@ -323,11 +330,11 @@ def typed_features(columns: Columns) -> Features:
 
         forward, backward, before, gram = (list(map(told, half)) for half in lines)
         forward = [*(made.forward() if categories else ["zero({z}, {n})"]), *forward]
-        gram += made.gram(name, called["block"], called["numbers"], () if many else numbers)
+        gram += made.gram(name, called["block"], 0 if many else numbers)
         return Store(tuple(called.values()), tuple(forward), (*made.backward(), *backward), tuple(before), tuple(gram),
                      tuple(made.views()))
 
-    return Features(store, tuple(arguments.values()), np.array(places, dtype=np.intp), at, (max(len(numbers), 1), PITCH),
+    return Features(store, tuple(arguments.values()), np.array(places, dtype=np.intp), at, numbers, (max(numbers, 1), PITCH),
                     len(categories))
 
 

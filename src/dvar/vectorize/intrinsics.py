@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from llvmlite import ir
 from numba import types
+from numba.core.cgutils import alloca_once_value, for_range
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
@@ -108,3 +110,35 @@ def part_of(context: Any, builder: Any, signature: Any, value: Any, where: Calla
     size, data = whole.itemsize, builder.gep(whole.data, [first])
     populate_array(found, data, [count], [size], size, whole.meminfo, whole.parent)  # type: ignore[no-untyped-call]
     return impl_ret_borrowed(context, builder, vector, found._getvalue())  # type: ignore[no-untyped-call]
+
+
+@reinterpreted
+def tile(context: Any, t: Any, left: Any, at: Any, right: Any, n: Any, found: Any) -> Any:
+    """found[8·a + b] = Σ t[left, 8·i + at + a]·t[right, 8·i + b] over i < n, for a < 4 and b < 8: said in vectors, of which eight
+    are added to by every row and none leaves its register."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _, left, at, right, n, _ = arguments
+        whole, made = (context.make_array(signature.args[k])(context, builder, arguments[k]) for k in (0, 5))
+        number, place, size = ir.DoubleType(), ir.IntType(64), builder.extract_value(whole.shape, 1)
+        eight, lanes = ir.VectorType(number, 8), ir.VectorType(ir.IntType(32), 8)
+        first, second = (builder.gep(whole.data, [builder.mul(row, size)]) for row in (left, right))
+        first = builder.gep(first, [at])
+        zeros = ir.Constant(eight, [0.0] * 8)
+        sums = [alloca_once_value(builder, zeros) for _ in range(4)]  # type: ignore[no-untyped-call]
+        with for_range(builder, n) as loop:
+            i = builder.mul(loop.index, ir.Constant(place, 8))
+            row = builder.load(builder.bitcast(builder.gep(second, [i]), eight.as_pointer()), align=8)
+            for a, total in enumerate(sums):
+                v = builder.load(builder.gep(first, [builder.add(i, ir.Constant(place, a))]))
+                v = builder.insert_element(ir.Constant(eight, ir.Undefined), v, ir.Constant(ir.IntType(32), 0))
+                v = builder.shuffle_vector(v, ir.Constant(eight, ir.Undefined), ir.Constant(lanes, [0] * 8))
+                product = builder.fmul(v, row, flags=["contract"])
+                builder.store(builder.fadd(builder.load(total), product, flags=["contract"]), total)
+        for a, total in enumerate(sums):
+            out = builder.gep(made.data, [ir.Constant(place, 8 * a)])
+            builder.store(builder.load(total), builder.bitcast(out, eight.as_pointer()), align=8)
+        return context.get_dummy_value()
+
+    whole = types.int64
+    return types.void(t, whole, whole, whole, whole, found), generate

@@ -22,7 +22,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.runtime import rtsys  # type: ignore[attr-defined]
 
-from . import block_kernels, kernels
+from . import block_kernels, gram_kernels, kernels
 from .compiled import ENTRY, Kind, numba_types
 
 
@@ -75,7 +75,7 @@ def linking(function: FunctionType, space: dict[str, Any], options: dict[str, An
 @lru_cache(maxsize=1)
 def linked_kernels() -> dict[Any, Any]:
     """By kernel, its twin for programs."""
-    space: dict[str, Any] = vars(kernels) | vars(block_kernels)
+    space: dict[str, Any] = vars(kernels) | vars(block_kernels) | vars(gram_kernels)
     twins = {}
     for kernel in filter(is_compiled, space.values()):
         options = {k: v for k, v in kernel.targetoptions.items() if k in ("fastmath", "error_model", "forceinline")}

@@ -51,7 +51,7 @@ def columns_store(name: Name) -> Store:
 
 def dense_store(x: str, by: str, inline: Inline) -> Store:
     forward, backward = f"dot_{by}({x}, {{w}}, {{z}}, {{at}}, {{n}})", f"add_{by}({x}, {{z}}, {{g}}, {{at}}, {{n}})"
-    gram = f"gram_{by}({x}, {{d}}, {'' if by == 'rows' else '{t}, '}{{h}}, {{at}}, {{n}})"
+    gram = f"gram_{by}({x}, {{d}}, {{t}}, {{h}}, {{at}}, {{n}})"
     return Store((x,), (forward,), (backward,), (), (gram,), (), inline, f"turn_{by}({x}, {{block}}, {{at}}, {{n}})")
 
 
@@ -90,27 +90,27 @@ class Categories:
             lines = [f"{{g}}[{place}] += {self.d}" for place in self.places[k : k + LINES]]
             yield from self.loop([f"{self.d} = {{z}}[{self.i}]", *lines])
 
-    def gram(self, name: Name, block: str, at: str, numbers: Sequence[int]) -> list[str]:
-        """Every pair of categories, and each with numbers, which stand in `block` and whose weights stand where `at` says; two
-        levels of one category never meet."""
+    def gram(self, name: Name, block: str, numbers: int) -> list[str]:
+        """Every pair of categories, and each with numbers, which stand in `block` and whose weights come first; two levels of one
+        category never meet."""
         if len(self.codes) > PAIRED:
-            return self.gram_of_many(name, block, at, len(numbers))
+            return self.gram_of_many(name, block, numbers)
         places = [name(f"place{k}") for k in range(len(self.codes))]
         lines = [f"{self.d} = {{d}}[{self.i}]", *(f"{a} = {place}" for a, place in zip(places, self.places))]
         lines += [f"{{h}}[{a}, {b}] += {self.d}" for k, a in enumerate(places) for b in places[: k + 1]]
-        for j, k in enumerate(numbers):
-            lines += [f"{{h}}[{a}, {k}] += {self.d} * {block}[{j}, {self.i}]" for a in places]
+        for j in range(numbers):
+            lines += [f"{{h}}[{a}, {j}] += {self.d} * {block}[{j}, {self.i}]" for a in places]
         return self.loop(lines) if places else []
 
-    def gram_of_many(self, name: Name, block: str, at: str, numbers: int) -> list[str]:
+    def gram_of_many(self, name: Name, block: str, numbers: int) -> list[str]:
         """The same by loops over pairs, not a line for each: a row's places stand in scratch, which holds floats."""
         one, other, place, d = name("one"), name("other"), name("place"), self.d
-        lines = [f"{d} = {{d}}[{self.i}]", *(f"{{t}}[{k}] = {told}" for k, told in enumerate(self.places))]
-        pairs = [f"for {other} in range({one} + 1):", f"    {{h}}[{place}, int({{t}}[{other}])] += {d}"]
+        lines = [f"{d} = {{d}}[{self.i}]", *(f"{{t}}[0, {k}] = {told}" for k, told in enumerate(self.places))]
+        pairs = [f"for {other} in range({one} + 1):", f"    {{h}}[{place}, int({{t}}[0, {other}])] += {d}"]
         if numbers:
             pairs += [f"for {other} in range({numbers}):",
-                      f"    {{h}}[{place}, {at}[{other}]] += {d} * {block}[{other}, {self.i}]"]
-        inner = [f"{place} = int({{t}}[{one}])", *pairs]
+                      f"    {{h}}[{place}, {other}] += {d} * {block}[{other}, {self.i}]"]
+        inner = [f"{place} = int({{t}}[0, {one}])", *pairs]
         return self.loop([*lines, f"for {one} in range({len(self.codes)}):", *(f"    {line}" for line in inner)])
 
 
