@@ -69,7 +69,7 @@ class Categories:
     other categories need not."""
 
     def __init__(self, name: Name, columns: Sequence[tuple[str, int]]) -> None:
-        self.i, self.d = name("row"), name("d")
+        self.i, self.d, self.four = name("row"), name("d"), name("four")
         self.codes = [(name(f"codes{k}"), column, first) for k, (column, first) in enumerate(columns)]
         self.places = [plus(first, f"{codes}[{self.i}]") for codes, _, first in self.codes]
 
@@ -77,7 +77,7 @@ class Categories:
         return [f"{codes} = {column}[{{at}}:{{at}} + {{n}}]" for codes, column, _ in self.codes]
 
     def loop(self, lines: Sequence[str]) -> list[str]:
-        return [f"for {self.i} in range({{n}}):", *(f"    {line}" for line in lines)]
+        return [f"for {self.i} in range({{n}}):", *indented(lines)]
 
     def forward(self) -> Iterator[str]:
         """z = the sum of the coefficients."""
@@ -86,9 +86,13 @@ class Categories:
             yield from self.loop([f"{{z}}[{self.i}] = {' + '.join(terms)}"])
 
     def backward(self) -> Iterator[str]:
+        """Four rows at a time, each with lines of its own: of one line for all rows every addition waits for the one before."""
+        first, more = "{n} - {n} % 4", self.four
         for k in range(0, len(self.places), LINES):
-            lines = [f"{{g}}[{place}] += {self.d}" for place in self.places[k : k + LINES]]
-            yield from self.loop([f"{self.d} = {{z}}[{self.i}]", *lines])
+            lines = [f"{self.d} = {{z}}[{self.i}]", *(f"{{g}}[{place}] += {self.d}" for place in self.places[k : k + LINES])]
+            yield f"for {more} in range(0, {first}, 4):"
+            yield from indented([f"for {self.i} in range({more}, {more} + 4):", *indented(lines)])
+            yield from [f"for {self.i} in range({first}, {{n}}):", *indented(lines)]
 
     def gram(self, name: Name, block: str, numbers: int) -> list[str]:
         """Every pair of categories, and each with numbers, which stand in `block` and whose weights come first; two levels of one
@@ -111,7 +115,11 @@ class Categories:
             pairs += [f"for {other} in range({numbers}):",
                       f"    {{h}}[{place}, {other}] += {d} * {block}[{other}, {self.i}]"]
         inner = [f"{place} = int({{t}}[0, {one}])", *pairs]
-        return self.loop([*lines, f"for {one} in range({len(self.codes)}):", *(f"    {line}" for line in inner)])
+        return self.loop([*lines, f"for {one} in range({len(self.codes)}):", *indented(inner)])
+
+
+def indented(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
 
 
 def plus(first: int, place: str) -> str:

@@ -21,7 +21,7 @@ from ..expression.writing import write
 from .core import Core, Map
 from .example import Curve, Example, example
 from .program import Listing, Names, NotWritable
-from .stores import Inline, Name, Store, plus
+from .stores import Inline, Name, Store, indented, plus
 from .unrolled import NotUnrolled
 
 ROWS, LEAST = 512, 64  # of a block, at the most and at the least
@@ -348,10 +348,6 @@ def spell_float(value: Value | None) -> str:
     """A constant that is a float for the compiler too."""
     assert isinstance(value, float)
     return repr(value) if isfinite(value) else ("1e999" if value > 0 else "-1e999")
-
-
-def indented(lines: list[str]) -> list[str]:
-    return [f"    {line}" for line in lines]
 
 
 def assigned(names: list[str], values: Iterable[str], each: int = 8) -> list[str]:
