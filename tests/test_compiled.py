@@ -14,6 +14,7 @@ import pytest
 
 import dvar as dv
 from dvar.vectorize import compiled, machine_code, summed
+from dvar.vectorize.arguments import types_of
 
 LOSS = "inputs: w, b, x, y\nz = w @ x + b; L = softplus(z) - y*z"
 rng = np.random.default_rng(11)
@@ -340,7 +341,7 @@ def test_where_numba_is_otherwise_inside_it_compiles_as_it_does_any_function(cac
 def test_arguments_of_other_types_are_refused(cache, wrong):
     source = "def doubled(n, scale, v):\n    for i in range(n):\n        v[i] = v[i]*scale\n"
     right = (4, 2.5, np.arange(4.0))
-    program = compiled.compiled(source, "doubled", compiled.types_of(right))
+    program = compiled.compiled(source, "doubled", types_of(right))
     program(*right)
     np.testing.assert_array_equal(right[2], [0, 2.5, 5, 7.5])
     with pytest.raises(TypeError, match="doubled was compiled for arguments of other types"):
@@ -354,7 +355,7 @@ def test_arguments_of_other_types_are_refused(cache, wrong):
 def test_a_program_for_any_steps_takes_them_all(cache):
     source = "def doubled(v):\n    for i in range(v.shape[0]):\n        for j in range(v.shape[1]):\n            v[i, j] *= 2.0\n"
     given = np.arange(24.0).reshape(4, 6)
-    program = compiled.compiled(source, "doubled", compiled.types_of([given[::2, ::3]]))
+    program = compiled.compiled(source, "doubled", types_of([given[::2, ::3]]))
     for v in (given[::2, ::3], given, given.T, given[::-1, ::-1], given[:0], given[1:2, 3:4]):
         expected = v * 2
         program(v)

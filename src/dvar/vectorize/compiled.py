@@ -13,25 +13,20 @@ import importlib.metadata
 import os
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import __version__
 from ..files import save
+from .arguments import ENTRY, Kind, address, fits, numba_types, words
 
 HERE = Path(__file__).parent
 KERNELS = ("kernels", "block_kernels", "gram_kernels", "intrinsics")  # modules of what a program calls
-SOURCES = tuple(HERE / f"{name}.py" for name in (*KERNELS, "machine_code"))  # what machine code is made of besides
-ENTRY = "dvar_entry"  # the C function in object code
+SOURCES = tuple(HERE / f"{name}.py" for name in (*KERNELS, "machine_code", "arguments"))  # what machine code is made of besides
 ROOT = 0  # the user whose files are as trusted as one's own
 PREFIX = hashlib.sha256().digest_size  # bytes of checksum
-
-Kind = str | tuple[str, int, str, bool]  # of an argument: "int", "float" or, of an array, (dtype, dimensions, layout, aligned)
-
 
 class Compiled:
     """A program to call with arguments of the kinds given; its machine code is loaded or made when it is first needed."""
@@ -76,28 +71,6 @@ class Compiled:
 @lru_cache(maxsize=64)
 def compiled(source: str, name: str, kinds: tuple[Kind, ...]) -> Compiled:
     return Compiled(source, name, kinds)
-
-
-def types_of(arguments: Sequence[Any]) -> tuple[Kind, ...]:
-    return tuple(kind_of(a) for a in arguments)
-
-
-def kind_of(argument: Any) -> Kind:
-    if not isinstance(argument, np.ndarray):
-        return "float" if isinstance(argument, float) else "int"
-    flags = argument.flags
-    layout = "C" if flags.c_contiguous else "F" if flags.f_contiguous else "A"
-    return argument.dtype.str, argument.ndim, layout, flags.aligned
-
-
-def fits(argument: Any, kind: Kind) -> bool:
-    """Whether code made for arguments of a kind may read this one: the steps of an array are looked at only in layout "A"."""
-    if isinstance(kind, str) or not isinstance(argument, np.ndarray):
-        return isinstance(argument, {"int": int, "float": float}.get(str(kind), ()))
-    dtype, dimensions, layout, aligned = kind
-    flags = argument.flags
-    return (argument.ndim == dimensions and argument.dtype.str == dtype and flags.aligned >= aligned
-            and (layout == "A" or (flags.c_contiguous if layout == "C" else flags.f_contiguous)))
 
 
 @lru_cache(maxsize=1)
@@ -203,20 +176,6 @@ def by_numba(source: str, name: str, kinds: tuple[Kind, ...]) -> Callable[..., A
     return program
 
 
-def numba_types(kinds: tuple[Kind, ...]) -> tuple[Any, ...]:
-    import numba
-
-    array: Any = numba.types.Array
-
-    def of(kind: Kind) -> Any:
-        if isinstance(kind, str):
-            return {"int": numba.int64, "float": numba.float64}[kind]
-        dtype, dimensions, layout, aligned = kind
-        return array(numba.from_dtype(np.dtype(dtype)), dimensions, layout, aligned=aligned)
-
-    return tuple(map(of, kinds))
-
-
 @lru_cache(maxsize=1)
 def machine() -> Any:
     import llvmlite.binding as llvm
@@ -247,21 +206,3 @@ def called(code: bytes, needed: list[str]) -> Callable[..., Any]:
 
     run.engine = engine  # type: ignore[attr-defined]  # it owns the code
     return run
-
-
-def words(arguments: Sequence[Any]) -> Any:
-    """Arguments as Numba passes them, in 64 bits each: the addresses of two answers that programs do not use, then the numbers,
-    and of each array two null pointers to owners, its size, the size of an element, its address, its shape and its strides."""
-    found = [0, 0]
-    for a in arguments:
-        if isinstance(a, np.ndarray):
-            found += (0, 0, a.size, a.itemsize, address(a), *a.shape, *a.strides)
-        else:
-            found.append(int(np.float64(a).view(np.int64)) if isinstance(a, float) else a)
-    told = np.array([*found, 0, 0], np.int64)  # an array of ctypes would be a class of its own, made at each call
-    told[:2] = address(told) + 8 * len(found)
-    return told
-
-
-def address(array: Any) -> int:
-    return int(array.__array_interface__["data"][0])

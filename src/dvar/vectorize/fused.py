@@ -14,6 +14,7 @@ from ..data.native import Chunked, Converted, native_dtype, plain, whole
 from ..data.sparse import Sparse
 from ..expression.graph import Graph
 from ..expression.op import Shape
+from .arguments import types_of
 from .core import core
 from .example import Curve, Element
 from .program import NotWritable
@@ -93,7 +94,7 @@ class FusedProgram:
     """Sums of value and derivatives over runs of rows. Raises NotWritable where the loss, or its data, has no such program."""
 
     def __init__(self, graph: Graph, sizes: Mapping[str, Shape], data: Mapping[str, Any], second: bool = False) -> None:
-        from .compiled import compiled, kernel_modules, types_of
+        from .compiled import compiled, kernel_modules
 
         self.sizes, self.second = sizes, second
         names = frozenset(data)

@@ -23,7 +23,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.runtime import rtsys  # type: ignore[attr-defined]
 
 from . import block_kernels, gram_kernels, kernels
-from .compiled import ENTRY, Kind, numba_types
+from .arguments import ENTRY, Kind, numba_types
 
 
 class Linked(JITCodeLibrary):
@@ -96,7 +96,7 @@ def exchange(space: dict[str, Any], twins: dict[Any, Any]) -> None:
 def object_code(source: str, name: str, kinds: tuple[Kind, ...]) -> tuple[bytes, list[str]]:
     """The object code of a program, whose C function is ENTRY(int64_t words[]), and the functions it needs from elsewhere.
 
-    The words are the program's arguments as Numba passes them (see `compiled.words`)."""
+    The words are the program's arguments as Numba passes them (see `arguments.words`)."""
     with global_compiler_lock, without_collecting():
         space: dict[str, Any] = {"__name__": "dvar_fused_program"}
         exec(compile(source, "<dvar fused program>", "exec"), space)
