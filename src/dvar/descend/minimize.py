@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -84,10 +85,20 @@ class Fit:
     passes: int  # over the data
     history: tuple[Row, ...]
     seconds: float
-    hessian: Any = None  # (P, P) at the end, where the method knows it
+    curvature: Any = None  # the Hessian at the end (P, P), or a function that asks for it; None where the method needs none
     flat: tuple[int, ...] = ()  # positions of parameters without a finite optimum
+    regular: bool = False  # the cost is curved along every direction, as the method has seen
     told: str = ""  # the rate and momentum that were asked for
     program: str = ""  # that ran over the data: "numpy", or "fused" where compiling it was worth it
+
+    @cached_property
+    def hessian(self) -> Any:
+        """The Hessian at the end, (P, P), where the method works with it, else None; where the end was told by gradients this
+        takes a pass over the data, when it is first asked for. A pickled fit has what was asked for before."""
+        return self.curvature() if callable(self.curvature) else self.curvature
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"curvature": vars(self).get("hessian")} if callable(self.curvature) else vars(self)
 
     def plot(self, *others: Fit, ax: Any = None) -> Any:
         """The cost above the best one reached, by pass, on a logarithmic scale; other fits of the same cost beside it.
@@ -176,8 +187,13 @@ def minimize(
         why = cost.bad_rows() or "the loss is not defined there; give another start (start=, --start)"
         raise DvarError(f"the cost is {first} at the start", why)
     return Fit(cost.named(outcome.theta), outcome.cost, outcome.converged, outcome.message, method,
-               len(run.history) + run.beside, tuple(run.history), run.history[-1].seconds, outcome.hessian, outcome.flat,
-               told_of(rate, momentum, nesterov), cost.ran)
+               len(run.history) + run.beside, tuple(run.history), run.history[-1].seconds,
+               partial(hessian_at, problem.smooth, outcome.theta) if outcome.regular else outcome.hessian, outcome.flat,
+               outcome.regular, told_of(rate, momentum, nesterov), cost.ran)
+
+
+def hessian_at(smooth: Objective, theta: Any) -> Any:
+    return smooth.value_gradient_hessian(theta)[2]
 
 
 def told_of(rate: float | str, momentum: float, nesterov: bool) -> str:

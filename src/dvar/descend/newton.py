@@ -5,13 +5,15 @@ cost as its parabola said, or curvature is negative, region.py takes over. Where
 would, as along parameters without finite optimum, many steps are tried at once: such a tail ends in one pass instead of one per
 e-fold, for all of them together. Near the optimum the Hessian is kept, and steps need gradients only.
 
-With many examples the first passes are over a part of the rows: their optimum is near the whole's, and the whole needs fewer.
+With many examples the first passes are over a part of the rows. Their optimum is near the whole's, and their Hessian is near
+enough to the whole's for steps there, so that the whole is asked for gradients alone where all goes well; what tells the optimum
+is the gradient, of all rows.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,31 +29,48 @@ NOTHING = 1e-28  # of the cost at the start: where all of it can be lost, this i
 RIGHT = 0.1  # the parabola told the fall of the cost to this: the optimum is near, and the curvature changes little
 LINEAR = 0.25  # of what one step promised is promised by the next: the digits do not double any more, as along a tail, and
 # end where the cost cannot be seen to fall
-SLOW = 0.05  # of what the cost could fall is left by a step that is worth repeating with the same curvature
-FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and end the digits
+PATIENT = 10  # steps by gradients alone that may be left; where there are more, a Hessian costs less
+FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and the kept Hessian tells what is left by some digits
 VALLEY = 0.01  # of the way from the start: a direction without curvature that took no more of it leads nowhere
 UNKNOWN = 1e-14  # of the cost: by less it does not bend along a parameter that does something
 LEVEL = 1e-6  # of the cost: a rise below it is none
 PART, FEW, LARGE = 16, 20, 50_000  # one row in so many, and so many for each parameter; where there are so many examples
-RUNS = 64  # of rows from all over the data, at the most
+SLOW = 0.1  # of what the cost could fall is left by steps that are worth taking up again with a new Hessian
+RUNS = 32  # of rows from all over the data, at the most
+PARABOLA = 1e-8  # of the gradient is left by one step: the cost is a parabola, and one Hessian of all rows is all it takes
 HOLD, ROUGH = 0.01, 0.01  # l2 by the curvature at the start; of what the choice of rows changes the cost by, what is left to gain
 
 
+class Begun(NamedTuple):
+    """What a part of the rows told."""
+
+    first: Point  # where the run began
+    theta: Any  # the part's optimum, (P,)
+    hessian: Any  # (P, P), there
+    said: str
+
+
 def newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
-    theta, first = near(problem, theta, options)
-    return steps(problem, theta, run, options, first)
+    begun = near(problem, theta, run, options)
+    if begun is None:
+        return steps(problem, theta, run, options)
+    theta, found = by_gradients(problem, begun, run, options)
+    found = found or steps(problem, theta, run, options, begun.first)
+    return found._replace(message=found.message + begun.said)
 
 
 def steps(
-    problem: Problem, theta: Any, run: Run, options: Options, first: Point | None = None, keep: bool = True
+    problem: Problem, theta: Any, run: Run, options: Options, first: Point | None = None, now: Point | None = None,
+    keep: bool = True,
 ) -> Outcome:
-    """Newton's steps; `first` is where the run began, if not here; `keep`: near the optimum the Hessian is kept."""
+    """Newton's steps; `first` is where the run began, if not here, `now` what is known of the start; `keep`: near the optimum the
+    Hessian is kept."""
     def evaluated(at: Any, rate: float, moved: float) -> Point:
         point = Point(at, *problem.smooth.value_gradient_hessian(at))
         run.record(at, point.cost, point.gradient, rate, moved)
         return point
 
-    now = evaluated(theta, 0.0, 0.0)
+    now = now or evaluated(theta, 0.0, 0.0)
     first = first or now
     size = abs(first.cost)
     squares = problem.smooth.gauss_newton(now.theta) is not None
@@ -80,9 +99,11 @@ def steps(
             failures += 1
             rest = 2**failures
         if keep and region.radius == np.inf and abs(fell - 1) < RIGHT and curved.root is not None:
-            theta = kept_curvature(problem, now, curved, run, FINE * max(enough * abs(now.cost), NOTHING * size))
-            new = evaluated(theta, 1.0, 0.0)
-            now, fell = new, 0.0
+            kept = kept_curvature(problem, now, curved, run, FINE * max(enough * abs(now.cost), NOTHING * size))
+            if kept.done and convex and not without_curvature(problem, now, first, run)[0]:
+                return ended(kept, run)
+            fell = fell if kept.left < SLOW * step.promised else 0.0  # where they got nowhere, a whole step
+            now = evaluated(kept.theta, 1.0, 0.0)
             continue
         convex = convex and not curved.indefinite
         if region.squares or curved.indefinite or region.radius < np.inf:
@@ -100,45 +121,79 @@ def steps(
     return run.kept(False, f"did {options.steps:,} steps; the gradient's norm is {norm(now.gradient):.1e}", now.hessian)
 
 
-def near(problem: Problem, theta: Any, options: Options) -> tuple[Any, Point | None]:
-    """A start near the optimum: that of a part of the rows, where there are many and these tell about every parameter; and what
-    they say at the start. A little l2 keeps parameters of which they say little where they were."""
+def near(problem: Problem, theta: Any, run: Run, options: Options) -> Begun | None:
+    """The optimum of a part of the rows, where there are many and these tell about every parameter. A little l2 keeps parameters
+    of which they say little where they were."""
     size = len(theta)
     count = max(problem.examples // PART, FEW * size)
     if count > problem.examples // 8 or problem.examples < LARGE:
-        return theta, None
+        return None
     runs = int(np.clip(count // max(4 * size, 512), 4, RUNS))
     starts = np.linspace(0, problem.examples - count // runs, runs).astype(int).tolist()
     part = Part(problem.smooth, [slice(lo, lo + count // runs) for lo in starts])
     first = Point(theta, *part.value_gradient_hessian(theta))
     if not first.finite or Curvature(first.gradient, first.hessian).root is None:
-        return theta, None
-    held = Penalised(part, HOLD * np.diag(first.hessian), theta)
-    rough = options._replace(tol=np.sqrt(ROUGH * size / count), steps=12)
-    found = steps(replace(problem, smooth=held, examples=count), theta, Run(), rough, keep=False)
-    return (found.theta, first) if found.converged else (theta, None)
+        return None
+    hold = HOLD * np.diag(first.hessian)
+    rough, within = options._replace(tol=np.sqrt(ROUGH * size / count), steps=12), Run()
+    norm_of_first = within.record(theta, first.cost, first.gradient, 0.0)
+    found = steps(replace(problem, smooth=Penalised(part, hold, theta), examples=count), theta, within, rough,
+                  now=first._replace(hessian=first.hessian + np.diag(hold)), keep=False)
+    passes = len(within.history)
+    run.beside += -(-passes * count // problem.examples)
+    if not found.converged or within.history[1:] and within.history[1].gradient <= PARABOLA * norm_of_first:
+        return None
+    said = f"; begun at the optimum of {count:,} rows, found in {passes} passes over these"
+    return Begun(first, found.theta, found.hessian - np.diag(hold), said)
 
 
-def kept_curvature(problem: Problem, now: Point, curved: Curvature, run: Run, enough: float) -> Any:
-    """Steps near the optimum by gradients alone: the Hessian stays, corrected by what the gradients show (L-BFGS), while each
-    step leaves a small share of what the cost could still fall. Answers where it ends."""
-    theta, gradient, cost = now.theta, now.gradient, now.cost
+def by_gradients(problem: Problem, begun: Begun, run: Run, options: Options) -> tuple[Any, Outcome | None]:
+    """Steps of the whole by the Hessian of the part, from its optimum; where they end, and the outcome if that is the optimum."""
+    cost, gradient = problem.smooth.value_gradient(begun.theta)
+    run.record(begun.theta, cost, gradient, 0.0)
+    now = Point(begun.theta, cost, gradient, begun.hessian)
+    curved = Curvature(gradient, begun.hessian)
+    if not now.finite or curved.root is None or problem.smooth.gauss_newton(now.theta) is not None:
+        return now.theta, None
+    kept = kept_curvature(problem, now, curved, run, FINE * options.tol**2 * abs(cost))
+    return kept.theta, ended(kept, run) if kept.done else None
+
+
+class Kept(NamedTuple):
+    """Where steps by gradients alone ended."""
+
+    theta: Any
+    cost: float
+    gradient: Any
+    left: float  # what the cost can fall by
+    done: bool  # that is as little as asked
+
+
+def kept_curvature(problem: Problem, now: Point, curved: Curvature, run: Run, enough: float) -> Kept:
+    """Steps near the optimum by gradients alone: the Hessian stays, corrected by what the gradients show (L-BFGS), while few are
+    left to go at the pace of the last."""
+    theta, cost, gradient = now.theta, now.cost, now.gradient
     pairs: list[tuple[Any, Any]] = []
-    promised = curved.whole().promised
-    while promised > enough and not run.stopped:
+    left = curved.whole().promised
+    while left > enough and not run.stopped:
         move = -quasi(curved, pairs, gradient)
         new_cost, new_gradient = problem.smooth.value_gradient(theta + move)
         run.record(theta + move, new_cost, new_gradient, 1.0, norm(move))
         turned = new_gradient - gradient
-        left = 0.5 * float(new_gradient @ curved.solved(new_gradient))
-        if not new_cost <= cost + 1e-15 * abs(cost) or not left < promised:
+        rest = 0.5 * float(new_gradient @ curved.solved(new_gradient))
+        if not new_cost <= cost + 1e-15 * abs(cost) or not rest < left or not float(move @ turned) > 0:
             break
-        theta, gradient, cost, slow = theta + move, new_gradient, new_cost, left > SLOW * promised
-        promised = left
-        if slow or not float(move @ turned) > 0:
+        theta, cost, gradient, before, left = theta + move, new_cost, new_gradient, left, rest
+        if left > enough and np.log(left / enough) > PATIENT * np.log(before / left):
             break
         pairs.append((move, turned))
-    return theta
+    return Kept(theta, cost, gradient, left, left <= enough)
+
+
+def ended(kept: Kept, run: Run) -> Outcome:
+    """An optimum that gradients tell; the Hessian, which was near enough to go there by, is not that of this place."""
+    said = f"converged: the gradient's norm is {norm(kept.gradient):.1e}, the cost can fall by at most {kept.left:.0e} more"
+    return Outcome(kept.theta, kept.cost, True, said, regular=True)
 
 
 def quasi(curved: Curvature, pairs: list[tuple[Any, Any]], gradient: Any) -> Any:

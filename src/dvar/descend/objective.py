@@ -198,6 +198,7 @@ class Outcome(NamedTuple):
     message: str
     hessian: Any = None  # at theta, where the solver knows it
     flat: tuple[int, ...] = ()  # parameters without a finite optimum
+    regular: bool = False  # the cost is curved along every direction, though the Hessian at theta was not asked for
 
 
 Solver = Callable[[Problem, Any, Run, Options], Outcome]

@@ -133,6 +133,12 @@ class Standardised:
                 w += b * one.centre.reshape(across)
         return slope
 
+    def as_given(self, fit: Fit) -> Fit:
+        """A fit in these coordinates with the Hessian by the parameters."""
+        if fit.curvature is None or not self.maps:
+            return fit
+        return replace(fit, curvature=lambda: self.pushed(self.pushed(fit.hessian).T))
+
     def value_gradient(self, theta: Any, rows: Any = None) -> tuple[float, Any]:
         self.seen = theta
         value, gradient = self.cost.value_gradient(self.given(theta), rows)
@@ -215,7 +221,7 @@ def minimized(cost: Any, method: str, options: dict[str, Any]) -> Fit:
     if seen is None:
         return minimize(cost, method, **options)
     fit = minimize(seen, method, **options)
-    return fit if fit.hessian is None else replace(fit, hessian=seen.pushed(seen.pushed(fit.hessian).T))
+    return seen.as_given(fit)
 
 
 def centre_spread(x: Any, weight: Any = None) -> tuple[Any, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -151,8 +150,7 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
         if isinstance(seen, Standardised):
             if not (l2 or self.l1 or bounds):
                 fit, self.collinear_ = shortest(fit, seen, self.reader_.names)
-            if fit.hessian is not None:
-                fit = replace(fit, hessian=seen.pushed(seen.pushed(fit.hessian).T))
+            fit = seen.as_given(fit)
             self.still_ = tuple(self.reader_.names[j] for one in seen.maps for j in np.flatnonzero(one.spread == 0))
         self.fit_, self.penalised_, self._cost = fit, bool(l2 or self.l1), cost
         self.n_iter_ = max(fit.passes, 1)

@@ -42,7 +42,7 @@ def remarks(estimator: Any, cost: Cost) -> list[str]:
     if encoding is not None and encoding.dropped:
         said.append("left out: " + "; ".join(f"{name}: {reason}" for name, reason in encoding.dropped.items()))
     penalised = estimator.penalised_
-    unsure = not penalised and (fit.flat or estimator.collinear_ or estimator.still_ or fit.hessian is None)
+    unsure = not penalised and (fit.flat or estimator.collinear_ or estimator.still_ or fit.curvature is None)
     single = hasattr(estimator, "classes_") and np.bincount(np.asarray(cost.data["y"], dtype=np.intp)).min() == 1
     if unsure or single or cost.m <= cost.size or not fit.converged:
         try:
@@ -79,7 +79,7 @@ def flat_names(estimator: Any, cost: Cost) -> list[str]:
 def shortest(fit: Fit, seen: Any, features: tuple[str, ...]) -> tuple[Fit, tuple[str, ...]]:
     """Of equally good answers, where columns are collinear, the one whose weights are shortest in the features' own units; and
     which features these are. It is found along the directions in which the Hessian is zero."""
-    if fit.hessian is None or not isinstance(seen, Standardised) or fit.flat or not fit.converged:
+    if fit.regular or fit.curvature is None or not isinstance(seen, Standardised) or fit.flat or not fit.converged:
         return fit, ()
     null = without_curvature(fit.hessian)
     weights = seen.units != 1.0

@@ -84,7 +84,7 @@ class Early:
         message = (f"stopped early: on the {self.held.m:,} rows held out the loss was best, {self.best:.6g}, after "
                    f"{best.passes:,} of {fit.history[-1].passes:,} passes; these parameters are kept")
         return replace(fit, params=self.params, cost=best.cost, converged=False, message=message,
-                       hessian=None, flat=())
+                       curvature=None, flat=())
 
 
 class Callbacks:
