@@ -14,6 +14,7 @@ import numpy as np
 from .objective import Options, Outcome, Problem, Run
 
 INNER = 250  # products a step at the most
+LAST = 0.3  # of the gradient that is asked for: the last step need not leave less
 ENOUGH = 1e-4  # of the promised decrease
 
 
@@ -30,7 +31,8 @@ def newton_cg(problem: Problem, theta: Any, run: Run, options: Options) -> Outco
             return Outcome(theta, cost, True, f"converged: the gradient's norm is {norm:.1e}{zeros(problem, theta)}")
         if run.stopped:
             return run.kept(False, "stopped on request")
-        move, curvature = direction(problem, theta, gradient, slope, min(0.5, np.sqrt(norm / run.small)), run, curvature)
+        exact = max(min(0.5, np.sqrt(norm / run.small)), LAST * small / norm)
+        move, curvature = direction(problem, theta, gradient, slope, exact, run, curvature)
         orthant = np.where(theta != 0, np.sign(theta), -np.sign(slope))
         share = 1.0
         while True:
@@ -62,6 +64,7 @@ def direction(
         pinned = (problem.l1 > 0) & (reached == 0) & (theta == 0) | (reached <= problem.lower) & (theta <= problem.lower) | (
             reached >= problem.upper) & (theta >= problem.upper)
         free &= ~pinned
+    run.beside += 1  # for what products with the Hessian keep of each example
     rest = np.where(free, -slope, 0.0)
     move, along, square = np.zeros_like(theta), rest.copy(), float(rest @ rest)
     goal = tolerance * np.sqrt(square)

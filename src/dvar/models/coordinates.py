@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..data.columns import Columns, Number
-from ..descend.minimize import Fit, minimize
+from ..descend.minimize import MANY, Fit, minimize
 from .named import linear_maps
 
 SAMPLE, NUMBERS = 16384, 2**22  # rows, evenly spread, and numbers in them that tell a column's centre and spread: enough for that
@@ -80,6 +80,9 @@ class Standardised:
 
     def has_hessian(self) -> bool:
         return bool(self.cost.has_hessian())
+
+    def has_products(self) -> bool:
+        return bool(self.cost.has_products())
 
     def zero_is_saddle(self) -> str:
         return str(self.cost.zero_is_saddle())
@@ -202,7 +205,8 @@ def suited(cost: Any, tied: Collection[str], l2: Any = 0.0) -> Standardised | No
     centre, spread = centre_spread(cost.data[arrays[0]], cost.data.get(cost.weight))
     varies = spread > 0
     some = spread[varies]
-    if not len(some) or not ((np.abs(centre[varies]) > FAR * some).any() or some.max() > UNLIKE * some.min()):
+    unlike = UNLIKE if cost.size <= MANY else 1.0  # without a Hessian, whose diagonal scales all
+    if not len(some) or not ((np.abs(centre[varies]) > FAR * some).any() or some.max() > unlike * some.min()):
         return None
     centre, spread = np.where(varies, centre, 0.0), np.where(varies, widened(spread, l2), 1.0)
     return through(cost, names, "" if intercept in tied else intercept, centre, spread)
@@ -226,9 +230,10 @@ def minimized(cost: Any, method: str, options: dict[str, Any]) -> Fit:
 
 def centre_spread(x: Any, weight: Any = None) -> tuple[Any, Any]:
     """Mean and standard deviation (n,) of the columns of x (m, n), dense or sparse, weighted as the examples are, from at most
-    about SAMPLE rows; of a column that never varies, its value and 0."""
+    about SAMPLE rows, of sparse ones all, for a column may have few numbers; of a column that never varies, its value and 0."""
     rows = np.arange(x.shape[0]) if weight is None else np.flatnonzero(weight)
-    picked = rows[:: -(-len(rows) // max(min(SAMPLE, NUMBERS // max(x.shape[1], 1)), 1))]
+    most = len(rows) if hasattr(x, "toarray") else min(SAMPLE, NUMBERS // max(x.shape[1], 1))
+    picked = rows[:: -(-len(rows) // max(most, 1))]
     some = x if len(picked) == x.shape[0] else x[picked]
     share = np.ones(len(picked)) if weight is None else np.asarray(weight, dtype=np.float64)[picked]
     share /= share.sum()

@@ -25,6 +25,7 @@ from .cost import Cost
 from .example import with_curves
 from .hessian import product
 from .program import compiled, listing
+from .run import added
 from .write_numpy import write_numpy
 
 ROWS = 4096  # of a block that is written out as numbers
@@ -135,7 +136,8 @@ def by_example(cost: Cost, theta: Any) -> ByExample:
         at.setdefault(names[slot][0], slot)
     slopes, curves = np.zeros((len(slots), cost.m)), np.zeros((len(slots), len(slots), cost.m))
     parameters = cost.named(theta)
-    for rows in (rows for group in cost.groups for rows in group):
+
+    def fill(rows: slice) -> tuple[()]:
         block, count = cost.block(rows), rows.stop - rows.start
         given: dict[str, Any] = {n: block[n] if n in block else np.asarray(parameters[n]) for n in found.graph.inputs
                                  if n in block or n in parameters}
@@ -152,6 +154,9 @@ def by_example(cost: Cost, theta: Any) -> ByExample:
             a, b = at[element.name] + element.at, at[other]
             curves[a, b : b + part.shape[1], rows] = part.T
             curves[b : b + part.shape[1], a, rows] = part.T
+        return ()
+
+    added(fill, cost.groups, cost.threads)
     return ByExample(cost, tuple(slots), slopes, curves)
 
 

@@ -59,7 +59,30 @@ class Cost(Summed):
 
     def hessian_times(self, theta: Any, v: Any, rows: Sequence[slice] | None = None) -> Any:
         """The Hessian times a vector (P,), at a flat vector: one pass over the data, or over these runs of rows alone."""
+        parabola = self.bent(theta) if rows is None else None
+        if parabola is not None:
+            return parabola.value_gradient(v)[1]
         return self.slope_along[0].value_gradient(np.concatenate([theta, v]), rows)[1][: self.size]
+
+    def has_products(self) -> bool:
+        """Whether products with the Hessian cost what a gradient does: by a parabola."""
+        from .parabola import few
+
+        return few(self) is not None
+
+    def bent(self, theta: Any) -> Cost | None:
+        """The parabola at a flat vector, kept until another is asked for; None where products do without."""
+        from .parabola import parabola
+
+        kept = self.kept_parabola
+        if not kept or not np.array_equal(kept[0], theta):
+            kept[:] = [theta.copy(), parabola(self, theta)]
+        found: Cost | None = kept[1]
+        return found
+
+    @cached_property
+    def kept_parabola(self) -> list[Any]:
+        return []
 
     def gauss_newton(self, theta: Any) -> Any:
         """Of a loss that is a square r², the Hessian (P, P) without the curvature of r; None where r is linear or not there."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..data.columns import Columns
+from ..data.native import Chunked
 from ..data.sparse import Sparse
 from ..derive.derivation import derive
 from ..errors import DvarError, UsageError, nearest
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 # What a pass of the NumPy program takes on this kind of machine, per number; what it costs to compile a program, at all and for
 # each character of its source, and to load one that has been kept: measured on two cores, rounded. A fit makes some PASSES.
-DENSE_SECONDS, TYPED_SECONDS, EXAMPLE_SECONDS, PASSES = 1.5e-9, 1.5e-8, 2.5e-8, 10
+DENSE_SECONDS, SPARSE_SECONDS, TYPED_SECONDS, EXAMPLE_SECONDS = 1.5e-9, 8e-9, 1.5e-8, 2.5e-8
+PASSES, LONG, MANY = 10, 1000, 40  # with so many parameters or more, a fit works with gradients alone, and makes MANY passes
 PAIR_SECONDS, HESSIANS = 7e-9, 5  # of two typed columns, which each Hessian counts together
 COMPILE_SECONDS, CHARACTER_SECONDS, LOAD_SECONDS = 1.0, 2e-4, 0.1
 MOST_SECOND = 20_000  # parameters that have a Hessian, of 3 GB then
@@ -107,6 +109,8 @@ class Summed:
         """The mean of another graph over the same examples; `sizes` has its parameters."""
         other = copy.copy(self)
         other.graph, other.sizes, other.open, other.inputs = graph, sizes, "", tuple(sizes)
+        if graph is not self.graph:
+            other.asked = None if self.asked == "fused" else self.asked  # which was asked of this graph
         return other
 
     def __getstate__(self) -> dict[str, Any]:
@@ -246,9 +250,10 @@ class Summed:
 
         So a job may run by NumPy once and fused later; `program=` says which, where the last bit matters."""
         typed = sum(len(v.data) for v in self.data.values() if isinstance(v, Columns))
-        dense = sum(v.stored / self.m if isinstance(v, Sparse) else int(np.prod(v.shape[1:]))
-                    for v in self.data.values() if not isinstance(v, Columns))
-        seconds = PASSES * self.m * (dense * DENSE_SECONDS + typed * TYPED_SECONDS + EXAMPLE_SECONDS)
+        sparse = sum(v.stored / self.m for v in self.data.values() if isinstance(v, Sparse))
+        dense = sum(int(np.prod(v.shape[1:])) for v in self.data.values() if isinstance(v, np.ndarray | Chunked))
+        row = dense * DENSE_SECONDS + sparse * SPARSE_SECONDS + typed * TYPED_SECONDS + EXAMPLE_SECONDS
+        seconds = (PASSES if self.size < LONG else MANY) * self.m * row
         if name == "fused_second":
             pairs = sum(len(v.data) * (len(v.data) + 1) // 2 for v in self.data.values() if isinstance(v, Columns))
             seconds += HESSIANS * self.m * pairs * PAIR_SECONDS
