@@ -124,18 +124,15 @@ def steps(
 def near(problem: Problem, theta: Any, run: Run, options: Options) -> Begun | None:
     """The optimum of a part of the rows, where there are many and these tell about every parameter. A little l2 keeps parameters
     of which they say little where they were."""
-    size = len(theta)
-    count = max(problem.examples // PART, FEW * size)
-    if count > problem.examples // 8 or problem.examples < LARGE:
+    some = part_of(problem, len(theta))
+    if some is None:
         return None
-    runs = int(np.clip(count // max(4 * size, 512), 4, RUNS))
-    starts = np.linspace(0, problem.examples - count // runs, runs).astype(int).tolist()
-    part = Part(problem.smooth, [slice(lo, lo + count // runs) for lo in starts])
+    part, count = some
     first = Point(theta, *part.value_gradient_hessian(theta))
     if not first.finite or Curvature(first.gradient, first.hessian).root is None:
         return None
     hold = HOLD * np.diag(first.hessian)
-    rough, within = options._replace(tol=np.sqrt(ROUGH * size / count), steps=12), Run()
+    rough, within = options._replace(tol=np.sqrt(ROUGH * len(theta) / count), steps=12), Run()
     norm_of_first = within.record(theta, first.cost, first.gradient, 0.0)
     found = steps(replace(problem, smooth=Penalised(part, hold, theta), examples=count), theta, within, rough,
                   now=first._replace(hessian=first.hessian + np.diag(hold)), keep=False)
@@ -145,6 +142,17 @@ def near(problem: Problem, theta: Any, run: Run, options: Options) -> Begun | No
         return None
     said = f"; begun at the optimum of {count:,} rows, found in {passes} passes over these"
     return Begun(first, found.theta, found.hessian - np.diag(hold), said)
+
+
+def part_of(problem: Problem, size: int) -> tuple[Part, int] | None:
+    """The objective over runs of rows from all over the data, and how many these are; None where there are too few to tell of so
+    many parameters in a small part of the time."""
+    count = max(problem.examples // PART, FEW * size)
+    if count > problem.examples // 8 or problem.examples < LARGE:
+        return None
+    runs = int(np.clip(count // max(4 * size, 512), 4, RUNS))
+    starts = np.linspace(0, problem.examples - count // runs, runs).astype(int).tolist()
+    return Part(problem.smooth, [slice(lo, lo + count // runs) for lo in starts]), count // runs * runs
 
 
 def by_gradients(problem: Problem, begun: Begun, run: Run, options: Options) -> tuple[Any, Outcome | None]:

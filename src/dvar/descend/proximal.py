@@ -4,6 +4,8 @@ Each pass gives a parabola; the step goes to the minimum of parabola + l1·|θ| 
 shortened until the cost falls. That minimum is found by guessing which parameters are at a kink (zero, or a bound), solving for
 the others and mending the guess: a few factorisations, exact to rounding. Where guesses go round in circles the kinks are met
 one by one, as in any active-set method for parabolas (Nocedal & Wright, Numerical Optimization, 2006, 16.5).
+
+With many examples the curvature is that of a part of the rows, and all are asked for gradients alone where that leads to the end.
 """
 
 from __future__ import annotations
@@ -12,59 +14,113 @@ from typing import Any
 
 import numpy as np
 
+from .newton import FINE, PATIENT, part_of
 from .objective import ALMOST, Options, Outcome, Problem, Run
+from .region import Point
 
 GUESSES = 30  # of what is free, before kinks are met one by one
 RIDGE = 1e-11  # of the diagonal: makes a singular parabola one that can be solved
 
 
 def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
-    cost, gradient, hessian = whole(problem, theta)
-    slope = run.record(theta, cost, problem.slope(theta, gradient), 0.0)
-    size, enough = abs(cost), options.tol**2
+    some = part_of(problem, len(theta))
+    if some is not None:
+        part, count = some
+        cost, gradient = problem.smooth.value_gradient(theta)
+        now = Point(theta, cost + problem.bends(theta), gradient, part.value_gradient_hessian(theta)[2])
+        run.record(theta, now.cost, problem.slope(theta, gradient), 0.0)
+        run.beside += 1
+        theta, done = by_gradients(problem, now, run, options)
+        if done:
+            return done._replace(message=f"{done.message}; by the curvature of {count:,} rows")
+    now = whole(problem, theta)
+    slope = run.record(theta, now.cost, problem.slope(theta, now.gradient), 0.0)
+    enough, size = options.tol**2, abs(run.history[0].cost)
     for _ in range(options.steps):
-        if not (np.isfinite(cost) and np.isfinite(hessian).all()):
-            return run.kept(False, f"stopped: the cost is {cost} or its derivatives are not finite")
-        move = minimum(problem, theta, gradient, definite(hessian)) - theta
-        bent = problem.bends(theta + move) - problem.bends(theta)
-        downhill = float(gradient @ move) + bent  # at most −moveᵀ·H·move: what a short step is judged by
-        promised = -(downhill + 0.5 * float(move @ hessian @ move))
-        if max(promised, -0.5 * downhill) <= enough * max(size, abs(cost)):
-            return finished(problem, theta, cost, gradient, hessian, promised)
+        if not now.finite:
+            return run.kept(False, f"stopped: the cost is {now.cost} or its derivatives are not finite")
+        move, downhill, promised = parabola_step(problem, now)
+        if max(promised, -0.5 * downhill) <= enough * max(size, abs(now.cost)):
+            return finished(problem, now, promised)
         if run.stopped:
-            return run.kept(False, "stopped on request", hessian)
+            return run.kept(False, "stopped on request", now.hessian)
         share = 1.0
         while True:
-            tried = problem.inside(theta + share * move) if share < 1 else theta + move
-            new = whole(problem, tried)
-            slope = run.record(tried, new[0], problem.slope(tried, new[1]), share, share * float(np.linalg.norm(move)))
-            if new[0] <= cost + 1e-4 * share * downhill or (-downhill < 1e-12 * abs(cost) and new[0] <= cost + 1e-15 * abs(cost)):
+            new = whole(problem, problem.inside(now.theta + share * move) if share < 1 else now.theta + move)
+            slope = run.record(new.theta, new.cost, problem.slope(new.theta, new.gradient), share,
+                               share * float(np.linalg.norm(move)))
+            if falls(now, new.cost, share * downhill):
                 break
-            if promised <= ALMOST * abs(cost) and share < 1e-3 and not run.stopped:  # what is left is rounding of the cost
-                return finished(problem, theta, cost, gradient, hessian, promised)
+            if promised <= ALMOST * abs(now.cost) and share < 1e-3 and not run.stopped:  # what is left is rounding of the cost
+                return finished(problem, now, promised)
             if share < 1e-10 or run.stopped:
                 return run.kept(False, "stopped on request" if run.stopped else
-                                f"stopped: no step lowers the cost any more; the gradient's norm is {slope:.1e}", hessian)
+                                f"stopped: no step lowers the cost any more; the gradient's norm is {slope:.1e}", now.hessian)
             share /= 2
-        theta, (cost, gradient, hessian) = tried, new
-    return run.kept(False, f"did {options.steps:,} steps; the gradient's norm is {slope:.1e}", hessian)
+        now = new
+        if some is not None and share == 1.0:
+            theta, done = by_gradients(problem, now, run, options)
+            if done:
+                return done
+            if theta is not now.theta:
+                now = whole(problem, theta)
+                slope = run.record(theta, now.cost, problem.slope(theta, now.gradient), 0.0)
+    return run.kept(False, f"did {options.steps:,} steps; the gradient's norm is {slope:.1e}", now.hessian)
 
 
-def whole(problem: Problem, theta: Any) -> tuple[float, Any, Any]:
+def by_gradients(problem: Problem, now: Point, run: Run, options: Options) -> tuple[Any, Outcome | None]:
+    """Steps that ask the whole for gradients alone: the curvature is that of a part of the rows, or of a point before, corrected
+    by what the gradients show (BFGS: Nocedal & Wright, 6.1), while few are left to go at the pace of the last. Where they end,
+    and the outcome if that is the optimum."""
+    enough, before = FINE * options.tol**2 * max(abs(run.history[0].cost), abs(now.cost)), np.inf
+    while now.finite:
+        move, downhill, promised = parabola_step(problem, now)
+        left = max(promised, -0.5 * downhill)
+        if left <= enough:
+            return now.theta, finished(problem, now, promised)._replace(hessian=None, regular=True)
+        if run.stopped or np.log(left / enough) > PATIENT * np.log(before / left):
+            break
+        theta = now.theta + move
+        cost, gradient = problem.smooth.value_gradient(theta)
+        cost += problem.bends(theta)
+        run.record(theta, cost, problem.slope(theta, gradient), 1.0, float(np.linalg.norm(move)))
+        if not falls(now, cost, downhill):
+            break
+        turned, bent, hessian = gradient - now.gradient, now.hessian @ move, now.hessian
+        if float(move @ turned) > 0 and float(move @ bent) > 0:
+            hessian = hessian + np.outer(turned, turned) / float(move @ turned) - np.outer(bent, bent) / float(move @ bent)
+        now, before = Point(theta, cost, gradient, hessian), left
+    return now.theta, None
+
+
+def whole(problem: Problem, theta: Any) -> Point:
     cost, gradient, hessian = problem.smooth.value_gradient_hessian(theta)
-    return cost + problem.bends(theta), gradient, hessian
+    return Point(theta, cost + problem.bends(theta), gradient, hessian)
 
 
-def finished(problem: Problem, theta: Any, cost: float, gradient: Any, hessian: Any, promised: float) -> Outcome:
-    norm = np.linalg.norm(problem.slope(theta, gradient))
+def parabola_step(problem: Problem, now: Point) -> tuple[Any, float, float]:
+    """The step to the minimum of parabola and kinks; its slope, at most −moveᵀ·H·move, by which a short step is judged; and by how
+    much the cost would fall."""
+    move = minimum(problem, now.theta, now.gradient, definite(now.hessian)) - now.theta
+    downhill = float(now.gradient @ move) + problem.bends(now.theta + move) - problem.bends(now.theta)
+    return move, downhill, -(downhill + 0.5 * float(move @ now.hessian @ move))
+
+
+def falls(now: Point, cost: float, downhill: float) -> bool:
+    """Whether the cost falls by a share of what the slope tells, or is the same where that is rounding."""
+    return cost <= now.cost + 1e-4 * downhill or (-downhill < 1e-12 * abs(now.cost) and cost <= now.cost + 1e-15 * abs(now.cost))
+
+
+def finished(problem: Problem, now: Point, promised: float) -> Outcome:
+    norm = np.linalg.norm(problem.slope(now.theta, now.gradient))
     said = f"converged: the gradient's norm is {norm:.1e}, the cost can fall by at most {max(promised, 0.0):.0e} more"
-    zeros = int(np.sum((theta == 0) & (problem.l1 > 0)))
+    zeros = int(np.sum((now.theta == 0) & (problem.l1 > 0)))
     if problem.sparse:
         said += f"; {zeros:,} of {int(np.sum(problem.l1 > 0)):,} penalised parameters are zero"
-    at_bound = int(np.sum((theta <= problem.lower) | (theta >= problem.upper)))
+    at_bound = int(np.sum((now.theta <= problem.lower) | (now.theta >= problem.upper)))
     if problem.bounded:
         said += f"; {at_bound:,} at a bound"
-    return Outcome(theta, cost, True, said, hessian)
+    return Outcome(now.theta, now.cost, True, said, now.hessian)
 
 
 def definite(hessian: Any) -> Any:
