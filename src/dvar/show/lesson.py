@@ -16,21 +16,22 @@ from ..derive.passes import Pass
 from ..expression.graph import INPUT
 from ..expression.writing import spell_name
 from ..vectorize.unrolled import NotUnrolled
-from ..vectorize.write_javascript import Script, form, functions, program, script, spell
+from ..vectorize.write_javascript import Script, form, script, spell
 from .boxes import Box, boxes
 from .chain import with_lines
 from .messages import LANGUAGES, of_page
-from .page import Content, fill, framed, json_for_script, part
+from .page import Content, fill, framed, part, running
 from .picture import MOST, svg, title, xml
 from .steps import Teller, steps
 from .wording import reach, write_root
 
+SCRIPTS = ("common.js", "lesson.js", "moves.js")
 SLIDERS = 24  # numbers that can be moved; a page with more is a wall of them
 
 
 def html(p: Pass) -> str:
     """The page of a pass, one self-contained text. Raises UsageError where the graph is too large for a picture."""
-    return framed(content(p), part("lesson.css"))
+    return framed(content(p), part("page.css"))
 
 
 def content(p: Pass) -> Content:
@@ -69,10 +70,10 @@ def lesson(p: Pass) -> Content:
         "inputs": [{"name": spell_name(n), "shape": np.shape(p.given[n]), "at": np.ravel(p.given[n]).tolist(),
                     "box": [b.name for b in told].index(n)} for n in p.graph.inputs],
         "boxes": [story(teller, box, i, wanted) for box, i in zip(told, wanted)],
-        "messages": of_page(part("lesson.html"), part("lesson.js")),
+        "messages": of_page(part("lesson.html"), *map(part, SCRIPTS)),
         "languages": LANGUAGES,
     }
-    code = "\n".join([functions(), program(one, answers), f"const LESSON = {json_for_script(data)};", part("lesson.js")])
+    code = running(one, answers, data, *SCRIPTS)
     lines = "\n".join(b.line for b in told if b.kind not in ("parameter", "data"))
     named = title(p.graph)
     return Content(named, fill("lesson.html", title=xml(named), svg=drawn, formula=xml(lines)), code)

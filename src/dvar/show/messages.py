@@ -73,6 +73,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "mark": ("Add points with y = {kind}", "y = {kind}인 점 찍기"),
     "plane": ("a plane with {yes} points of y = 1 and {no} of y = 0; arrow keys move a cross, Enter puts a point there",
               "y = 1인 점 {yes}개와 y = 0인 점 {no}개가 있는 평면. 화살표 키로 십자를 옮기고 Enter 키로 점을 찍습니다"),
+    "side": ("shaded: predicted 1", "색칠한 쪽: 1로 예측"),
     "clear": ("Remove all points", "점 모두 지우기"),
     "rate": ("learning rate α =", "학습률 α ="),
     "go": ("Descend", "내려가기"),

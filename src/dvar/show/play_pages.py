@@ -11,10 +11,10 @@ from ..expression.graph import INPUT
 from ..expression.writing import spell_name
 from ..making import graph as made
 from ..vectorize.unrolled import NotUnrolled
-from ..vectorize.write_javascript import functions, program, script
+from ..vectorize.write_javascript import script
 from .lesson import content
 from .messages import LANGUAGES, messages
-from .page import Content, framed, json_for_script, part
+from .page import Content, framed, part, running, told
 from .picture import MOST, xml
 from .wording import write_root
 
@@ -67,17 +67,16 @@ def slopes_page(asked: Mapping[str, str]) -> str:
         raise UsageError(str(why)) from None
     answers = {"v": one.values[wanted[1]][0], "d": one.slopes[wanted[0]][0]}
     slope = graph.d(graph.inputs[0]).nodes
-    told = write_root(slope, len(slope) - 1, {i: spell_name(n.name) for i, n in enumerate(slope) if n.op == INPUT})
+    written = write_root(slope, len(slope) - 1, {i: spell_name(n.name) for i, n in enumerate(slope) if n.op == INPUT})
     data = {"input": spell_name(graph.inputs[0]), "output": spell_name(graph.output),
-            "derivative": f"{spell_name(slope[-1].name)} = {told}", "messages": {k: messages(k) for k in LANGUAGES}}
-    given = f"const SLOPE = {json_for_script(data)};"
-    code = "\n".join([functions(), program(one, answers), given, part("common.js"), part("slopes.js")])
+            "derivative": f"{spell_name(slope[-1].name)} = {written}", "messages": {k: messages(k) for k in LANGUAGES}}
+    code = running(one, answers, data, "common.js", "plot.js", "slopes.js")
     return page_of("/slopes", asked, formula, Content(messages(asked["lang"])["page_slopes"], part("slopes.html"), code))
 
 
 def examples_page(asked: Mapping[str, str]) -> str:
     data = {"messages": {k: messages(k) for k in LANGUAGES}}
-    code = "\n".join([f"const PAGE = {json_for_script(data)};", part("common.js"), part("examples.js")])
+    code = "\n".join([told(data), *map(part, ("common.js", "plot.js", "examples.js"))])
     return page_of("/examples", asked, None, Content(messages(asked["lang"])["page_examples"], part("examples.html"), code))
 
 
@@ -89,8 +88,8 @@ def refused(asked: Mapping[str, str], path: str, error: UsageError | DvarError) 
 
 def page_of(path: str, asked: Mapping[str, str], formula: str | None, inside: Content) -> str:
     """The whole page: the way between the pages, the formula to change, and what is inside."""
-    whole = inside._replace(title=f"{inside.title} – dvar play", body=top(path, asked, formula) + inside.body)
-    return framed(whole, part("lesson.css") + part("play.css"), asked["lang"])
+    whole = inside._replace(title=f"{inside.title} – dvar play")
+    return framed(whole, part("page.css") + part("play.css"), asked["lang"], top(path, asked, formula))
 
 
 def language(asked: str, accepted: str) -> str:
@@ -109,7 +108,7 @@ def top(path: str, asked: Mapping[str, str], formula: str | None) -> str:
                      for key, name in LANGUAGES.items() if key != lang)
     form = ""
     if formula is not None:
-        form = (f'<form class="ask" action="{path}"><textarea name="f" rows="{min(8, formula.count(chr(10)) + 1)}" cols="60" '
+        form = (f'<form class="row ask" action="{path}"><textarea name="f" rows="{min(8, formula.count(chr(10)) + 1)}" cols="60" '
                 f'spellcheck="false" maxlength="{FORMULA}" aria-label="{xml(said["formula"])}">{xml(formula)}</textarea>'
                 f'<input type="hidden" name="lang" value="{lang}"><button data-say="draw">{xml(said["draw"])}</button></form>')
     return f'<nav class="pages" aria-label="dvar">{links}</nav>{form}'

@@ -1,68 +1,33 @@
-// What the pages share: languages, numbers as Python writes them, a plot in SVG.
+// What every page shares: its words, numbers as Python writes them, rows of what is said and its number.
 const $ = id => document.getElementById(id);
-const PAGES = typeof SLOPE === "undefined" ? PAGE : SLOPE;
-const language = document.documentElement.lang;
-const say = (key, put = {}) => PAGES.messages[language][key].replace(/\{(\w+)\}/g, (_, name) => put[name]);
-document.querySelectorAll("[data-say]").forEach(e => { e.textContent = say(e.dataset.say); });
+let language = document.documentElement.lang;
+const say = (key, put = {}) => PAGE.messages[language][key].replace(/\{(\w+)\}/g, (_, name) => put[name]);
+const translate = () => document.querySelectorAll("main [data-say]").forEach(e => { e.textContent = say(e.dataset.say); });
 
-function show(v, digits = 6) {
+function show(v, digits = 6) { // as Python's %g
   if (v === null || v !== v) return "nan";
   if (!Number.isFinite(v)) return v > 0 ? "inf" : "-inf";
-  return Number(v.toPrecision(digits)).toString();
+  if (v === 0) return "0";
+  const [mantissa, power] = v.toExponential(digits - 1).split("e"), e = Number(power);
+  const trim = text => text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+  if (e < -4 || e >= digits) return `${trim(mantissa)}e${e < 0 ? "-" : "+"}${String(Math.abs(e)).padStart(2, "0")}`;
+  return trim(v.toFixed(digits - 1 - e));
+}
+const brief = v => show(v === null ? v : Number(v.toPrecision(3)));
+
+function made(tag, text = "", name = "") {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  if (name) element.className = name;
+  return element;
 }
 
-function svg(name, attributes, parent, text) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text !== undefined) made.textContent = text;
-  parent?.append(made);
-  return made;
+function rows(list, told) { // each: what it is, its number, how that is drawn
+  list.replaceChildren(...told.flatMap(([what, number, name]) => [made("dt", what), made("dd", number, name)]));
 }
 
-function ticks(low, high) { // about five round numbers
-  const step = 10 ** Math.floor(Math.log10((high - low) / 4)), wide = [1, 2, 5, 10].map(k => k * step).find(k => (high - low) / k <= 6);
-  const found = [];
-  for (let t = Math.ceil(low / wide) * wide; t <= high + 1e-9 * wide; t += wide) found.push(Math.abs(t) < wide * 1e-9 ? 0 : t);
-  return found;
-}
-
-class Plot { // a frame of data coordinates
-  constructor(host, width = 640, height = 420) {
-    Object.assign(this, { host, width, height, left: 56, bottom: 30, top: 12, right: 14 });
-    host.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  }
-  clear(x0, x1, y0, y1) {
-    Object.assign(this, { x0, x1, y0, y1 });
-    this.host.replaceChildren();
-    const inside = svg("clipPath", { id: `${this.host.id}-inside` }, svg("defs", {}, this.host));
-    svg("rect", { x: this.left, y: this.top, width: this.width - this.left - this.right, height: this.height - this.top - this.bottom }, inside);
-    for (const t of ticks(x0, x1)) {
-      svg("line", { class: "axis", x1: this.x(t), x2: this.x(t), y1: this.top, y2: this.height - this.bottom }, this.host);
-      svg("text", { class: "tick", x: this.x(t), y: this.height - 10, "text-anchor": "middle" }, this.host, show(t, 4));
-    }
-    for (const t of ticks(y0, y1)) {
-      svg("line", { class: "axis", x1: this.left, x2: this.width - this.right, y1: this.y(t), y2: this.y(t) }, this.host);
-      svg("text", { class: "tick", x: this.left - 6, y: this.y(t) + 4, "text-anchor": "end" }, this.host, show(t, 4));
-    }
-  }
-  x(v) { return this.left + (v - this.x0) / (this.x1 - this.x0) * (this.width - this.left - this.right); }
-  y(v) { return this.height - this.bottom - (v - this.y0) / (this.y1 - this.y0) * (this.height - this.bottom - this.top); }
-  say(x, y, text, name = "") { // words beside a place, kept inside the frame
-    const anchor = x > this.width - 75 ? "end" : "start";
-    svg("text", { class: `said ${name}`, x: x + (anchor === "end" ? -8 : 8), y: Math.max(this.top + 12, Math.min(this.height - this.bottom - 6, y)), "text-anchor": anchor }, this.host, text);
-  }
-  at(event) { // where the pointer is, in data coordinates
-    const box = this.host.getBoundingClientRect(), px = (event.clientX - box.left) * this.width / box.width, py = (event.clientY - box.top) * this.height / box.height;
-    return [this.x0 + (px - this.left) / (this.width - this.left - this.right) * (this.x1 - this.x0),
-            this.y0 + (this.height - this.bottom - py) / (this.height - this.bottom - this.top) * (this.y1 - this.y0)];
-  }
-  line(points, name) {
-    let path = "", pen = "M";
-    for (const [x, y] of points) {
-      if (!Number.isFinite(y) || Math.abs(y) > 1e9 * (Math.abs(this.y1) + 1)) { pen = "M"; continue; }
-      path += `${pen}${this.x(x).toFixed(1)} ${Math.max(-1e4, Math.min(1e4, this.y(y))).toFixed(1)}`;
-      pen = "L";
-    }
-    return svg("path", { class: name, d: path || "M0 0", "clip-path": `url(#${this.host.id}-inside)` }, this.host);
-  }
+function sized(h) { // the slider of the nudge holds an exponent; it says the size itself
+  h.setAttribute("aria-valuetext", show(10 ** -h.value));
+  $("hshown").textContent = show(10 ** -h.value);
+  return 10 ** -h.value;
 }

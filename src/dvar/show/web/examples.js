@@ -34,7 +34,7 @@ async function steps(count) {
   costs.push(...told.costs);
   const lowest = costs.reduce((low, c) => Math.min(low, c ?? low), costs[0]), lost = told.costs.includes(null);
   if (lost) running = false;
-  $("trouble").textContent = lost ? say("diverged", { rate: show(rate(), 3) }) : told.costs.at(-1) > lowest * 1.001 ? say("rising", { rate: show(rate(), 3) }) : "";
+  $("trouble").textContent = lost ? say("diverged", { rate: brief(rate()) }) : told.costs.at(-1) > lowest * 1.001 ? say("rising", { rate: brief(rate()) }) : "";
   draw();
 }
 
@@ -55,21 +55,21 @@ async function race() {
   labels();
   if (!told) return;
   const head = ["program", "rows", "pass", "cost", "equal"].map(key => `<th>${say("race_" + key)}</th>`).join("");
-  const body = document.createDocumentFragment();
-  for (const r of told) {
-    const row = document.createElement("tr");
-    for (const text of [r.program === r.asked ? r.asked : `${r.asked} → ${r.program}`, r.m.toLocaleString(language), time(r.seconds), show(r.cost), r.differs < 1e-9 * Math.max(1, Math.abs(r.cost)) ? "✓" : r.differs.toExponential(1)]) {
-      const cell = document.createElement("td");
-      cell.textContent = text;
-      row.append(cell);
-    }
-    body.append(row);
-  }
   $("race").innerHTML = `<thead><tr>${head}</tr></thead>`;
-  $("race").append(body);
+  for (const r of told) {
+    const same = r.differs < 1e-9 * Math.max(1, Math.abs(r.cost));
+    tableRow($("race"), r.program === r.asked ? r.asked : `${r.asked} → ${r.program}`, r.m.toLocaleString(language), time(r.seconds), show(r.cost), same ? "✓" : r.differs.toExponential(1));
+  }
 }
 
-const time = s => s < 1e-3 ? `${show(s * 1e6, 3)} µs` : s < 1 ? `${show(s * 1e3, 3)} ms` : `${show(s, 3)} s`;
+function tableRow(table, ...texts) {
+  const row = made("tr");
+  row.append(...texts.map(text => made("td", text)));
+  table.append(row);
+  return row;
+}
+
+const time = s => s < 1e-3 ? `${brief(s * 1e6)}\u00a0µs` : s < 1 ? `${brief(s * 1e3)}\u00a0ms` : `${brief(s)}\u00a0s`;
 
 function draw() {
   const pointed = $("kind").value === "points";
@@ -84,7 +84,7 @@ function draw() {
   curve.say(curve.width - curve.right, curve.top + 12, say("by_step"));
   $("curve").setAttribute("aria-label", say("by_step"));
   $("state").textContent = trial ? say("descending", { step: trial.steps, cost: show(seen.at(-1) ?? NaN) }) : "";
-  $("rateshown").textContent = show(rate(), 3);
+  rated();
   labels();
 }
 
@@ -95,7 +95,12 @@ function drawPlane() {
   if (trial && trial.n === 2) {
     const [w1, w2] = trial.w, b = trial.b, at = Math.abs(w2) > Math.abs(w1);
     const ends = [-50, 50].map(v => at ? [v, -(b + w1 * v) / w2] : [-(b + w2 * v) / w1, v]);
-    if (ends.flat().every(Number.isFinite)) plane.line(ends, "boundary");
+    if (ends.flat().every(Number.isFinite)) {
+      const far = 60 / Math.hypot(w1, w2);
+      plane.line([...ends, ...ends.toReversed().map(([x, y]) => [x + far * w1, y + far * w2])], "side"); // where a > 0.5
+      plane.line(ends, "boundary");
+      plane.say(plane.left, plane.height - plane.bottom - 6, say("side"));
+    }
   }
   if (cursor) svg("path", { class: "rise", d: `M${plane.x(cursor[0]) - 8} ${plane.y(cursor[1])}h16m-8-8v16` }, plane.host);
   for (const [x, y, kind] of points) svg("circle", { class: kind ? "yes" : "no", r: 7, cx: plane.x(x), cy: plane.y(y) }, plane.host);
@@ -104,17 +109,17 @@ function drawPlane() {
 function drawBars() {
   const order = trial.names.map((name, k) => [name, trial.w[k]]).sort((p, q) => Math.abs(q[1]) - Math.abs(p[1])).slice(0, 15);
   const longest = Math.max(...order.map(([, w]) => Math.abs(w)), 1e-9);
-  const caption = document.createElement("caption");
-  caption.textContent = `${say("coefficient")} w, b = ${show(trial.b, 4)}`;
-  $("coefficients").replaceChildren(caption, ...order.map(([name, w]) => {
-    const row = document.createElement("tr"), [a, b, c] = [0, 1, 2].map(() => document.createElement("td")), bar = document.createElement("span");
-    a.textContent = name; b.textContent = show(w, 4);
-    bar.className = w < 0 ? "bar minus" : "bar";
+  $("coefficients").replaceChildren(made("caption", `${say("coefficient")} w, b = ${show(trial.b, 4)}`));
+  for (const [name, w] of order) {
+    const bar = made("span", "", w < 0 ? "bar minus" : "bar");
     bar.style.width = `${100 * Math.abs(w) / longest}%`;
-    c.append(bar);
-    row.append(a, b, c);
-    return row;
-  }));
+    tableRow($("coefficients"), name, show(w, 4), "").lastChild.append(bar);
+  }
+}
+
+function rated() {
+  $("rateshown").textContent = brief(rate());
+  $("rate").setAttribute("aria-valuetext", brief(rate()));
 }
 
 function labels() {
@@ -146,9 +151,10 @@ $("plane").addEventListener("keydown", event => { // arrows move a cross, Enter 
 $("yes").addEventListener("click", () => { mark = 1; labels(); });
 $("no").addEventListener("click", () => { mark = 0; labels(); });
 $("clear").addEventListener("click", () => { points = []; trial = null; costs = []; running = false; $("race").replaceChildren(); draw(); });
-$("rate").addEventListener("input", () => { $("rateshown").textContent = show(rate(), 3); });
+$("rate").addEventListener("input", rated);
 $("go").addEventListener("click", () => { running = !running && trial !== null; labels(); go(); });
 $("one").addEventListener("click", () => { running = false; steps(1); });
 $("again").addEventListener("click", async () => { running = false; $("trouble").textContent = ""; if (trial) { const told = await ask("/api/reset", { id: trial.id }); if (told) { Object.assign(trial, told); costs = told.costs; } } draw(); });
 $("race_again").addEventListener("click", () => { if (trial) race(); });
+translate();
 begin();

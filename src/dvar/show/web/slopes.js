@@ -15,8 +15,8 @@ function range() { // of f over what is seen, without its poles
 }
 
 function draw() {
-  const h = 10 ** -Number($("h").value), { v, d } = run([a]), next = f(a + h), slope = (next - v) / h;
-  const name = SLOPE.input, out = SLOPE.output;
+  const h = sized($("h")), { v, d } = run([a]), next = f(a + h), slope = (next - v) / h;
+  const name = PAGE.input, out = PAGE.output;
   plot.clear(low, high, ...range());
   plot.line(Array.from({ length: 641 }, (_, k) => { const x = low + (high - low) * k / 640; return [x, f(x)]; }), "curve");
   plot.line([[low, v + slope * (low - a)], [high, v + slope * (high - a)]], "secant");
@@ -27,21 +27,19 @@ function draw() {
     plot.say(plot.x(a + h), (plot.y(v) + plot.y(next)) / 2 + 4, `${out}: ${next < v ? "−" : "+"}${show(Math.abs(next - v))}`);
   }
   svg("circle", { class: "point", id: "point", r: 9, cx: plot.x(a), cy: plot.y(v) }, plot.host);
-  const rows = [[name, show(a), "value"], [`${out}(${name})`, show(v, 10), "value"], [`${out}(${name} + h)`, show(next, 10), "value"],
-    ["┄ " + say("slope", { before: `${out}(${name})`, after: `${out}(${name} + h)`, h: "h" }), show(slope, 10), "dashed"],
-    ["━ " + say("exact", { name: `d${name}` }), show(d, 10), ""], [say("apart"), show(Math.abs(slope - d), 3), ""]];
-  $("numbers").replaceChildren(...rows.flatMap(([what, number, kind]) => {
-    const dt = document.createElement("dt"), dd = document.createElement("dd");
-    dt.textContent = what; dd.textContent = number; dd.className = kind;
-    return [dt, dd];
-  }));
-  $("hshown").textContent = show(h);
-  $("plot").setAttribute("aria-label", `${out} = ${show(v)}, d${name} = ${show(d)}, ${name} = ${show(a)}`);
+  rows($("numbers"), [
+    [name, show(a), "value"], [`${out}(${name})`, show(v, 10), "value"], [`${out}(${name} + h)`, show(next, 10), "value"],
+    ["┄ " + say("slope", { before: `${out}(${name})`, after: `${out}(${name} + h)`, h: "h" }), show(slope, 10)],
+    ["━ " + say("exact", { name: `d${name}` }), show(d, 10)], [say("apart"), brief(Math.abs(slope - d))],
+  ]);
+  for (const [key, said] of Object.entries({ label: name, valuemin: show(low), valuemax: show(high), valuenow: a,
+    valuetext: `${name} = ${show(a)}, ${out} = ${show(v)}, d${name} = ${show(d)}` })) $("plot").setAttribute(`aria-${key}`, said);
 }
 
 function set(to) { a = Math.max(low, Math.min(high, Number(to.toPrecision(6)))); draw(); }
-$("formula").textContent = SLOPE.derivative;
-$("told").textContent = say("slopes_told", { input: SLOPE.input, output: SLOPE.output });
+translate();
+$("formula").textContent = PAGE.derivative;
+$("told").textContent = say("slopes_told", { input: PAGE.input, output: PAGE.output });
 $("plot").addEventListener("pointerdown", event => { $("plot").setPointerCapture(event.pointerId); set(plot.at(event)[0]); });
 $("plot").addEventListener("pointermove", event => { if (event.buttons) set(plot.at(event)[0]); });
 $("plot").addEventListener("wheel", event => { event.preventDefault(); const k = event.deltaY > 0 ? 1.25 : 0.8; [low, high] = [a + (low - a) * k, a + (high - a) * k]; draw(); }, { passive: false });
