@@ -218,6 +218,46 @@ def test_blank_derivatives_are_filled_in(opened):
     assert pictured(page)["b"][1] == "?"
 
 
+def test_a_wrong_guess_stays_and_is_told_and_the_keyboard_keeps_its_place(opened):
+    page = opened(FIRST.at(a=5, b=3, c=2))
+    page.select_option("#mode", "blank")
+    page.focus("input[data-fill='2']")
+    page.keyboard.type("8")
+    page.keyboard.press("Tab")
+    assert page.text_content("li.wrong") == "dc =  Not yet: 8 is too small"
+    assert page.input_value("input[data-fill='2']") == "8"
+    assert page.get_attribute("input[data-fill='2']", "aria-invalid") == "true"
+    assert page.evaluate("document.activeElement.dataset.fill") == "1"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.type("9")
+    page.keyboard.press("Enter")
+    assert page.text_content("li.right") == "dc =  Right: dc = 9"
+    assert page.text_content("text[data-edge='2-3']") == "3"  # its local derivative is seen now
+    assert page.locator("text[data-edge='2-3'].hidden").count() == 0
+    assert page.locator("text[data-edge='1-3'].hidden").count() == 1
+
+
+@pytest.mark.parametrize("mode", ["watch", "predict", "blank"])
+def test_nudging_does_not_tell_what_is_to_be_found(opened, mode):
+    page = opened(FIRST.at(a=5, b=3, c=2))
+    page.select_option("#mode", mode)
+    if mode == "watch":
+        assert page.query_selector_all("#nudge dd")[2].text_content() == "3"
+        page.click("#first")
+    assert [e.text_content() for e in page.query_selector_all("#nudge dd")][1:] == ["3", "?", "?"]
+
+
+def test_all_of_the_picture_is_on_paper_and_only_what_was_seen(opened):
+    page = opened(LOGISTIC.at(w1=0.5, w2=-0.25, x1=1, x2=2, b=0.5, y=1))
+    page.keyboard.press("Home")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 700, "height": 1000})
+    assert page.evaluate("document.querySelector('.picture svg').getBoundingClientRect().right") <= 700
+    assert page.evaluate("document.querySelector('.picture').scrollWidth") <= 700
+    assert not page.is_visible("#sliders")
+    assert not page.is_visible("#values li")
+
+
 def test_what_is_no_number_is_not_asked_for(opened):
     page = opened(VECTORS.at(w=[0.5, -0.25], b=0.1, x=[1, 2], y=0))
     page.select_option("#mode", "blank")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from itertools import combinations
@@ -380,24 +381,34 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted(map(luminance, (one, other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
 @pytest.mark.parametrize("theme", [2, 3], ids=["light", "dark"])
 def test_contrast_meets_wcag_aa(theme):
     colour = {(row[0], row[1]): row[theme] for row in COLOURS}
-
-    def ratio(front: str, what: str, back: str) -> float:
-        light, dark = sorted((luminance(colour[front, what]), luminance(colour[back, "fill"])), reverse=True)
-        return (light + 0.05) / (dark + 0.05)
-
     for back in ("box", "parameter", "data", "constant", "paper"):
-        assert all(ratio(text, "fill", back) >= 4.5 for text in ("line", "value", "slope"))
-    assert all(ratio(line, "stroke", "paper") >= 3 for line in ("box", "output", "edge"))
+        assert all(contrast(colour[text, "fill"], colour[back, "fill"]) >= 4.5 for text in ("line", "value", "slope"))
+    assert all(contrast(colour[line, "stroke"], colour["paper", "fill"]) >= 3 for line in ("box", "output", "edge"))
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_contrast_of_the_pages_meets_wcag_aa(dark):
+    light_colours, dark_colours = re.findall(r":root{([^}]*)}", part("page.css"))
+    named = dict(re.findall(r"--(\w+):(#\w+)", dark_colours if dark else light_colours))
+    assert {f"var(--{name})" for name in named} >= set(re.findall(r"var\(--[^,)]*\)", part("page.css") + part("play.css"))) - {"var(--wide)"}
+    for ink in ("ink", "value", "slope"):
+        assert all(contrast(named[ink], named[ground]) >= 4.5 for ground in ("paper", "now")), ink
+    assert all(contrast(named[border], named["paper"]) >= 3 for border in ("edge", "value", "slope", "right"))
 
 
 # pages and files
 
 
 def unmoved(p: Pass) -> str:
-    return framed(still(p), part("lesson.css"))
+    return framed(still(p), part("page.css"))
 
 
 @pytest.mark.parametrize("page", [html, unmoved])

@@ -59,7 +59,7 @@ function judged(text, n, r) { // of a guess: whether it is right, and what is sa
 
 // what is drawn
 
-function draw() {
+function draw(typing = document.activeElement?.dataset.fill) { // while one types, the inputs stay
   const r = run(x), blank = mode() === "blank", now = at > count ? backward[at - count - 1] : at - 1;
   groups.forEach(g => {
     const n = Number(g.dataset.box), b = boxes[n], value = g.querySelector(".value"), slope = g.querySelector(".slope"), clear = known(n, r);
@@ -81,7 +81,7 @@ function draw() {
     const b = boxes[n], number = one(r.v[n], b);
     return item(line(b.name, [b.formula, put(b.numbers, r)], number), valued(n), n === now && at <= count);
   }));
-  if (!document.activeElement?.dataset.fill) $("slopes").replaceChildren(...backward.map(n => fills(n) ? blanked(n, r) : sloped(n, r, n === now && at > count)));
+  if (!typing) $("slopes").replaceChildren(...backward.map(n => fills(n) ? blanked(n, r) : sloped(n, r, n === now && at > count)));
   const shown = document.querySelectorAll("#values li:not(.hidden), #slopes li:not(.hidden)"); // what a screen reader says of the picture
   document.querySelector(".picture desc").textContent = [...shown].map(item => item.textContent).join("\n");
   $("step").textContent = say("step", { at, count: total });
@@ -101,7 +101,7 @@ function sloped(n, r, now) { // a fork is added up where its own formula stands
   return item(line(b.derivative, short ? [formula, sum, short, numbers] : [formula, numbers, sum], one(r.d[n], b)), known(n, r), now);
 }
 
-function blanked(n, r) { // a derivative to fill in, and what is said of it; the same input stays, so that the keyboard keeps its place
+function blanked(n, r) { // a derivative to fill in, and what is said of it
   const input = made("input"), label = made("label", `${boxes[n].derivative} = `), said = made("output"), whole = made("li");
   Object.assign(input, { value: guesses.get(n) ?? "", inputMode: "decimal", autocomplete: "off" });
   input.dataset.fill = n;
@@ -111,7 +111,7 @@ function blanked(n, r) { // a derivative to fill in, and what is said of it; the
     said.textContent = found?.said ?? "";
     input.setAttribute("aria-invalid", found?.right === false);
   };
-  input.addEventListener("change", () => { guesses.set(n, input.value.trim()); judge(run(x)); draw(); });
+  input.addEventListener("change", () => { guesses.set(n, input.value.trim()); judge(run(x)); draw(true); });
   judge(r);
   label.append(input);
   whole.append(label, " ", said);
