@@ -100,8 +100,8 @@ def test_what_was_not_learned_is_counted(capsys, table, monkeypatch):
     out, err = dvar(capsys, "predict", "y.json", "new.parquet")
     assert len(out.splitlines()) == 6
     assert "c: 3 rows of a level not seen in training, taken as 'a'" in err
-    assert "c: 1 rows missing, though none was in training" in err
-    assert "n: 1 rows missing, though none was in training, taken as the mean" in err
+    assert "c: 1 row missing, though none was in training" in err
+    assert "n: 1 row missing, though none was in training, taken as the mean" in err
 
 
 def test_evaluate_beside_scikit_learn(capsys, table):

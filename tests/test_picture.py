@@ -455,6 +455,15 @@ def test_save_writes_whole_or_not_at_all(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["graph.svg"]
 
 
+@pytest.mark.parametrize("name", ["J.SVG", "J.Html", "J.svg"])
+def test_the_ending_says_what_is_saved_in_any_case(tmp_path, name):
+    p = dv.graph("J = 3*v").at(v=2)
+    p.save(tmp_path / name)
+    assert (tmp_path / name).read_text() == (p.svg() if name.lower().endswith("svg") else p.html())
+    with pytest.raises(UsageError, match="does not end in .svg or .html"):
+        p.save(tmp_path / "J.png")
+
+
 def test_save_keeps_a_link(tmp_path):
     (tmp_path / "link.svg").symlink_to(tmp_path / "real.svg")
     save("text", tmp_path / "link.svg")

@@ -94,7 +94,7 @@ def test_a_formula_that_cannot_be_drawn_is_refused_on_the_page(client, path, for
 
 @pytest.mark.parametrize(("path", "sent", "said"), [
     ("/api/begin", {}, "flights, points and csv"),
-    ("/api/begin", {"kind": "points", "points": [[0, 0, 0]]}, "1 points"),
+    ("/api/begin", {"kind": "points", "points": [[0, 0, 0]]}, "1 point"),
     ("/api/begin", {"kind": "points", "points": [[0, 0, 2], [1, 1, 1]]}, "0 or 1"),
     ("/api/begin", {"kind": "points", "points": [["a", 0, 1]]}, "triples"),
     ("/api/begin", {"kind": "points", "points": [[0, 0, 1]] * 6000}, "5,000"),

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dvar as dv
+from dvar import cli
 from dvar.derive.passes import show
 from dvar.show.boxes import boxes
-from dvar.show.terminal import Canvas, drawn
+from dvar.show.terminal import Canvas, drawn, in_width
 from dvar.show.wording import cells
 
 
@@ -110,3 +111,29 @@ def test_constants_and_outputs_have_frames_of_their_own(unicode):
     told = drawn(dv.graph("k = 2; J = k*a"), unicode=unicode)
     frames = [told.count(c) for c in ("╭", "┄", "━")] if unicode else [told.count(c) for c in ("/", "#")]
     assert all(frames)
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_steps_are_broken_before_their_equals_signs_and_say_the_same(width, language):
+    for line in LOGISTIC.steps(language).unfold().text.split("\n"):
+        rows = in_width(line, width)
+        assert max(map(cells, rows)) <= width
+        assert " ".join(" ".join(rows).split()) == " ".join(line.split())
+        assert all(row.lstrip() for row in rows[1:])
+    assert in_width("  da = 1 + 2 = 3", width) == ["  da = 1 + 2 = 3"]
+    [_, two] = in_width(f"  L = {'a + ' * 13}b = {'1 + ' * 13}2", 70)
+    assert two.lstrip().startswith("= 1 + 1")
+
+
+def test_on_a_narrow_terminal_every_line_fits_and_in_a_pipe_it_stays_whole(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in (["explain", "z = w*x + b; L = softplus(-z) + (1 - y)*z + w**2 / (1 + w**2)", "w=0.5", "x=1", "b=0.1", "y=1"], ["derivatives"]):
+        assert cli.main(command) == 0
+        whole = capsys.readouterr().out
+        assert max(map(cells, whole.splitlines())) > 80
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        assert cli.main(command) == 0
+        assert max(map(cells, re.sub(r"\x1b\[\d+m", "", capsys.readouterr().out).splitlines())) <= 80
+        monkeypatch.undo()
+        monkeypatch.setenv("COLUMNS", "80")

@@ -259,7 +259,7 @@ class Pass(_passes.Pass):
     def save(self, path: Any) -> None:
         """Write the picture (.svg) or the page (.html), whole or not at all. Raises UsageError for another ending."""
         endings = {".svg": self.svg, ".html": self.html}
-        made = endings.get("." + str(path).rpartition(".")[2])
+        made = endings.get("." + str(path).rpartition(".")[2].lower())
         if made is None:
             raise UsageError(f"{str(path)!r} does not end in {' or '.join(endings)}", 'e.g. p.save("J.svg")')
         save(made(), path)

@@ -28,6 +28,11 @@ class DvarWarning(UserWarning):
     """The answer is there, and something about it should be known."""
 
 
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """ "1 step", "2,000 steps"; the plural only where it is not made by an s."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
 def nearest(name: object, known: object) -> str:
     """The names a reader may have meant, as the tail of a sentence: "; did you mean 'late'?" or "; known: a, b"."""
     import difflib

@@ -48,7 +48,8 @@ def explain(
     pictured = picture(p)
     if pictured:
         print(f"{pictured}\n")
-    print(f"{steps.text}\n\n{messages(lang)['nudged']}\n" + "\n".join("  " + line for line in nudged(check, messages(lang))))
+    said = messages(lang)
+    print(f"{fitted(steps.text)}\n\n{said['nudged']}\n" + "\n".join("  " + line for line in nudged(check, said)))
     if not pictured and svg is None:
         say("the picture is wider than this terminal: --svg graph.svg draws it")
     if html is None:
@@ -62,6 +63,16 @@ def picture(p: Pass) -> str:
     unicode = (getattr(sys.stdout, "encoding", None) or "ascii").lower().startswith("utf")
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
     return drawn(p.graph, p, shutil.get_terminal_size((100, 24)).columns, unicode, colour=colour)
+
+
+def fitted(text: str) -> str:
+    """On a terminal the lines are broken to its width; elsewhere each stays one line, to be searched."""
+    from .show.terminal import in_width
+
+    if not sys.stdout.isatty():
+        return text
+    width = shutil.get_terminal_size((100, 24)).columns
+    return "\n".join(row for line in text.split("\n") for row in in_width(line, width))
 
 
 def nudged(check: Check, said: Mapping[str, str]) -> list[str]:
@@ -105,4 +116,9 @@ def derivatives(name: str | None, as_json: bool) -> None:
         keys = ("name", "formula", "derivatives", "domain", "kink", "note")
         print(json.dumps([{k: getattr(row, k) for k in keys} for row in found.rows], ensure_ascii=False))
         return
-    print(found)
+    from .show.terminal import between_words
+
+    whole = str(found)
+    width = shutil.get_terminal_size((100, 24)).columns
+    fits = not sys.stdout.isatty() or max(map(len, whole.split("\n"))) <= width
+    print(whole if fits else "\n".join(part for row in found for part in between_words(str(row), width)))

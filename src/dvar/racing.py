@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DvarError, UsageError
+from .errors import DvarError, UsageError, counted
 from .terminal import columns, next_command, say
 
 TARGETS = {"loop": "plain Python, a for-loop over rows", "numpy": "NumPy, vectorised",
@@ -46,7 +46,7 @@ def told(cost: Any, what: str, seconds: dict[str, float], first: dict[str, float
              *((name, f"{s * 1e3:,.3g} ms", f"{cost.m / s:,.0f}", f"{seconds['loop'] / s:,.1f}", f"{first[name]:.2f} s")
                for name, s in seconds.items())]
     fastest = min(seconds, key=lambda name: seconds[name])
-    lines = [f"{what}: {cost.m:,} rows, {cost.size:,} parameters; the cost and all its derivatives, once", "",
+    lines = [f"{what}: {counted(cost.m, 'row')}, {counted(cost.size, 'parameter')}; the cost and all its derivatives, once", "",
              columns(table), "", *(f"{name}: {words}" for name, words in TARGETS.items()), "",
              f"The three agree to {apart:.1g} of the largest derivative; they add in another order."]
     if fastest == "loop":

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import UsageError
+from .errors import UsageError, counted
 from .terminal import Progress, Stopped, assignments, columns, next_command, number, say
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def predict(model: str, file: str, keep: bool, how: How, out: str | None) -> Non
     for note in notes:
         say(note)
     if out is not None:
-        say(f"wrote {rows:,} rows to {out}; {next_command('evaluate', model, file)} if it knows {known.target}")
+        say(f"wrote {counted(rows, 'row')} to {out}; {next_command('evaluate', model, file)} if it knows {known.target}")
 
 
 def evaluate(model: str, file: str, threshold: float, how: How, as_json: bool) -> None:
@@ -149,7 +149,7 @@ def evaluation(model: Model, found: Evaluation) -> str:
     """Figures, calibration and answers as text."""
     what = f"{model.target} = {model.positive}" if model.positive else model.target
     figures = [(name.replace("_", " ").replace("auc", "AUC"), f"{value:.6g}") for name, value in found.figures.items()]
-    lines = [f"{what}, {found.rows:,} rows", "", columns(figures)]
+    lines = [f"{what}, {counted(found.rows, 'row')}", "", columns(figures)]
     if found.calibration:
         rows = [("probability", "rows", "predicted", "observed")]
         rows += [(f"{b.low:.1f} – {b.high:.1f}", f"{b.rows:,}", f"{b.predicted:.4f}", f"{b.observed:.4f}")

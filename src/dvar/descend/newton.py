@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import counted
 from .curvature import Curvature, Step, directions_of, vanished
 from .objective import ALMOST, Options, Outcome, Part, Penalised, Problem, Run
 from .region import ROUNDING, Evaluated, Point, Region, lowered
@@ -118,7 +119,7 @@ def steps(
             now = new
             continue
         region.radius, fell = (0.25 if np.isfinite(new.cost) else 0.1) * step.length, 0.0
-    return run.kept(False, f"did {options.steps:,} steps; the gradient's norm is {norm(now.gradient):.1e}", now.hessian)
+    return run.kept(False, f"did {counted(options.steps, 'step')}; the gradient's norm is {norm(now.gradient):.1e}", now.hessian)
 
 
 def near(problem: Problem, theta: Any, run: Run, options: Options) -> Begun | None:

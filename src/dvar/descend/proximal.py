@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import counted
 from .newton import FINE, PATIENT, part_of
 from .objective import ALMOST, Options, Outcome, Problem, Run
 from .region import Point
@@ -65,7 +66,7 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
             if theta is not now.theta:
                 now = whole(problem, theta)
                 slope = run.record(theta, now.cost, problem.slope(theta, now.gradient), 0.0)
-    return run.kept(False, f"did {options.steps:,} steps; the gradient's norm is {slope:.1e}", now.hessian)
+    return run.kept(False, f"did {counted(options.steps, 'step')}; the gradient's norm is {slope:.1e}", now.hessian)
 
 
 def by_gradients(problem: Problem, now: Point, run: Run, options: Options) -> tuple[Any, Outcome | None]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import counted
 from .diagnostics import diagnose
 from .summary import places, summary
 from .telling import NO_OPTIMUM, coefficients
@@ -38,11 +39,12 @@ def told(trained: Trained) -> str:
     kind = f"a loss of {model.target}"
     if model.name == "logistic":
         kind = f"logistic regression of {model.target} = {model.positive}"
-    lines = [f"{kind}, learned from {model.rows:,} rows", "", coefficients(table), ""]
+    lines = [f"{kind}, learned from {counted(model.rows, 'row')}", "", coefficients(table), ""]
     if table.separated:
         lines.append(f"{NO_OPTIMUM}, the last finite value is shown: {listed(table.separated)}")
     lines += [said for said in findings(trained) if said != fit.message]
-    lines.append(f"cost {fit.cost:.10g} by {fit.method} in {fit.passes:,} passes over the data, {fit.seconds:.2f} s")
+    passes = counted(fit.passes, "pass", "passes")
+    lines.append(f"cost {fit.cost:.10g} by {fit.method} in {passes} over the data, {fit.seconds:.2f} s")
     if table.log_likelihood is not None:
         criteria = f", AIC {table.aic:.3f}, BIC {table.bic:.3f}" if table.aic is not None else ""
         lines.append(f"log-likelihood {table.log_likelihood:.3f}{criteria}")

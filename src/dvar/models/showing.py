@@ -9,6 +9,7 @@ import numpy as np
 
 from ..data.columns import Category, Missing, Part
 from ..data.learning import OTHER_LEVEL, Joint, Slope
+from ..errors import counted
 from ..expression.writing import text
 from .summary import original
 from .training import Model
@@ -46,7 +47,7 @@ def told(model: Model) -> str:
     logistic = model.name == "logistic"
     what = f"logistic regression of {model.target} = {model.positive}" if logistic else f"a loss of {model.target}"
     made = model.made
-    lines = [f"{what}, learned from {model.rows:,} rows" + (f" of {made['file']}" if made.get("file") else "")
+    lines = [f"{what}, learned from {counted(model.rows, 'row')}" + (f" of {made['file']}" if made.get("file") else "")
              + (f" on {made['date'][:10]}" if made.get("date") else "")]
     lines += [f"made by: {made['command']}"] if made.get("command") else []
     lines += [f"reached: {model.reached}"] if model.reached else []

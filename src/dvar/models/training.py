@@ -19,7 +19,7 @@ from ..data.encoding import Encoding
 from ..data.learning import MAX_LEVELS
 from ..descend.minimize import Fit, minimize
 from ..descend.objective import Row
-from ..errors import DvarError, UsageError
+from ..errors import DvarError, UsageError, counted
 from ..expression.formula import parse
 from ..expression.graph import Graph
 from ..vectorize.cost import Cost
@@ -39,7 +39,7 @@ class Note(NamedTuple):
     rows: int
 
     def __str__(self) -> str:
-        return f"{self.column}: {self.rows:,} {self.what}"
+        return f"{self.column}: {counted(self.rows, 'row')} {self.what}"
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Model:
         if self.encoding is not None:
             columns = self.encoding.encode(table, rows)
             found["x"] = columns
-            for what, counts in (("rows of a level not seen in training", columns.unseen),
-                                 ("rows missing, though none was in training", columns.missing)):
+            for what, counts in (("of a level not seen in training", columns.unseen),
+                                 ("missing, though none was in training", columns.missing)):
                 notes += [Note(c, f"{what}, {self.taken(c)}", n) for c, n in counts.items()]
         for name in self.own:
             found[name] = own_units(table, name, rows)

@@ -190,6 +190,32 @@ class Canvas:
         yield PLAIN_AGAIN * bool(now)
 
 
+def in_width(line: str, width: int, indent: str = " " * 6) -> list[str]:
+    """A line of the story, where it is too wide broken before its equals signs, and between words."""
+    first, *chain = line.split(" = ")
+    rows = [first]
+    for part in chain:
+        longer = f"{rows[-1]} = {part}"
+        if rows[-1] == first or cells(longer) <= width:
+            rows[-1] = longer
+        else:
+            rows.append(f"{indent}= {part}")
+    return [part for row in rows for part in between_words(row, width, indent + "  ")]
+
+
+def between_words(line: str, width: int, indent: str = " " * 6) -> list[str]:
+    """A line in parts no wider than so many cells, but for a word that is wider; the later ones are indented."""
+    rows, rest = list[str](), line
+    while cells(rest) > width:
+        ends = [k for k, c in enumerate(rest) if c == " " and rest[:k].strip()]
+        if not ends:
+            break
+        end = max((k for k in ends if cells(rest[:k]) <= width), default=ends[0])
+        rows.append(rest[:end].rstrip())
+        rest = indent + rest[end:].lstrip()
+    return [*rows, rest]
+
+
 def broken(line: str, longest: int) -> list[str]:
     """The line in parts of so many characters, or more where a name or a number is longer."""
     return wrap(line, longest, break_long_words=False, break_on_hyphens=False) if len(line) > longest else [line]

@@ -1,6 +1,7 @@
 // A lesson in a notebook: the page in a frame of its own. It says where its sliders stand, and is told where they are to stand.
 function render({ model, el }) {
   const frame = document.createElement("iframe");
+  frame.title = "dvar";
   frame.setAttribute("sandbox", "allow-scripts");
   frame.style.cssText = "width:100%;height:760px;border:0";
   frame.srcdoc = model.get("page");
