@@ -103,6 +103,17 @@ def test_a_file_as_people_have_it(tmp_path, name, content, how, rows, said):
         assert streamed.column("a").to_pylist() == [r["a"] for r in rows]
 
 
+@pytest.mark.parametrize("at", [0, 1, 7_000, 60_000, 99_999])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_digits_led_by_zero_are_text_wherever_they_stand(tmp_path, at, end):
+    rows = [f"0.5,{k},{k},2024-01-0{k % 9},00:15" for k in range(100_000)]
+    rows[at] = f"0.5,{at},00{at},2024-01-01,00:15"
+    table, notes = read(tmp_path / "t.csv", end.join(["x,k,zip,day,time", *rows, ""]).encode())
+    assert [str(t) for t in table.schema.types[:2]] == ["double", "int64"]
+    assert table.column("zip")[at].as_py() == f"00{at}"
+    assert [n for n in notes if "begin with 0" in n] == ["zip: digits that begin with 0 are read as text; number(zip) reads them as numbers"]
+
+
 NOT = "is the file whole"
 DAMAGED = [  # file name, its bytes, what is said, what helps
     ("t.csv", b"", "empty (0 bytes)", "at least one row"),

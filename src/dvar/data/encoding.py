@@ -37,9 +37,10 @@ class Encoding:
     @classmethod
     def learn(
         cls, table: Any, features: Sequence[str], *, reference: bool, centre: bool = True, rows: np.ndarray | None = None,
-        max_levels: int = MAX_LEVELS,
+        max_levels: int = MAX_LEVELS, weight: np.ndarray | None = None,
     ) -> Encoding:
-        """The encoding of these columns of a `pyarrow.Table`, learned from the rows numbered `rows` (default: all).
+        """The encoding of these columns of a `pyarrow.Table`, learned from the rows numbered `rows` (default: all), in which a
+        row counts as its `weight` (of all rows of the table, positive) says.
 
         `reference`: a category's first level has no coefficient; `centre`: numbers are shifted by their mean, which changes
         no objective only where a free intercept joins their sum. Of a category the `max_levels` most frequent levels stay
@@ -51,14 +52,15 @@ class Encoding:
         dropped: dict[str, str] = {}
         indicators: dict[bytes, int] = {}  # which rows are missing → the index of the part that says so
         wanted = tuple(dict.fromkeys(features))
+        weight = weight if weight is None or rows is None else weight[rows]
         for name in wanted:
             numeric, levelled = named.sides(table, name)
             if numeric and levelled:
                 name = numeric  # whose gaps the indicator names
                 bare = reference and numeric in wanted
-                learned, gaps, out = learn_slopes(table, numeric, levelled, rows, bare, centre, max_levels)
+                learned, gaps, out = learn_slopes(table, numeric, levelled, rows, bare, centre, max_levels, weight)
             else:
-                learned, gaps, out = learn(table, name, wanted, rows, reference, centre, max_levels)
+                learned, gaps, out = learn(table, name, wanted, rows, reference, centre, max_levels, weight)
             parts += learned
             dropped |= out
             if gaps is None or gaps.all():
@@ -245,9 +247,9 @@ def _codes(levels: tables.Levels | None, m: int, part: Category) -> tuple[np.nda
         code |= dict.fromkeys(part.base, 0)
     other = code.get(OTHER_LEVEL, gap)
     recode = np.array([code.get(text, other) for text in texts] + [gap], np.min_scalar_type(last))
-    counts = np.bincount(found + 1, minlength=1 + len(texts))
-    unseen = 0 if OTHER_LEVEL in code else sum(int(n) for text, n in zip(texts, counts[1:]) if text not in code)
-    return recode.take(found), unseen, 0 if part.missing else int(counts[0])  # −1 is the last entry: the gap
+    unknown = [] if OTHER_LEVEL in code else [k for k, text in enumerate(texts) if text not in code]
+    unseen = int(np.bincount(found + 1, minlength=1 + len(texts))[1:][unknown].sum()) if unknown else 0
+    return recode.take(found), unseen, 0 if part.missing else int(np.count_nonzero(found < 0))  # −1 is the last entry: the gap
 
 
 def _texts(value: Any) -> bool:

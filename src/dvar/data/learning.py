@@ -5,7 +5,7 @@ What is left out is answered with its reason. Nothing is copied but what is deri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import frexp, fsum, sqrt
 from typing import Any
@@ -49,62 +49,82 @@ OTHER = {
 }
 
 
-def learn_number(name: str, x: np.ndarray, gaps: np.ndarray | None, centre: bool) -> Number | str:
-    """How to read a column of numbers, or why it is left out."""
-    known = x if gaps is None else x[~gaps]
-    if len(known) == 0:
+def learn_number(name: str, x: np.ndarray, gaps: np.ndarray | None, centre: bool, weight: np.ndarray | None = None) -> Number | str:
+    """How to read a column of numbers, or why it is left out; `weight` is positive, as many as rows."""
+    if gaps is not None:
+        x, weight = x[~gaps], None if weight is None else weight[~gaps]
+    if len(x) == 0:
         return "all missing"
-    low, high = known.min(), known.max()
+    low, high = x.min(), x.max()
     if float(low) == float(high):
         same = str(low) if low == high else f"from {low} to {high}, one number in float64"
         return f"always {same}" + ("" if gaps is None else " where it is known")
-    mean, scale = moments(known, max(abs(float(low)), abs(float(high))))
+    mean, scale = moments(x, max(abs(float(low)), abs(float(high))), weight)
     return Number(name, mean, scale, mean if centre else 0.0)
 
 
-def moments(x: np.ndarray, largest: float) -> tuple[float, float]:
-    """Mean and population standard deviation in two passes of float64, both corrected by what the first mean leaves over (Chan,
-    Golub & LeVeque, The American Statistician 37, 1983).
+def moments(x: np.ndarray, largest: float, weight: np.ndarray | None = None) -> tuple[float, float]:
+    """Mean and population standard deviation, of weighted numbers where `weight` is given: of each block in two passes of float64,
+    corrected by what its first mean leaves over, then of the blocks together (Chan, Golub & LeVeque, The American Statistician
+    37, 1983).
 
     Very large and very small numbers are scaled by a power of two, so that no sum or square over- or underflows.
     """
     exponent = frexp(largest)[1]
     unit = 1.0 if abs(exponent) < 400 else 2.0 ** min(max(exponent, -1000), 1000)
+    totals, means, squares = [], [], []
+    for lo in range(0, len(x), BLOCK):
+        block = x[lo : lo + BLOCK].astype(np.float64)
+        if unit != 1.0:
+            block /= unit
+        w = 1.0 if weight is None else weight[lo : lo + BLOCK]
+        total = float(np.sum(w)) if weight is not None else len(block)
+        mean = float((w * block).sum()) / total
+        block -= mean
+        weighted = w * block
+        over = float(weighted.sum()) / total
+        weighted *= block
+        totals.append(total)
+        means.append(mean + over)
+        squares.append(float(weighted.sum()) - total * over**2)
+    total = fsum(totals)
+    mean = fsum(t * m for t, m in zip(totals, means)) / total
+    variance = fsum(s + t * (m - mean) ** 2 for t, m, s in zip(totals, means, squares)) / total
+    return mean * unit, max(sqrt(max(variance, 0.0)) * unit, float(np.finfo(float).tiny))
 
-    def blocks() -> Iterator[np.ndarray]:
-        for lo in range(0, len(x), BLOCK):
-            block = x[lo : lo + BLOCK].astype(np.float64)
-            yield block if unit == 1.0 else block / unit
 
-    mean = fsum(float(b.sum()) for b in blocks()) / len(x)
-    off, squares = zip(*((float(d.sum()), float(np.square(d).sum())) for d in (b - mean for b in blocks())))
-    over = fsum(off) / len(x)
-    deviation = sqrt(max(fsum(squares) / len(x) - over**2, 0.0))
-    mean += over
-    return mean * unit, max(deviation * unit, float(np.finfo(float).tiny))
-
-
-def learn_category(name: str, column: tables.Levels, reference: bool, max_levels: int = MAX_LEVELS) -> Category | str:
-    """How to read a column of categories, or why it is left out."""
-    counts = np.bincount(column.codes + 1, minlength=1 + len(column.texts))
-    rows, missing = len(column.codes), int(counts[0])
-    levels = [text for text, count in zip(column.texts, counts[1:]) if count]
+def learn_category(
+    name: str, column: tables.Levels, reference: bool, max_levels: int = MAX_LEVELS, weight: np.ndarray | None = None
+) -> Category | str:
+    """How to read a column of categories, or why it is left out. What is frequent is told by `weight` where it is given."""
+    *used, missing = used_levels(column)
+    rows = len(column.codes)
+    levels = [text for text, seen in zip(column.texts, used) if seen]
     if not levels:
         return "all missing"
     if len(levels) == 1 and not missing:
         return f"always {levels[0]!r}"
-    if len(levels) == rows or len(levels) == rows - missing > IDENTIFIER:
+    if len(levels) == rows or (len(levels) > IDENTIFIER and len(levels) == np.count_nonzero(column.codes >= 0)):
         return f"{len(levels)} levels in {rows} rows: it looks like an identifier"
     levels = levels if column.ordered else sorted(levels)
     if len(levels) > max_levels:
-        count = dict(zip(column.texts, counts[1:].tolist()))
+        count = dict(zip(column.texts, np.bincount(column.codes + 1, weight)[1:].tolist()))
         kept = set(sorted(levels, key=lambda level: -count[level])[:max_levels])
         levels = [level for level in levels if level in kept and level != OTHER_LEVEL] + [OTHER_LEVEL]
-    return Category(name, tuple(levels), missing > 0, reference)
+    return Category(name, tuple(levels), missing, reference)
+
+
+def used_levels(column: tables.Levels) -> list[bool]:
+    """Whether each text is some row's, and at the end whether some row is missing."""
+    used = np.zeros(len(column.texts) + 1, bool)
+    used[column.codes] = True
+    found: list[bool] = used.tolist()
+    return found
 
 
 def learn(
-    table: Any, name: str, wanted: Sequence[str], rows: np.ndarray | None, reference: bool, centre: bool, max_levels: int
+    table: Any, name: str, wanted: Sequence[str], rows: np.ndarray | None, reference: bool, centre: bool, max_levels: int,
+    weight: np.ndarray | None = None,
 ) -> tuple[list[Part], np.ndarray | None, dict[str, str]]:
     """A column's part, where its number is missing, and what is left out."""
     column = named.column(table, name)
@@ -114,12 +134,12 @@ def learn(
     dropped: dict[str, str] = {}
     if how == "number":
         x, gaps = tables.numbers(column, rows)
-        learned = learn_number(name, x, gaps, centre)
+        learned = learn_number(name, x, gaps, centre, weight)
     elif how == "category":
         levels = tables.levels(column, rows)
-        learned = learn_category(name, levels, reference, max_levels)
+        learned = learn_category(name, levels, reference, max_levels, weight)
         if isinstance(learned, Category):
-            if (count := np.count_nonzero(np.bincount(levels.codes + 1)[1:])) > max_levels:
+            if len(learned.levels) >= max_levels and (count := sum(used_levels(levels)[:-1])) > max_levels:
                 dropped[f"{name} levels"] = f"the {count - max_levels:,} rarest of {count:,} are one level, {OTHER_LEVEL}"
             factors = [] if table.schema.get_all_field_indices(name) else named.factors(name, ())
             if factors and reference and all(f in wanted for f in factors):
@@ -147,13 +167,14 @@ def _cut(level: str, count: int) -> list[str]:
 
 
 def learn_slopes(
-    table: Any, numeric: str, levelled: str, rows: np.ndarray | None, reference: bool, centre: bool, max_levels: int
+    table: Any, numeric: str, levelled: str, rows: np.ndarray | None, reference: bool, centre: bool, max_levels: int,
+    weight: np.ndarray | None = None,
 ) -> tuple[list[Part], np.ndarray | None, dict[str, str]]:
     """A slope of the numbers at each level; at all but the first where the numbers are a feature themselves."""
     name = f"{numeric}:{levelled}"
     x, gaps = tables.numbers(named.column(table, numeric), rows)
     levels = tables.levels(named.column(table, levelled), rows)
-    category = learn_category(levelled, levels, reference, max_levels)
+    category = learn_category(levelled, levels, reference, max_levels, weight)
     if isinstance(category, str):
         return [], None, {name: category}
     if len(category.levels) > MOST_SLOPES:
@@ -163,7 +184,7 @@ def learn_slopes(
     dropped: dict[str, str] = {}
     for level in category.levels[reference:]:
         value, gap = within(x, gaps, levels, level, category.levels)
-        learned = learn_number(numeric, value, gap, centre)
+        learned = learn_number(numeric, value, gap, centre, weight)
         if isinstance(learned, str):
             dropped[f"{name}={level}"] = learned
         else:

@@ -39,31 +39,48 @@ def read(path: str | Path, how: How = USUAL, say: Callable[[str], None] = silent
     was guessed or changed. Raises UsageError if there is no such file or its kind is unknown, DvarError if what is in it
     cannot be used.
     """
+    name = called(path)
+    table = of_one_piece(as_written(name, path, how, say))
+    if table.num_rows == 0:
+        raise DvarError(f"{name} has {table.num_columns} columns but no rows", "a table needs at least one row")
+    return table
+
+
+def as_written(name: str, path: str | Path, how: How, say: Callable[[str], None]) -> Any:
+    """The table in the pieces in which it is read."""
     import pyarrow as pa
 
-    name, stream = called(path), None
+    stream = None
     try:
         form, stream = opened(path)
         checked_how(name, form, how)
-        if form == "folder":
-            table = parts(Path(path))
-        elif form == "parquet":
-            table = parquet(stream)
-        elif form == "arrow":
-            table = arrow(stream).read_all()
-        else:
+        if form in ("csv", "tsv", "jsonl"):
             table = text(name, form, stream, how, say)
-        names = table.column_names
-        table = table if form in ("csv", "tsv") else made_missing(table, how)
+        elif form == "folder":
+            table = parts(Path(path))
+        else:
+            table = parquet(stream) if form == "parquet" else arrow(stream).read_all()
+        table.validate()  # what a damaged file claims to hold may be more than is there
+        checked_names(name, table.column_names)
+        return table if form in ("csv", "tsv") else made_missing(table, how)
     except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
         raise unreadable(name, error) from None
     finally:
         if stream is not None:
             stream.close()
-    checked_names(name, names)
-    if table.num_rows == 0:
-        raise DvarError(f"{name} has {table.num_columns} columns but no rows", "a table needs at least one row")
-    return table
+
+
+def of_one_piece(table: Any) -> Any:
+    """The table, each column's values in a row and each text in its dictionary once; a column at a time, so that no more than one is
+    there twice."""
+    import pyarrow as pa
+
+    columns, schema = [table.select([k]) for k in range(table.num_columns)], table.schema
+    del table
+    for k, column in enumerate(columns):
+        if column.column(0).num_chunks > 1 and not pa.types.is_nested(schema.types[k]):
+            columns[k] = column.unify_dictionaries().combine_chunks()
+    return pa.Table.from_arrays([column.column(0) for column in columns], schema=schema)
 
 
 def checked_how(name: str, form: str, how: How) -> None:
@@ -197,6 +214,7 @@ def batches(path: str | Path, how: How = USUAL, wanted: dict[str, str] | None = 
         form, stream = opened(path)
         checked_how(name, form, how)
         for table in streamed(name, form, stream, path, how, wanted or {}):
+            table.validate()
             if form not in ("csv", "tsv"):
                 table = made_missing(table, how)
             if not count:

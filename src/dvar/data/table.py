@@ -117,10 +117,11 @@ def levels(column: Any, rows: np.ndarray | None = None) -> Levels:
         if previous is None or not chunk.dictionary.equals(previous):
             previous = chunk.dictionary
             recode = np.array([_code(value, seen) for value in previous.to_pylist()] + [-1], np.int32)
-        index = _values(chunk.indices, np.dtype(chunk.indices.type.to_pandas_dtype())).astype(np.intp)
+        index = _values(chunk.indices, np.dtype(chunk.indices.type.to_pandas_dtype())).astype(np.int32, copy=False)
         if (missing := _missing(chunk.indices)) is not None:
-            index[missing] = len(recode) - 1
-        parts.append(recode.take(index))
+            index = np.where(missing, np.int32(-1), index)  # the last of `recode`
+        as_they_are = bool((recode[:-1] == np.arange(len(recode) - 1)).all())
+        parts.append(index if as_they_are else recode.take(index))
     codes = _joined(parts, np.dtype(np.int32))
     ordered = types.is_dictionary(column.type) and column.type.ordered
     return Levels(codes if rows is None else codes.take(rows), tuple(seen), ordered)

@@ -22,8 +22,9 @@ MISSING_TEXT = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "NaN", "nan", "?
 MOST_LEVELS = 2**16  # beyond these, text of a CSV file is kept as text and not as codes
 LARGEST_BLOCK = 2**31 - 1
 STEP = 1 << 20  # bytes looked at together
+PART = 1 << 17  # bytes looked at together for fields led by 0: they stay in the cache
+LED = 20  # lines of a part that are cut to see whether they hold some
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-CODE = re.compile(r"(?<![^,;\t|\"\r\n])0\d")  # a field of digits that begins with 0 begins so
 WHY = {"utf-16": "by the mark it begins with", "latin-1": "since it is not UTF-8",
        "utf-16-le": "since every other byte is 0", "utf-16-be": "since every other byte is 0"}
 BETWEEN = ",;\t|"
@@ -63,8 +64,8 @@ class Cut:
         return "utf-8" if self.encoding == "utf-8-sig" else self.encoding
 
 
-def cut(name: str, form: str, start: bytes, decimal: str, encoding: str = "") -> Cut:
-    """Encoding, delimiter and column names of a CSV or TSV file."""
+def cut(name: str, form: str, start: bytes, decimal: str, content: Any = b"", encoding: str = "") -> Cut:
+    """Encoding, delimiter and column names of a CSV or TSV file by how it starts, codes by as much of its content as is there."""
     encoding = encoding or next((e for mark, e in MARKS if start.startswith(mark)), "") or without_mark(start)
     wide = encoding.startswith("utf-16")
     if b"\0" in start and not wide:
@@ -75,17 +76,34 @@ def cut(name: str, form: str, start: bytes, decimal: str, encoding: str = "") ->
         head = start[: len(start) // 2 * 2 if wide else None].decode(encoding)
     except UnicodeDecodeError as error:
         if wide or error.start < len(start) - 4:
-            return cut(name, form, start, decimal, "latin-1")
+            return cut(name, form, start, decimal, content, "latin-1")
         head = start[: error.start].decode(encoding)
     whole = head if len(start) < HEAD else head[: head.rfind("\n") + 1] or head
     delimiter = "\t" if form == "tsv" else sniffed(whole, decimal)
-    rows = filter(None, lines.reader(io.StringIO(whole, newline=""), delimiter=delimiter))
-    names = tuple(next(rows, ()))
-    codes: tuple[str, ...] = ()
-    if CODE.search(whole):
-        body = [row for row in islice(rows, 1000) if len(row) == len(names)]
-        codes = tuple(n for k, n in enumerate(names) if any(row[k][:1] == "0" and row[k][1:].isdigit() for row in body))
-    return Cut(delimiter, encoding, names, codes)
+    names = tuple(next(filter(None, lines.reader(io.StringIO(whole, newline=""), delimiter=delimiter)), ()))
+    some = whole.encode() if wide or not content else content
+    return Cut(delimiter, encoding, names, led_by_zero(some, delimiter, names))
+
+
+def led_by_zero(content: Any, delimiter: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The columns in which some field is digits led by a 0, as "007". They are looked for everywhere, and in each part of the
+    content some of the lines that may hold them are cut."""
+    import numpy as np
+
+    letters, found, zero = np.frombuffer(content, np.uint8), set[int](), np.uint8(ord("0"))
+    last = max(ord(","), ord(delimiter))  # of the signs before a field; line ends and quotation marks come before it
+    for lo in range(1, len(letters) - 1, PART):
+        some = letters[lo - 1 : lo + PART + 1]
+        led = np.flatnonzero((some[1:-1] == zero) & (some[2:] - zero < 10) & ((some[:-2] < zero) | (some[:-2] == last)))
+        part = bytes(some).replace(b"\r", b"\n") if len(led) else b""
+        for at in led[:LED].tolist():
+            first, end = part.rfind(b"\n", 0, at + 1) + 1, part.find(b"\n", at + 1)
+            if end < 0 and lo + PART + 1 < len(letters):
+                break  # the rest of this line is in the next part
+            row = next(lines.reader([part[first : None if end < 0 else end].decode("latin-1")], delimiter=delimiter), [])
+            if len(row) == len(names) and row != list(names):
+                found |= {k for k, field in enumerate(row) if field[:1] == "0" and field[1:].isdigit()}
+    return tuple(n for k, n in enumerate(names) if k in found)
 
 
 def without_mark(start: bytes) -> str:
@@ -119,9 +137,9 @@ def text(name: str, form: str, stream: Ahead, how: How, say: Callable[[str], Non
     content = stream.buffer()
     if form == "jsonl":
         return json_lines(name, content)
-    table = cut_up(name, cut(name, form, start, how.decimal), content, how, say)
+    table = cut_up(name, cut(name, form, start, how.decimal, content), content, how, say)
     if binary(table):
-        table = cut_up(name, cut(name, form, start, how.decimal, "latin-1"), content, how, say)
+        table = cut_up(name, cut(name, form, start, how.decimal, content, "latin-1"), content, how, say)
     return numbered(table, how, say)
 
 
