@@ -91,18 +91,24 @@ def led_by_zero(content: Any, delimiter: str, names: Sequence[str]) -> tuple[str
     import numpy as np
 
     letters, found, zero = np.frombuffer(content, np.uint8), set[int](), np.uint8(ord("0"))
-    last = max(ord(","), ord(delimiter))  # of the signs before a field; line ends and quotation marks come before it
+    beside = np.zeros(256, bool)  # the signs before and after a field
+    beside[[ord(sign) for sign in (delimiter, *'\n\r"')]] = True
+    last = max(ord(","), ord(delimiter))
     for lo in range(1, len(letters) - 1, PART):
         some = letters[lo - 1 : lo + PART + 1]
-        led = np.flatnonzero((some[1:-1] == zero) & (some[2:] - zero < 10) & ((some[:-2] < zero) | (some[:-2] == last)))
-        part = bytes(some).replace(b"\r", b"\n") if len(led) else b""
-        for at in led[:LED].tolist():
-            first, end = part.rfind(b"\n", 0, at + 1) + 1, part.find(b"\n", at + 1)
-            if end < 0 and lo + PART + 1 < len(letters):
-                break  # the rest of this line is in the next part
-            row = next(lines.reader([part[first : None if end < 0 else end].decode("latin-1")], delimiter=delimiter), [])
+        led = lo + np.flatnonzero((some[1:-1] == zero) & (some[2:] - zero < 10) & ((some[:-2] < ord("-")) | (some[:-2] == last)))
+        led = led[beside[letters[led - 1]]]
+        after = led + 2
+        while (more := letters.take(after, mode="clip") - zero < 10).any() and (after < len(letters)).any():
+            after += more
+        led = led[beside[letters.take(after, mode="clip")] | (after >= len(letters))][:LED]
+        before = max(lo - PART, 0)
+        near = bytes(letters[before : lo + 2 * PART]).replace(b"\r", b"\n") if len(led) else b""
+        for at in (led - before).tolist():
+            first, end = near.rfind(b"\n", 0, at) + 1, near.find(b"\n", at)
+            row = next(lines.reader([near[first : None if end < 0 else end].decode("latin-1")], delimiter=delimiter), [])
             if len(row) == len(names) and row != list(names):
-                found |= {k for k, field in enumerate(row) if field[:1] == "0" and field[1:].isdigit()}
+                found |= {k for k, field in enumerate(row) if is_code(field)}
     return tuple(n for k, n in enumerate(names) if k in found)
 
 
@@ -299,6 +305,11 @@ def json_lines(name: str, content: Any) -> Any:
                     "JSON lines hold one object a line, each column of one type")
 
 
+def is_code(text: str) -> bool:
+    """Whether a text is digits led by 0: a name made of digits."""
+    return text[:1] == "0" and text[1:].isdigit()
+
+
 GROUPED = re.compile(r"([+-]?)\s*((?:\d{1,3}(?:[ \u00a0\u202f]\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+)?)")
 POINTS = re.compile(r"[+-]?\s*\d{1,3}(?:\.\d{3})+(?:,\d*)?")  # 1.000.000,5, where a comma stands before decimals
 FEWEST = 0.5  # of a column's texts are numbers where it is one of numbers with something else in it
@@ -335,7 +346,7 @@ def numbered(table: Any, how: How, say: Callable[[str], None]) -> Any:
             continue
         column = table.column(k)
         some = different(column)
-        if not some or any(v[:1] == "0" and v[1:].isdigit() for v in some):
+        if not some or any(map(is_code, some)):
             continue
         numeric = sum(as_number(v, how.decimal) is not None for v in some)
         if numeric == len(some) and pa.types.is_dictionary(field.type):
@@ -377,10 +388,11 @@ def tell_others(name: str, column: Any, how: How, say: Callable[[str], None]) ->
 
 
 def decoded(chunk: Any, decimal: str) -> Any:
-    """A dictionary of text as numbers; None where some text is no number."""
+    """A dictionary of text as numbers; None where some text is no number, or a code."""
     import pyarrow as pa
 
-    values = [None if text is None else as_number(text, decimal) for text in chunk.dictionary.to_pylist()]
+    texts = chunk.dictionary.to_pylist()
+    values = [None if text is None or is_code(text) else as_number(text, decimal) for text in texts]
     if any(v is None for v in values):
         return None
     return pa.array(values, pa.float64()).take(chunk.indices)
