@@ -93,15 +93,17 @@ def led_by_zero(content: Any, delimiter: str, names: Sequence[str]) -> tuple[str
     letters, found, zero = np.frombuffer(content, np.uint8), set[int](), np.uint8(ord("0"))
     beside = np.zeros(256, bool)  # the signs before and after a field
     beside[[ord(sign) for sign in (delimiter, *'\n\r"')]] = True
-    last = max(ord(","), ord(delimiter))
     for lo in range(1, len(letters) - 1, PART):
         some = letters[lo - 1 : lo + PART + 1]
-        led = lo + np.flatnonzero((some[1:-1] == zero) & (some[2:] - zero < 10) & ((some[:-2] < ord("-")) | (some[:-2] == last)))
+        might = some[1:-1] == zero  # few operations on all letters, the rest on those few that are left
+        might &= some[2:] >= zero
+        might &= some[:-2] < ord("-") if delimiter < "-" else beside[some[:-2]]
+        led = lo + np.flatnonzero(might)
         led = led[beside[letters[led - 1]]]
-        after = led + 2
-        while (more := letters.take(after, mode="clip") - zero < 10).any() and (after < len(letters)).any():
+        after = led + 1
+        while (more := (letters.take(after, mode="clip") - zero < 10) & (after < len(letters))).any():
             after += more
-        led = led[beside[letters.take(after, mode="clip")] | (after >= len(letters))][:LED]
+        led = led[(after > led + 1) & (beside[letters.take(after, mode="clip")] | (after == len(letters)))][:LED]
         before = max(lo - PART, 0)
         near = bytes(letters[before : lo + 2 * PART]).replace(b"\r", b"\n") if len(led) else b""
         for at in (led - before).tolist():
