@@ -205,7 +205,7 @@ def suited(cost: Any, tied: Collection[str], l2: Any = 0.0) -> Standardised | No
     centre, spread = centre_spread(cost.data[arrays[0]], cost.data.get(cost.weight))
     varies = spread > 0
     some = spread[varies]
-    unlike = UNLIKE if cost.size <= MANY else 1.0  # without a Hessian, whose diagonal scales all
+    unlike = UNLIKE if cost.size <= MANY and cost.has_hessian() else 1.0  # without a Hessian, whose diagonal scales all
     if not len(some) or not ((np.abs(centre[varies]) > FAR * some).any() or some.max() > unlike * some.min()):
         return None
     centre, spread = np.where(varies, centre, 0.0), np.where(varies, widened(spread, l2), 1.0)

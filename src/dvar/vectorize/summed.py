@@ -252,7 +252,8 @@ class Summed:
         typed = sum(len(v.data) for v in self.data.values() if isinstance(v, Columns))
         sparse = sum(v.stored / self.m for v in self.data.values() if isinstance(v, Sparse))
         dense = sum(int(np.prod(v.shape[1:])) for v in self.data.values() if isinstance(v, np.ndarray | Chunked))
-        row = dense * DENSE_SECONDS + sparse * SPARSE_SECONDS + typed * TYPED_SECONDS + EXAMPLE_SECONDS
+        maps = max((s[0] for s in self.sizes.values() if len(s) == 2), default=1)  # results of W @ x
+        row = maps * (dense * DENSE_SECONDS + sparse * SPARSE_SECONDS + typed * TYPED_SECONDS + EXAMPLE_SECONDS)
         seconds = (PASSES if self.size < LONG else MANY) * self.m * row
         if name == "fused_second":
             pairs = sum(len(v.data) * (len(v.data) + 1) // 2 for v in self.data.values() if isinstance(v, Columns))
