@@ -296,6 +296,15 @@ def test_a_lesson_is_small_also_where_the_graph_is_as_large_as_a_picture_can_be(
         assert (tmp_path / "l.html").stat().st_size < 150_000
 
 
+def test_what_would_be_written_again_and_again_is_left_out_and_the_page_stays_small(opened):
+    nested = "a"
+    for _ in range(60):
+        nested = f"maximum({nested}, b)"
+    page = opened(dv.graph(nested).at(a=1, b=2))
+    assert pictured(page)["b"] == ("2", "1")
+    assert len(page.content()) < 150_000
+
+
 def test_every_message_is_there_in_every_language():
     for key, said in MESSAGES.items():
         assert len(said) == len(LANGUAGES), key

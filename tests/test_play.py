@@ -1,21 +1,29 @@
 """The page of `dvar play`: what it refuses, what it answers, and a person's way through it in a real browser."""
 
+import base64
+import gzip
 import json
 import re
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
 starlette = pytest.importorskip("starlette.testclient", reason="the page is served by Starlette")
+from dvar import cli  # noqa: E402
 from dvar.show import trials  # noqa: E402
 from dvar.show.messages import MESSAGES  # noqa: E402
 from dvar.show.play import KEPT, app  # noqa: E402
 from dvar.show.play_pages import FORMULA  # noqa: E402
 
 POINTS = [[-2, -1, 0], [-1.5, 1, 0], [-0.5, -2, 0], [1.2, -0.4, 0], [-0.4, 0.6, 1], [1, 0.5, 1], [1.5, 2, 1], [2.2, -0.5, 1]]
+
+
+def b64(table):
+    return base64.b64encode(table).decode()
 
 
 @pytest.fixture
@@ -98,8 +106,9 @@ def test_a_formula_that_cannot_be_drawn_is_refused_on_the_page(client, path, for
     ("/api/begin", {"kind": "points", "points": [[0, 0, 2], [1, 1, 1]]}, "0 or 1"),
     ("/api/begin", {"kind": "points", "points": [["a", 0, 1]]}, "triples"),
     ("/api/begin", {"kind": "points", "points": [[0, 0, 1]] * 6000}, "5,000"),
-    ("/api/begin", {"kind": "csv", "text": "a,b\n1,2\n"}, ""),
-    ("/api/begin", {"kind": "csv", "text": "a,y\n1,0\n2,1\n", "target": "z"}, "no column 'z'"),
+    ("/api/begin", {"kind": "csv", "text": "a,b\n1,2\n"}, "flights, points and csv"),
+    ("/api/begin", {"kind": "csv", "base64": "=a"}, "base 64"),
+    ("/api/begin", {"kind": "csv", "base64": b64(b"a,y\n1,0\n2,1\n"), "target": "z"}, "no column 'z'"),
     ("/api/step", {"id": "nobody", "rate": 1, "steps": 1}, "no longer kept"),
     ("/api/step", {"id": "nobody", "rate": "1", "steps": 1}, "a rate and a number of steps"),
 ])
@@ -156,9 +165,47 @@ def test_three_programs_agree(standardise):
 
 def test_a_table_of_ones_own(client):
     text = "age;job;bought\n" + "\n".join(f"{20 + k};{'ab'[k % 2]};{'yes' if k % 3 else 'no'}" for k in range(30))
-    told = post(client, "/api/begin", kind="csv", text=text).json()
+    told = post(client, "/api/begin", kind="csv", base64=b64(text.encode())).json()
     assert told["names"] == ["age", "job=b"]
     assert told["m"] == 30
+
+
+ROWS = "a,y\n1,0\n2,1\n3,1\n4,0\n2,0\n1,1\n"
+
+
+@pytest.mark.parametrize("table", [
+    b"", b"a,y\n", b"a,y\n1,0\n", b"a,y\n1,a\n2,b\n3,c\n", b"a,b\n1,0\n2,1\n", b"a,a,y\n1,2,0\n2,3,1\n", b"a,y\n1,0\n2,1,5\n",
+    b"a,y\n1,0\x00\n2,1\n", bytes(range(256)) * 20, b'a,y\n"1,0\n2,1\n', b"a,y\n1,\n2,\n", b"a,y\n1,0\n1,1\n1,0\n",
+    gzip.compress(ROWS.encode()), b"PAR1xxxx",
+])
+def test_an_odd_table_is_refused_as_the_command_line_refuses_it(client, table, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.csv").write_bytes(table)
+    assert cli.main(["fit", "mine.csv", "--target", "y"]) in (1, 2)
+    said = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("error: "))
+    answer = post(client, "/api/begin", kind="csv", base64=b64(table), target="y")
+    assert answer.status_code == 400
+    assert answer.json()["error"].split("\n")[0] == said.removeprefix("error: ").replace("mine.csv", "the table")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_a_table_is_read_as_it_is_written(client, encoding):
+    table = "Größe;y\né;0\nü;1\né;1\nü;0\né;0\n".encode(encoding)
+    assert post(client, "/api/begin", kind="csv", base64=b64(table)).json()["names"] == ["Größe=ü"]
+
+
+def test_many_at_once_are_answered_and_no_step_is_lost(client):
+    begun = post(client, "/api/begin", kind="points", points=POINTS).json()
+    asked = [("/api/step", {"id": begun["id"], "rate": 0.1, "steps": 20})] * 12 + [("/api/step", {"id": "x", "rate": 0, "steps": 0})] * 6
+    with ThreadPoolExecutor(8) as pool:
+        pages = [pool.submit(client.get, "/", params={"f": f}) for f in ("a" * 5000, "1e308*1e308*a", "u = b^2", "sin(" * 90 + "a" + ")" * 90)]
+        answers = list(pool.map(lambda one: client.post(one[0], json=one[1]), asked))
+    assert sorted(page.result().status_code for page in pages) == [200, 200, 400, 400]
+    assert [a.status_code for a in answers] == [200] * 12 + [400] * 6
+    steps = sorted(a.json()["steps"] for a in answers[:12])
+    assert steps == [20 * k for k in range(1, 13)]
+    alone = post(client, "/api/begin", kind="points", points=POINTS).json()
+    assert post(client, "/api/step", id=alone["id"], rate=0.1, steps=240).json()["w"] == max((a.json() for a in answers[:12]), key=lambda t: t["steps"])["w"]
 
 
 # in a browser
@@ -202,6 +249,7 @@ def test_by_touch(page):
     phone.goto("/examples")
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     phone.locator("#race tr:nth-child(3)").wait_for()
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390  # with all that was measured
     before = phone.locator("#plane circle").count()
     box = phone.locator("#plane").bounding_box()
     phone.touchscreen.tap(box["x"] + 100, box["y"] + 100)

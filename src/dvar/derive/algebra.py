@@ -263,7 +263,7 @@ class Algebra:
         above = sorted(((k, e) for k, e in term if e > 0), key=lambda factor: factor[0] not in self.lead)
         below = [(k, -e) for k, e in term if e < 0]
         divisor = Fraction(1)
-        if len(repr(float(coefficient))) > 8:  # 1/3 as a quotient, 1/2 as 0.5
+        if len(repr(as_float(coefficient))) > 8:  # 1/3 as a quotient, 1/2 as 0.5
             divisor = Fraction(coefficient.denominator)
         node = self.joined(above, coefficient * divisor)
         return self.tape.apply("over", node, self.joined(below, divisor)) if below or divisor != 1 else node
@@ -271,7 +271,7 @@ class Algebra:
     def joined(self, powers: list[tuple[int, int]], coefficient: Fraction) -> int:
         """coefficient·base^exponent·…; a minus stands before the first factor."""
         tape = self.tape
-        node = None if powers and abs(coefficient) == 1 else tape.const(float(coefficient))
+        node = None if powers and abs(coefficient) == 1 else tape.const(as_float(coefficient))
         for base, exponent in powers:
             factor = base if exponent == 1 else tape.apply("power", base, tape.const(float(exponent)))
             if node is None:
@@ -293,3 +293,10 @@ class Algebra:
         shapes = self.tape.shapes
         return local if elementwise(shapes[local], shapes[factor]) == shapes[root] else None  # g → spread(g, x)
 
+
+def as_float(coefficient: Fraction) -> float:
+    """What floating point makes of it: beyond its range an infinity."""
+    try:
+        return float(coefficient)
+    except OverflowError:
+        return math.inf if coefficient > 0 else -math.inf

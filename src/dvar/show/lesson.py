@@ -23,9 +23,10 @@ from .messages import LANGUAGES, of_page
 from .page import Content, fill, framed, part, running
 from .picture import MOST, svg, title, xml
 from .steps import Teller, steps
-from .wording import reach, write_root
+from .wording import CUT, reach, write_root
 
 SCRIPTS = ("common.js", "lesson.js", "moves.js")
+CODE = 1000  # characters of one formula; a page has as many as edges
 SLIDERS = 24  # numbers that can be moved; a page with more is a wall of them
 
 
@@ -110,7 +111,7 @@ def marked(kind: str, n: int, name: str, shape: tuple[int, ...]) -> str:
 
 
 def expression(teller: Teller, one: Script, root: int) -> str | None:
-    """A formula of the story in JavaScript; None where it holds vectors."""
+    """A formula of the story in JavaScript; None where it holds vectors, or is too long for a page."""
     nodes = teller.tape.nodes
     known = {i: one.values[i][0] for i in one.values if len(one.values[i]) == 1}
     known |= {teller.symbol[i]: one.slopes[i][0] for i in one.slopes if i in teller.symbol and len(one.slopes[i]) == 1}
@@ -119,7 +120,8 @@ def expression(teller: Teller, one: Script, root: int) -> str | None:
     inside = reach(nodes, root, known)
     if any(teller.tape.shapes[k] or (nodes[k].op == INPUT and k not in known) for k in inside):
         return None
-    return write_root(nodes, root, known, form, spell, 10_000)
+    written = write_root(nodes, root, known, form, spell, CODE)
+    return None if CUT in written else written
 
 
 def sent(teller: Teller, i: int) -> list[Contribution]:

@@ -7,6 +7,8 @@ types is read by the grammar of formulas and never evaluated as code; it is boun
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import json
 import secrets
 import webbrowser
@@ -18,7 +20,7 @@ from ..errors import DvarError, UsageError
 from . import trials
 from .play_pages import examples_page, graph_page, language, logistic_page, refused, slopes_page
 
-BODY, UPLOAD = 200_000, 20_000_000  # bytes of a request, of a table
+BODY, UPLOAD = 200_000, 20_000_000  # bytes of a request, of a table in it (base 64 takes a third more)
 PATIENCE = 30.0  # seconds for one answer
 KEPT = 16  # trials of m examples at a time; the one longest unused goes
 HOSTS = ("127.0.0.1", "localhost", "[::1]")
@@ -107,13 +109,12 @@ def app() -> Any:
         return of(asked).race()
 
     def reset(asked: dict[str, Any]) -> dict[str, Any]:
-        of(asked).reset()
-        return of(asked).told()
+        return of(asked).reset()
 
     routes = [
         Route("/", page(graph_page)), Route("/slopes", page(slopes_page)), Route("/logistic", page(logistic_page)),
         Route("/examples", page(examples_page)),
-        Route("/api/begin", data(begin, UPLOAD), methods=["POST"]), Route("/api/step", data(step), methods=["POST"]),
+        Route("/api/begin", data(begin, UPLOAD * 4 // 3 + BODY), methods=["POST"]), Route("/api/step", data(step), methods=["POST"]),
         Route("/api/reset", data(reset), methods=["POST"]), Route("/api/race", data(race), methods=["POST"]),
     ]
     return Guard(Starlette(routes=routes))
@@ -176,8 +177,12 @@ def started(asked: dict[str, Any]) -> trials.Trial:
         if len(points) > 5000 or not all(isinstance(p, list) and len(p) == 3 and all(map(is_number, p)) for p in points):
             raise UsageError("points are up to 5,000 triples x1, x2 and 0 or 1")
         return trials.of_points(points)
-    if kind == "csv" and isinstance(asked.get("text"), str):
-        return trials.of_csv(asked["text"].encode(), str(asked.get("target") or ""), standardise)
+    if kind == "csv" and isinstance(asked.get("base64"), str):
+        try:
+            table = base64.b64decode(asked["base64"], validate=True)
+        except binascii.Error:
+            raise UsageError("the table was not sent in base 64") from None
+        return trials.of_csv(table, str(asked.get("target") or ""), standardise)
     raise UsageError("there are flights, points and csv")
 
 

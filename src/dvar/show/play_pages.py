@@ -82,7 +82,8 @@ def examples_page(asked: Mapping[str, str]) -> str:
 
 def refused(asked: Mapping[str, str], path: str, error: UsageError | DvarError) -> str:
     """The same page with what was wrong: the formula stays, to be mended."""
-    text = f'<pre class="refused" role="alert">{xml(error.what)}{xml(chr(10) + "→ " + error.help) if error.help else ""}</pre>'
+    told = error.what + (f"\n→ {error.help}" if error.help else "")
+    text = f'<h1>{xml(messages(asked["lang"])[PAGES[path]])}</h1><pre class="refused" role="alert">{xml(told)}</pre>'
     return page_of(path, asked, asked.get("f", "")[:FORMULA], Content("dvar", text))
 
 
@@ -106,9 +107,10 @@ def top(path: str, asked: Mapping[str, str], formula: str | None) -> str:
     kept = {"f": asked["f"]} if "f" in asked else {}
     links += "".join(f'<a class="language" href="{path}?{xml(urlencode({**kept, "lang": key}))}" lang="{key}">{name}</a>'
                      for key, name in LANGUAGES.items() if key != lang)
-    form = ""
+    form, named = "", xml(said["formula"])
     if formula is not None:
-        form = (f'<form class="row ask" action="{path}"><textarea name="f" rows="{min(8, formula.count(chr(10)) + 1)}" cols="60" '
-                f'spellcheck="false" maxlength="{FORMULA}" aria-label="{xml(said["formula"])}">{xml(formula)}</textarea>'
+        form = (f'<form class="row ask" action="{path}" aria-label="{named}">'
+                f'<textarea name="f" rows="{min(8, formula.count(chr(10)) + 1)}" cols="60" '
+                f'spellcheck="false" maxlength="{FORMULA}" aria-label="{named}">{xml(formula)}</textarea>'
                 f'<input type="hidden" name="lang" value="{lang}"><button data-say="draw">{xml(said["draw"])}</button></form>')
     return f'<nav class="pages" aria-label="dvar">{links}</nav>{form}'

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -33,13 +34,16 @@ class Trial:
     names: tuple[str, ...]
     theta: Any = None
     costs: list[float] = field(default_factory=list)
+    lock: Any = field(default_factory=RLock)  # requests come on several threads
 
     def __post_init__(self) -> None:
         self.reset()
 
-    def reset(self) -> None:
-        self.theta = np.zeros(self.cost.size)
-        self.costs = [self.cost.value_gradient(self.theta)[0]]
+    def reset(self) -> dict[str, Any]:
+        with self.lock:
+            self.theta = np.zeros(self.cost.size)
+            self.costs = [self.cost.value_gradient(self.theta)[0]]
+            return self.told()
 
     def told(self) -> dict[str, Any]:
         """What a page shows, as JSON."""
@@ -54,9 +58,8 @@ class Trial:
         """w := w − α·dw, so many times; it ends where the cost is no longer finite."""
         if not (math.isfinite(rate) and rate > 0 and 1 <= steps <= STEPS):
             raise UsageError(f"the rate is {rate!r} and the steps are {steps!r}", f"a positive rate, and 1 to {STEPS:,} steps")
-        before = len(self.costs)
-        with np.errstate(all="ignore"):  # a rate far too high is told, not warned of
-            slope = self.cost.value_gradient(self.theta)[1]
+        with self.lock, np.errstate(all="ignore"):  # a rate far too high is told, not warned of
+            before, slope = len(self.costs), self.cost.value_gradient(self.theta)[1]
             for _ in range(steps):
                 moved = self.theta - rate * slope
                 value, slope = self.cost.value_gradient(moved) if np.isfinite(moved).all() else (math.inf, slope)
@@ -65,7 +68,7 @@ class Trial:
                     break
                 self.theta = moved
                 self.costs.append(value)
-        return {**self.told(), "costs": [None if not math.isfinite(c) else c for c in self.costs[before:]]}
+            return {**self.told(), "costs": [None if not math.isfinite(c) else c for c in self.costs[before:]]}
 
     def race(self) -> list[dict[str, Any]]:
         """Value and gradient by each program: the seconds of a pass on this machine, and how far its answer is from NumPy's."""

@@ -2,7 +2,7 @@
 const plane = new Plot($("plane"), 560, 460), curve = new Plot($("curve"), 480, 240);
 let points = [[-2, -1, 0], [-1.5, 1, 0], [-0.5, -2, 0], [0.2, -0.4, 0], [1.2, 1.3, 0], [-0.4, 0.6, 1], [1, 0.5, 1], [1.5, 2, 1], [2.2, -0.5, 1], [-0.9, -0.6, 1]];
 let cursor = null; // where the keyboard would put a point
-let mark = 1, trial = null, costs = [], running = false, csv = "";
+let mark = 1, trial = null, costs = [], running = false, csv = null; // a file as it is, in base 64
 const rate = () => 10 ** Number($("rate").value);
 
 async function ask(path, sent) {
@@ -17,9 +17,9 @@ async function begin() {
   $("trouble").textContent = "";
   const kind = $("kind").value, sent = { kind, standardise: $("standardise").checked };
   if (kind === "points") sent.points = points;
-  if (kind === "csv") { sent.text = csv; sent.target = $("target").value; }
+  if (kind === "csv") { sent.base64 = csv; sent.target = $("target").value; }
   $("race").replaceChildren(); // what was measured was of other examples
-  if (kind === "csv" && !csv) { trial = null; costs = []; draw(); return; }
+  if (kind === "csv" && csv === null) { trial = null; costs = []; draw(); return; }
   trial = await ask("/api/begin", sent);
   costs = trial ? trial.costs : [];
   draw();
@@ -137,7 +137,11 @@ function labels() {
 $("kind").addEventListener("change", begin);
 $("standardise").addEventListener("change", begin);
 $("target").addEventListener("change", begin);
-$("file").addEventListener("change", async () => { csv = await $("file").files[0].text(); begin(); });
+$("file").addEventListener("change", () => {
+  const reader = new FileReader();
+  reader.addEventListener("load", () => { csv = reader.result.split(",")[1] ?? ""; begin(); });
+  if ($("file").files.length) reader.readAsDataURL($("file").files[0]);
+});
 $("plane").addEventListener("click", event => {
   const [x, y] = plane.at(event).map(v => Number(v.toFixed(3)));
   if (Math.abs(x) <= 4 && Math.abs(y) <= 4) { points.push([x, y, event.shiftKey ? 1 - mark : mark]); begin(); }
