@@ -20,6 +20,7 @@ import statsmodels.api as sm
 from sklearn.metrics import confusion_matrix, log_loss, roc_auc_score
 from statsmodels.genmod.families import Binomial
 
+import dvar as dv
 from dvar import cli
 from dvar.data import reading, writing
 from dvar.data import table as tables
@@ -178,7 +179,7 @@ def test_values_that_are_no_numbers_are_counted(capsys):
     x = rng.normal(size=100)
     x[:3], x[3:5] = np.nan, np.inf
     pq.write_table(pa.table({"x": x, "y": rng.random(100) < 0.5}), "t.parquet")
-    assert "x: 5 values are NaN or infinite and count as missing" in dvar(capsys, "fit", "t.parquet", "--target", "y")[1]
+    assert "x: NaN or infinite in 5 rows, which counts as missing" in dvar(capsys, "fit", "t.parquet", "--target", "y")[1]
 
 
 def test_a_column_that_numbers_the_rows_is_said(capsys):
@@ -328,6 +329,7 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     (["evaluate", "m.json", "t.parquet", "--threshold", "2"], 2, "threshold of 2.0", "0.5"),
     (["show", "t.parquet"], 1, "is not a model", "fit again"),
     (["race", "t.parquet"], 2, "needs its target", "--target"),
+    (["race", "t.parquet", "--target", "y", "--features", ""], 2, "--features names no column", "by commas"),
     (["race", "--rows", "0"], 2, "rows is 0", "at least 1"),
     (["completion", "csh"], 2, "no completion for 'csh'", "bash"),
     (["fit", "t.parquet", "--target", "y", "--fetures", "x"], 2, "--fetures", "dvar fit --help"),
@@ -469,28 +471,81 @@ def test_ctrl_c_is_one_line(table, seconds):
 
 INTERRUPTED = """
 import os, signal, sys
-from dvar import cli
+from dvar.cli import main
 
 class Interrupts:
-    left = int(sys.argv.pop())
+    at, count = int(sys.argv.pop()), 0
     def find_spec(self, *_):
-        Interrupts.left -= 1
-        if Interrupts.left == 0:
+        Interrupts.count += 1
+        if Interrupts.count == Interrupts.at:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupts())
-sys.exit(cli.main())
+status = main()
+print(Interrupts.count)
+sys.exit(status)
 """
 
 
-@pytest.mark.parametrize("imports", [1, 2, 3, 10, 50, 200, 300, 400, 500])
-def test_ctrl_c_before_any_import_is_one_line(table, imports):
-    """Wherever the command is, up to where it has all it needs: after so many imports."""
-    tokens = ["fit", "t.parquet", "--target", "y", "--features", "x,c"]
-    done = subprocess.run([sys.executable, "-c", INTERRUPTED, *tokens, str(imports)], capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (130, "stopped")
-    assert "Traceback" not in done.stderr
-    assert os.listdir() == ["t.parquet"]
+def interrupted(at: int) -> subprocess.CompletedProcess:
+    tokens = ["fit", "t.parquet", "--target", "y", "--features", "x,c", "--overwrite", str(at)]
+    return subprocess.run([sys.executable, "-c", INTERRUPTED, *tokens], capture_output=True, text=True, timeout=120)
+
+
+def test_ctrl_c_at_any_import_is_one_line(table):
+    """Wherever the command is, from its first import to the last that it makes, after which a model is there."""
+    interrupted(0)  # what is compiled is compiled
+    whole = int(interrupted(0).stdout.splitlines()[-1])
+    for at in (1, 2, 3, whole // 4, whole // 2, 3 * whole // 4):
+        Path("y.json").unlink(missing_ok=True)
+        done = interrupted(at)
+        assert (done.returncode, done.stderr.splitlines()[-1][:7]) == (130, "stopped"), (at, whole, done.stderr)
+        assert "Traceback" not in done.stderr
+        assert os.listdir() == ["t.parquet"]
+    assert interrupted(whole).returncode == 130
+
+
+def test_ctrl_c_once_the_model_is_written_says_so(capsys, table, monkeypatch):
+    def stop(_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dvar.models.report.told", stop)
+    _, err = dvar(capsys, "fit", "t.parquet", "--target", "y", "--features", "x", status=130)
+    assert err.splitlines()[-1] == "stopped; the model is in y.json"
+    assert _model("y.json").target == "y"
+
+
+@pytest.mark.parametrize("l2", ["0", "0.1"])
+def test_a_weight_of_k_is_a_row_k_times(capsys, table, l2):
+    """Missing values, which count as the mean, and the scale, on which a penalty works, included."""
+    tokens = ["--target", "y", "--features", "x,c,n,x:c", "--holdout", "0", "--l2", l2]
+    wt = np.random.default_rng(1).integers(0, 4, len(table))
+    weighted = table.set_column(4, "wt", pa.array(wt))
+    pq.write_table(weighted, "t.parquet")
+    one, err = dvar(capsys, "fit", "t.parquet", *tokens, "--weight", "wt", "--json", "--out", "one.json")
+    assert f"left out: {(wt == 0).sum()} rows of weight 0" in err
+    repeated = table.take(np.repeat(np.arange(len(table)), wt))
+    pq.write_table(repeated, "t.parquet")
+    other, _ = dvar(capsys, "fit", "t.parquet", *tokens, "--json", "--out", "other.json")
+    a, b = json.loads(one), json.loads(other)
+    assert a["coefficients"] == pytest.approx(b["coefficients"], rel=1e-6, abs=1e-9)
+    assert a["cost"] == pytest.approx(b["cost"], rel=1e-10)
+    part, same = (_model(f"{name}.json").encoding.parts[0] for name in ("one", "other"))
+    assert (part.mean, part.scale) == pytest.approx((same.mean, same.scale), rel=1e-13)
+    fits = []
+    for frame, weight in ((weighted, wt), (repeated, None)):
+        clf = dv.LogisticRegression(l2=float(l2)).fit(frame.select(["x", "c", "n"]), np.array(frame.column("y").to_pylist()), sample_weight=weight)
+        fits.append([*clf.coef_.ravel(), *clf.intercept_])
+    np.testing.assert_allclose(*fits, rtol=1e-6, atol=1e-9)
+
+
+def test_l1_makes_exact_zeros_and_names_them(capsys, table):
+    said = fitted(capsys, "--target", "y", "--features", "x,c,n", "--l1", "0.03", "--holdout", "0")
+    assert said["zero"] == [name for name, value in said["coefficients"].items() if value == 0] != []
+    out, _ = dvar(capsys, "fit", "t.parquet", "--target", "y", "--features", "x,c,n", "--l1", "0.03", "--overwrite")
+    assert re.search(r"^l1 = 0.03 makes \d of 6 coefficients exactly 0: x missing", out, re.MULTILINE)
+    assert "so there is no AIC or BIC" in out
+    assert "--l1 0.03" in dvar(capsys, "show", "y.json")[0]
 
 
 def test_before_ctrl_c_is_heard_nothing_is_imported():

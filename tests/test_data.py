@@ -98,7 +98,7 @@ REFUSED_FILES = [
     ("a.csv", b"x,y\n1,2\n1,2,3\n", DvarError, ["line 3 has 3 fields, the header 2"]),
     ("a.csv", b"x,x\n1,2\n", DvarError, ["more than one column", "'x'"]),
     ("a.parquet", b"PAR1 not at all", DvarError, ["cannot be read", "Parquet"]),
-    ("a.parquet", pa.table({"x": pa.array([], pa.int8())}), DvarError, ["1 columns", "no rows"]),
+    ("a.parquet", pa.table({"x": pa.array([], pa.int8())}), DvarError, ["1 column", "no rows"]),
     ("a.parquet", pa.table([pa.array([1]), pa.array([2])], names=["x", "x"]), DvarError, ["more than one column"]),
     ("a.xlsx", b"x", UsageError, ["'.xlsx'", ".parquet", ".csv, .tsv"]),
     ("a", b"x", UsageError, ["no suffix", ".csv"]),
@@ -276,7 +276,7 @@ def test_refused_split(holdout: float) -> None:
 
 
 def test_nothing_left_to_learn_from() -> None:
-    with refused(DvarError, "of 1 known rows 1"):
+    with refused(DvarError, "1 row of 1 held out"):
         tables.split(np.ones(1, bool), 0.9, 0)
 
 

@@ -102,6 +102,7 @@ def fit(
     method: str = "auto",
     rate: str = "auto",
     steps: str | None = None,
+    l1: float = 0.0,
     l2: float = 0.0,
     start: str | None = None,
     seed: int | None = None,
@@ -116,7 +117,7 @@ def fit(
 ) -> None:
     """Learn from a table: logistic regression of a yes/no target, or any loss of one example as text.
 
-    Numbers are standardised inside (--l2 and gradient descent work on that scale) and reported in their own units.
+    Numbers are standardised inside (--l1, --l2 and gradient descent work on that scale) and reported in their own units.
 
     Parameters
     ----------
@@ -137,6 +138,8 @@ def fit(
         The learning rate of gradient descent, or auto.
     steps
         How many steps at most.
+    l1
+        The penalty l1·‖w‖₁ on the scale of the mean loss: coefficients of little use become exactly 0.
     l2
         The penalty l2/2·‖w‖² on the scale of the mean loss.
     start
@@ -164,7 +167,7 @@ def fit(
 
     work(file, out, overwrite, json_, how(decimal, missing),
          {"target": target, "features": features, "loss": loss, "holdout": holdout, "method": method, "rate": rate,
-          "steps": steps, "l2": l2, "start": start, "seed": seed, "positive": positive, "weight": weight,
+          "steps": steps, "l1": l1, "l2": l2, "start": start, "seed": seed, "positive": positive, "weight": weight,
           "max_levels": max_levels})
 
 

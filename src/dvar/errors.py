@@ -28,9 +28,9 @@ class DvarWarning(UserWarning):
     """The answer is there, and something about it should be known."""
 
 
-def counted(n: int, noun: str, plural: str = "") -> str:
-    """ "1 step", "2,000 steps"; the plural only where it is not made by an s."""
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+def many(count: int, what: str) -> str:
+    """How many of what: "1 row", "2,000 rows", "3 passes"."""
+    return f"{count:,} {what}" + ("" if count == 1 else "es" if what.endswith(("s", "h")) else "s")
 
 
 def nearest(name: object, known: object) -> str:

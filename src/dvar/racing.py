@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DvarError, UsageError, counted
+from .errors import DvarError, UsageError, many
 from .terminal import columns, next_command, say
 
 TARGETS = {"loop": "plain Python, a for-loop over rows", "numpy": "NumPy, vectorised",
@@ -46,7 +46,7 @@ def told(cost: Any, what: str, seconds: dict[str, float], first: dict[str, float
              *((name, f"{s * 1e3:,.3g} ms", f"{cost.m / s:,.0f}", f"{seconds['loop'] / s:,.1f}", f"{first[name]:.2f} s")
                for name, s in seconds.items())]
     fastest = min(seconds, key=lambda name: seconds[name])
-    lines = [f"{what}: {counted(cost.m, 'row')}, {counted(cost.size, 'parameter')}; the cost and all its derivatives, once", "",
+    lines = [f"{what}: {many(cost.m, 'row')}, {many(cost.size, 'parameter')}; the cost and all its derivatives, once", "",
              columns(table), "", *(f"{name}: {words}" for name, words in TARGETS.items()), "",
              f"The three agree to {apart:.1g} of the largest derivative; they add in another order."]
     if fastest == "loop":
@@ -78,10 +78,10 @@ def of_table(file: str, target: str, features: str | None, rows: int) -> tuple[A
     table = read(file, say=say)
     y, known, label = targets.read(table, target, True, None)
     some = np.flatnonzero(known)[:rows]
-    wanted = asked.chosen(asked.split(features) if features else None, table.column_names, targets.columns(table, target))
+    wanted = asked.chosen(asked.split(features), table.column_names, targets.columns(table, target))
     x = Encoding.learn(table, wanted, reference=True, rows=some).encode(table, some)
     if len(some) < known.sum():
-        say(f"the first {len(some):,} of {int(known.sum()):,} rows run; --rows takes more")
+        say(f"the first {len(some):,} of {many(int(known.sum()), 'row')} run; --rows takes more")
     return Cost(LOGISTIC.graph, {"x": x, "y": y[some]}), f"logistic regression of {target} = {label}"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import UsageError, counted
+from .errors import UsageError, many
 from .terminal import Progress, Stopped, assignments, columns, next_command, number, say
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .models.evaluation import Evaluation
     from .models.training import Model, Trained
 
-DEFAULTS = {"holdout": 0.2, "method": "auto", "rate": "auto", "l2": 0.0, "max_levels": 1000}
+DEFAULTS = {"holdout": 0.2, "method": "auto", "rate": "auto", "l1": 0.0, "l2": 0.0, "max_levels": 1000}
 
 
 def fit(file: str, out: str | None, overwrite: bool, as_json: bool, how: How, asked: Mapping[str, Any]) -> None:
@@ -48,7 +48,11 @@ def fit(file: str, out: str | None, overwrite: bool, as_json: bool, how: How, as
     if trained.fit.message.startswith("stopped on request"):
         say(f"stopped: the best so far, not converged (cost {trained.fit.cost:.6g}), is in {place}")
         raise Stopped
-    print(json.dumps(report.as_json(trained), ensure_ascii=False) if as_json else report.told(trained))
+    try:
+        print(json.dumps(report.as_json(trained), ensure_ascii=False) if as_json else report.told(trained))
+    except KeyboardInterrupt:
+        say(f"stopped; the model is in {place}")
+        raise Stopped from None
     again = "new.csv" if file == "-" else file
     say(f"wrote the model to {place}; {next_command('predict', place, again, '-o', 'predictions.csv')}")
 
@@ -83,9 +87,7 @@ def checked(asked: Mapping[str, Any]) -> dict[str, Any]:
         raise UsageError(f"steps is {options['steps']:g}", "give a whole number of at least 1")
     if options["seed"] is not None and options["seed"] < 0:
         raise UsageError(f"the seed is {options['seed']}", "give a whole number of at least 0")
-    options["features"] = split(options["features"]) if options["features"] is not None else None
-    if options["features"] == []:
-        raise UsageError("--features names no column", "leave it out, or name columns by commas")
+    options["features"] = split(options["features"])
     if options["start"]:
         options["start"] = assignments(re.split(r",(?=[^,\[\]]*=)", options["start"]))
     return {k: v for k, v in options.items() if v is not None or k not in ("steps", "start")}
@@ -120,7 +122,7 @@ def predict(model: str, file: str, keep: bool, how: How, out: str | None) -> Non
     for note in notes:
         say(note)
     if out is not None:
-        say(f"wrote {counted(rows, 'row')} to {out}; {next_command('evaluate', model, file)} if it knows {known.target}")
+        say(f"wrote {many(rows, 'row')} to {out}; {next_command('evaluate', model, file)} if it knows {known.target}")
 
 
 def evaluate(model: str, file: str, threshold: float, how: How, as_json: bool) -> None:
@@ -133,7 +135,7 @@ def evaluate(model: str, file: str, threshold: float, how: How, as_json: bool) -
     for note in found.notes:
         say(note)
     if found.unknown:
-        say(f"{found.unknown:,} rows have no known {known.target} and are left out")
+        say(f"left out: {many(found.unknown, 'row')} without a known {known.target}")
     if not as_json:
         print(evaluation(known, found))
         say(next_command("show", model))
@@ -149,7 +151,7 @@ def evaluation(model: Model, found: Evaluation) -> str:
     """Figures, calibration and answers as text."""
     what = f"{model.target} = {model.positive}" if model.positive else model.target
     figures = [(name.replace("_", " ").replace("auc", "AUC"), f"{value:.6g}") for name, value in found.figures.items()]
-    lines = [f"{what}, {counted(found.rows, 'row')}", "", columns(figures)]
+    lines = [f"{what}, {many(found.rows, 'row')}", "", columns(figures)]
     if found.calibration:
         rows = [("probability", "rows", "predicted", "observed")]
         rows += [(f"{b.low:.1f} – {b.high:.1f}", f"{b.rows:,}", f"{b.predicted:.4f}", f"{b.observed:.4f}")

@@ -25,6 +25,8 @@ def chosen(wanted: Sequence[str] | None, names: Sequence[str], target: Iterable[
     """The features asked for, by name, in order; all columns but those of the target where none is.
 
     Raises UsageError for a name that is not there, and where what makes the target is asked for."""
+    if wanted is not None and not wanted:
+        raise UsageError("--features names no column", "leave it out, or name columns by commas")
     own = set(target)
     others = [n for n in names if n not in own]
     kept: dict[str, None] = {}
@@ -51,9 +53,9 @@ def chosen(wanted: Sequence[str] | None, names: Sequence[str], target: Iterable[
     return found
 
 
-def split(text: str) -> list[str]:
-    """What stands between commas that are in no parenthesis and no backticks."""
-    return [part for part in (p.strip() for p in parted(text, ",")) if part]
+def split(text: str | None) -> list[str] | None:
+    """What stands between commas that are in no parenthesis and no backticks; None of None."""
+    return None if text is None else [part for part in (p.strip() for p in parted(text, ",")) if part]
 
 
 def parted(text: str, sign: str) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DvarError, UsageError
+from ..errors import DvarError, UsageError, many
 from . import table as tables
 from .columns import BLOCK, Category, Columns, Missing, Number, Part
 from .encoding import Encoding
@@ -68,7 +68,7 @@ def read_pandas(name: str, value: Any, notes: list[str]) -> Any:
     strange = {c: native_dtype(t) for c, t in zip(value.columns, types) if is_plain(t) and t != native_dtype(t)}
     if strange:
         notes.append(f"{name}: {', '.join(sorted({told(t) for t in types if is_plain(t) and t != native_dtype(t)}))} "
-                     f"was converted, {len(strange)} columns once")
+                     f"was converted, {many(len(strange), 'column')} once")
         value = value.astype(strange)
     return pa.Table.from_pandas(value, preserve_index=False)
 
@@ -102,7 +102,7 @@ def numbers(name: str, column: Any) -> Any:
         raise UsageError(f"{name} is a column of type {column.type}, one value per example",
                          f"give numbers, such as {name} == 'yes' for a yes/no column, or the codes of its levels")
     if column.null_count:
-        raise DvarError(f"{name} is missing in {column.null_count:,} of {len(column):,} rows", "leave these rows out")
+        raise DvarError(f"{name} is missing in {column.null_count:,} of {many(len(column), 'row')}", "leave these rows out")
     return read_chunks(column)[0] if len(column) else np.zeros(0)
 
 
@@ -158,7 +158,8 @@ def columns(name: str, table: Any, notes: list[str]) -> Columns:
     if combined:
         notes.append(f"{name}: {listed(combined)} stored in many short chunks and joined, a copy; .combine_chunks() does so once")
     if not made.parts:
-        raise DvarError(f"{name} has no column that can be a feature: {table.num_columns} columns, {table.num_rows:,} rows")
+        raise DvarError(f"{name} has no column that can be a feature: {many(table.num_columns, 'column')}, "
+                        f"{many(table.num_rows, 'row')}")
     return Columns(Encoding(tuple(made.parts), dict.fromkeys(empty, "all missing"), table.num_rows), tuple(made.data),
                    tuple(made.gaps), {}, {})
 
@@ -183,7 +184,7 @@ def add_number(label: str, column: Any, made: Read, notes: list[str], name: str)
         assert isinstance(first, Missing)
         made.parts[same] = Missing(first.column, (*first.also, label))
         told_by = f"and {first.names[0]!r}, the same rows, says so"
-    notes.append(f"{name}: {label!r} is missing or not finite in {count:,} of {len(gaps):,} rows: it counts as its mean "
+    notes.append(f"{name}: {label!r} is missing or not finite in {count:,} of {many(len(gaps), 'row')}: it counts as its mean "
                  f"{mean:.6g} there, {told_by}")
     return True
 
@@ -211,7 +212,7 @@ def add_category(label: str, column: Any, made: Read, notes: list[str], name: st
     last = len(part.names)  # of what is missing, where that is a level
     recode = np.array([code.get(text, 0) for text in found.texts] + [last], np.min_scalar_type(last))
     made.add(part, recode.take(found.codes))  # −1 is the last
-    notes.append(f"{name}: {label!r} is a category of {len(levels):,} levels{' and what is missing' * part.missing}; "
+    notes.append(f"{name}: {label!r} is a category of {many(len(levels), 'level')}{' and what is missing' * part.missing}; "
                  f"{levels[0] if found.ordered else min(levels)!r} has no coefficient: the others are its difference from it")
     return True
 

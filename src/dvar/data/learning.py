@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DvarError
+from ..errors import DvarError, many
 from . import features as named
 from . import table as tables
 from .columns import BLOCK, Category, Number, Part
@@ -49,7 +49,9 @@ OTHER = {
 }
 
 
-def learn_number(name: str, x: np.ndarray, gaps: np.ndarray | None, centre: bool, weight: np.ndarray | None = None) -> Number | str:
+def learn_number(
+    name: str, x: np.ndarray, gaps: np.ndarray | None, centre: bool, weight: np.ndarray | None = None
+) -> Number | str:
     """How to read a column of numbers, or why it is left out; `weight` is positive, as many as rows."""
     if gaps is not None:
         x, weight = x[~gaps], None if weight is None else weight[~gaps]
@@ -64,9 +66,9 @@ def learn_number(name: str, x: np.ndarray, gaps: np.ndarray | None, centre: bool
 
 
 def moments(x: np.ndarray, largest: float, weight: np.ndarray | None = None) -> tuple[float, float]:
-    """Mean and population standard deviation, of weighted numbers where `weight` is given: of each block in two passes of float64,
-    corrected by what its first mean leaves over, then of the blocks together (Chan, Golub & LeVeque, The American Statistician
-    37, 1983).
+    """Mean and population standard deviation, of weighted numbers where `weight` is given: of each block in two passes of
+    float64, corrected by what its first mean leaves over, then of the blocks together (Chan, Golub & LeVeque, The American
+    Statistician 37, 1983).
 
     Very large and very small numbers are scaled by a power of two, so that no sum or square over- or underflows.
     """
@@ -105,7 +107,7 @@ def learn_category(
     if len(levels) == 1 and not missing:
         return f"always {levels[0]!r}"
     if len(levels) == rows or (len(levels) > IDENTIFIER and len(levels) == np.count_nonzero(column.codes >= 0)):
-        return f"{len(levels)} levels in {rows} rows: it looks like an identifier"
+        return f"{many(len(levels), 'level')} in {many(rows, 'row')}: it looks like an identifier"
     levels = levels if column.ordered else sorted(levels)
     if len(levels) > max_levels:
         count = dict(zip(column.texts, np.bincount(column.codes + 1, weight)[1:].tolist()))
@@ -178,7 +180,7 @@ def learn_slopes(
     if isinstance(category, str):
         return [], None, {name: category}
     if len(category.levels) > MOST_SLOPES:
-        raise DvarError(f"{name} would be {len(category.levels)} columns of numbers, one for each level of {levelled}",
+        raise DvarError(f"{name} would be {many(len(category.levels), 'column')} of numbers, one for each level of {levelled}",
                         f"up to {MOST_SLOPES} are made; leave it out, or take fewer with --max-levels {MOST_SLOPES - 1}")
     parts: list[Part] = []
     dropped: dict[str, str] = {}

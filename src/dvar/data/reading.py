@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import DvarError, UsageError
+from ..errors import DvarError, UsageError, many
 from .opening import READS, Ahead, called, checked_names, opened, suffixes, unreadable
 from .text import (
     USUAL,
@@ -42,7 +42,7 @@ def read(path: str | Path, how: How = USUAL, say: Callable[[str], None] = silent
     name = called(path)
     table = of_one_piece(as_written(name, path, how, say))
     if table.num_rows == 0:
-        raise DvarError(f"{name} has {table.num_columns} columns but no rows", "a table needs at least one row")
+        raise DvarError(f"{name} has {many(table.num_columns, 'column')} but no rows", "a table needs at least one row")
     return table
 
 
@@ -71,8 +71,8 @@ def as_written(name: str, path: str | Path, how: How, say: Callable[[str], None]
 
 
 def of_one_piece(table: Any) -> Any:
-    """The table, each column's values in a row and each text in its dictionary once; a column at a time, so that no more than one is
-    there twice."""
+    """The table, each column's values in a row and each text in its dictionary once; a column at a time, so that no more than
+    one is there twice."""
     import pyarrow as pa
 
     columns, schema = [table.select([k]) for k in range(table.num_columns)], table.schema

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DvarError, UsageError, nearest
+from ..errors import DvarError, UsageError, many, nearest
 from .reading import read as read
 from .text import as_number
 
@@ -238,12 +238,12 @@ def number_target(table: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
 def _check_two(name: str, count: int, texts: list[str], rows: int, numeric: bool = False) -> None:
     """Raises DvarError unless a target has exactly two known values."""
     if count == 0:
-        raise DvarError(f"target `{name}` is missing in all {rows} rows", "take a column with known values")
+        raise DvarError(f"target `{name}` is missing in all {many(rows, 'row')}", "take a column with known values")
     if count == 1:
         raise DvarError(f"target `{name}` is always {texts[0]}", "take a column of two values")
     if count > 2:
         some = ", ".join(t if t == t.strip() else repr(t) for t in texts[:5]) + (", …" if count > 5 else "")
-        what = f"target `{name}` has {count} values ({some}), not two"
+        what = f"target `{name}` has {many(count, 'value')} ({some}), not two"
         if not numeric:
             raise DvarError(what, "take a column of two values, or of numbers with a --loss")
         raise DvarError(what, f"cut it in two, as --target '{name} > {texts[len(texts) // 2]}', or give a loss of a number, as "
@@ -273,7 +273,7 @@ def split(known: np.ndarray, holdout: float, seed: int) -> tuple[np.ndarray, np.
     rows = np.flatnonzero(known).astype(np.int64, copy=False)
     count = round(len(rows) * holdout)
     if count == len(rows):
-        raise DvarError(f"of {len(rows)} known rows {count} are held out: none is left to learn from", "hold out less")
+        raise DvarError(f"{many(count, 'row')} of {len(rows):,} held out: none is left to learn from", "hold out less")
     held = np.zeros(len(rows), bool)
     held[np.random.default_rng(seed).permutation(len(rows))[:count]] = True
     return rows[~held], rows[held]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ..errors import DvarError, UsageError
+from ..errors import DvarError, UsageError, many
 from .opening import HEAD, Ahead, checked_names, unreadable
 
 MISSING_TEXT = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "NaN", "nan", "?")
@@ -197,7 +197,7 @@ def told(made: Cut, name: str, say: Callable[[str], None]) -> None:
     if made.names and all(as_number(column, ".") is not None for column in made.names):
         say(f"{name}: line 1 is read as the names of the columns, and all of them are numbers: does it lack such a line?")
     if spaced := [column for column in made.names if column != column.strip() and column.strip()]:
-        say(f"{name}: the names of {len(spaced):,} columns have spaces around them, which are left out")
+        say(f"{name}: spaces around the names of {many(len(spaced), 'column')} are left out")
     if unnamed := [column for column, was in zip(called_well(made.names), made.names) if not was.strip()]:
         say(f"{name}: columns without a name are called by their place: {', '.join(unnamed)}")
     for column in called_well(made.codes):
@@ -253,7 +253,7 @@ def ragged(name: str, made: Cut, content: Any) -> DvarError | None:
     try:
         for line, row in rows_of(made, content):
             if len(row) != len(made.names) and (row or len(made.names) == 1):
-                what = f"{name} line {line} has {len(row)} fields, the header {len(made.names)}"
+                what = f"{name} line {line} has {many(len(row), 'field')}, the header {len(made.names)}"
                 more = f"; with {made.delimiter!r} between fields"
                 help = "mend the line, or quote the field in which the sign stands"
                 if header and line == header + 1:
@@ -385,7 +385,7 @@ def tell_others(name: str, column: Any, how: How, say: Callable[[str], None]) ->
         return
     first = sorted(others, key=lambda text: -others[text])
     some = ", ".join(map(repr, first[:5])) + (", …" if len(first) > 5 else "")
-    say(f"{name}: read as levels, since {sum(others.values()):,} of {len(column):,} rows hold no number ({some}); "
+    say(f"{name}: read as levels, since {sum(others.values()):,} of {many(len(column), 'row')} hold no number ({some}); "
         f"--missing {shlex.quote(first[0])} {'and so on ' if len(first) > 1 else ''}makes them missing, and the others numbers")
 
 

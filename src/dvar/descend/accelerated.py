@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import counted
+from ..errors import many
 from .objective import Options, Outcome, Problem, Run
 
 GROW = 0.95  # the bound on curvature falls by this a step, so that the rate can grow where the cost is flatter
@@ -57,7 +57,7 @@ def accelerated(problem: Problem, theta: Any, run: Run, options: Options) -> Out
         if further is new:
             at = x
         slope = problem.slope(at, gradient)
-    return run.kept(False, f"did {counted(options.steps, 'step')}; the gradient's norm is "
+    return run.kept(False, f"did {many(options.steps, 'step')}; the gradient's norm is "
                            f"{run.history[-1].gradient:.1e}, {small:.1e} was "
                            "asked: more steps, or another method")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import counted
+from ..errors import many
 from .accelerated import accelerated
 from .objective import Objective, Options, Outcome, Problem, Run
 
@@ -37,7 +37,7 @@ def fixed_rate(objective: Objective, theta: Any, run: Run, options: Options) -> 
             return run.kept(False, f"stopped at step {step:,}: the cost {happened}; the rate {rate:g} is too high. The best "
                                    f"parameters (cost {run.best_cost:.6g}) are kept. Try rate={lower(objective, last, rate):g}")
         if run.stopped:
-            return run.kept(False, f"stopped on request after {step:,} of {counted(steps, 'step')}")
+            return run.kept(False, f"stopped on request after {step:,} of {many(steps, 'step')}")
         if step == steps:
             break
         last = (theta, cost, gradient)
@@ -45,11 +45,11 @@ def fixed_rate(objective: Objective, theta: Any, run: Run, options: Options) -> 
         theta = theta + moved
     norm = run.history[-1].gradient
     if norm <= options.tol * run.small:
-        return Outcome(theta, cost, True, f"converged: the gradient's norm is {norm:.1e} after {counted(steps, 'step')}")
+        return Outcome(theta, cost, True, f"converged: the gradient's norm is {norm:.1e} after {many(steps, 'step')}")
     if momentum and run.best_cost < cost:
-        return run.kept(False, f"did {counted(steps, 'step')} at rate {rate:g}, the last of them still swinging; the best "
+        return run.kept(False, f"did {many(steps, 'step')} at rate {rate:g}, the last of them still swinging; the best "
                                "parameters are kept: more steps, or less momentum")
-    return Outcome(theta, cost, False, f"did {counted(steps, 'step')} at rate {rate:g}; the gradient's norm is still {norm:.1e}, "
+    return Outcome(theta, cost, False, f"did {many(steps, 'step')} at rate {rate:g}; the gradient's norm is still {norm:.1e}, "
                                        "so the cost can fall further: more steps or a higher rate")
 
 
@@ -95,4 +95,4 @@ def found_rate(objective: Objective, theta: Any, run: Run, options: Options) -> 
         else:
             rate /= 2
     norm = float(np.linalg.norm(gradient))
-    return run.kept(norm <= small, f"did {counted(options.steps, 'step')}; the gradient's norm is {norm:.1e}")
+    return run.kept(norm <= small, f"did {many(options.steps, 'step')}; the gradient's norm is {norm:.1e}")

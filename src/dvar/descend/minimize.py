@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..errors import DvarError, UsageError, counted, nearest
+from ..errors import DvarError, UsageError, many, nearest
 from ..vectorize.run import one_blas_thread
 from .accelerated import accelerated
 from .asked import checked, limits, penalties, starting_point
@@ -110,7 +110,7 @@ class Fit:
         return plot((self, *others), ax)
 
     def __repr__(self) -> str:
-        passes = counted(self.passes, "pass", "passes")
+        passes = many(self.passes, "pass")
         return f"<Fit: cost {self.cost:.10g} by {self.method} in {passes}, {self.seconds:.3f} s; {self.message}>"
 
     def _repr_html_(self) -> str:

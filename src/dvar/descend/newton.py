@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import counted
+from ..errors import many
 from .curvature import Curvature, Step, directions_of, vanished
 from .objective import ALMOST, Options, Outcome, Part, Penalised, Problem, Run
 from .region import ROUNDING, Evaluated, Point, Region, lowered
@@ -119,7 +119,7 @@ def steps(
             now = new
             continue
         region.radius, fell = (0.25 if np.isfinite(new.cost) else 0.1) * step.length, 0.0
-    return run.kept(False, f"did {counted(options.steps, 'step')}; the gradient's norm is {norm(now.gradient):.1e}", now.hessian)
+    return run.kept(False, f"did {many(options.steps, 'step')}; the gradient's norm is {norm(now.gradient):.1e}", now.hessian)
 
 
 def near(problem: Problem, theta: Any, run: Run, options: Options) -> Begun | None:
@@ -139,7 +139,7 @@ def near(problem: Problem, theta: Any, run: Run, options: Options) -> Begun | No
                   now=first._replace(hessian=first.hessian + np.diag(hold)), keep=False)
     passes = len(within.history)
     run.beside += -(-passes * count // problem.examples)
-    if not found.converged or within.history[1:] and within.history[1].gradient <= PARABOLA * norm_of_first:
+    if not found.converged or (within.history[1:] and within.history[1].gradient <= PARABOLA * norm_of_first):
         return None
     said = f"; begun at the optimum of {count:,} rows, found in {passes} passes over these"
     return Begun(first, found.theta, found.hessian - np.diag(hold), said)

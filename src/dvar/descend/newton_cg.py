@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import counted
+from ..errors import many
 from .objective import Options, Outcome, Problem, Run
 
 INNER = 250  # products a step at the most
@@ -51,7 +51,7 @@ def newton_cg(problem: Problem, theta: Any, run: Run, options: Options) -> Outco
                                 f"stopped: no step lowers the cost any more; the gradient's norm is {np.linalg.norm(slope):.1e}")
             share /= 2
         theta, cost, gradient, slope = tried, new_cost, new_gradient, new_slope
-    return run.kept(norm <= small, f"did {counted(options.steps, 'step')}; the gradient's norm is {norm:.1e}, "
+    return run.kept(norm <= small, f"did {many(options.steps, 'step')}; the gradient's norm is {norm:.1e}, "
                                    f"{small:.1e} was asked")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError, counted
+from ..errors import UsageError, many
 
 
 def plot(fits: Sequence[Any], ax: Any = None) -> Any:
@@ -40,4 +40,4 @@ def plot(fits: Sequence[Any], ax: Any = None) -> Any:
 def label(fit: Any) -> str:
     """The method, what it was told, and what it took."""
     told = f", {fit.told}" if fit.told else ""
-    return f"{fit.method}{told}: {counted(fit.passes, 'pass', 'passes')}, {fit.seconds:.2g} s"
+    return f"{fit.method}{told}: {many(fit.passes, 'pass')}, {fit.seconds:.2g} s"

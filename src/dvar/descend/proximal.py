@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import counted
+from ..errors import many
 from .newton import FINE, PATIENT, part_of
 from .objective import ALMOST, Options, Outcome, Problem, Run
 from .region import Point
@@ -66,7 +66,7 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
             if theta is not now.theta:
                 now = whole(problem, theta)
                 slope = run.record(theta, now.cost, problem.slope(theta, now.gradient), 0.0)
-    return run.kept(False, f"did {counted(options.steps, 'step')}; the gradient's norm is {slope:.1e}", now.hessian)
+    return run.kept(False, f"did {many(options.steps, 'step')}; the gradient's norm is {slope:.1e}", now.hessian)
 
 
 def by_gradients(problem: Problem, now: Point, run: Run, options: Options) -> tuple[Any, Outcome | None]:
@@ -100,8 +100,8 @@ def whole(problem: Problem, theta: Any) -> Point:
 
 
 def parabola_step(problem: Problem, now: Point) -> tuple[Any, float, float]:
-    """The step to the minimum of parabola and kinks; its slope, at most −moveᵀ·H·move, by which a short step is judged; and by how
-    much the cost would fall."""
+    """The step to the minimum of parabola and kinks; its slope, at most −moveᵀ·H·move, by which a short step is judged; and by
+    how much the cost would fall."""
     move = minimum(problem, now.theta, now.gradient, definite(now.hessian)) - now.theta
     downhill = float(now.gradient @ move) + problem.bends(now.theta + move) - problem.bends(now.theta)
     return move, downhill, -(downhill + 0.5 * float(move @ now.hessian @ move))

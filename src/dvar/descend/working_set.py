@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import counted
+from ..errors import many
 from .newton_cg import newton_cg, zeros
 from .objective import Options, Outcome, Problem, Run
 from .proximal import proximal_newton
@@ -49,7 +49,7 @@ def working_set(problem: Problem, theta: Any, run: Run, options: Options) -> Out
         if not np.any(slope[~kept]) and norm > options.tol * run.small:  # this set is the whole's, and its end was told
             return Outcome(theta, cost, found.converged, found.message)
         kept &= (theta != 0) | (problem.l1 == 0)
-    return run.kept(False, f"did {counted(options.steps, 'step')}; the gradient's norm is {norm:.1e}")
+    return run.kept(False, f"did {many(options.steps, 'step')}; the gradient's norm is {norm:.1e}")
 
 
 def asked(problem: Problem, theta: Any) -> tuple[float, Any]:

@@ -42,7 +42,7 @@ def diagnose(
     if not fit.converged:
         said.append(fit.message)
         said += scales(cost, fit, told)
-    full = fit.regular or fit.hessian is not None and inverse(fit.hessian).rank == cost.size  # in whatever coordinates
+    full = fit.regular or (fit.hessian is not None and inverse(fit.hessian).rank == cost.size)  # in whatever coordinates
     if not l2 and not few and not full:  # few rows are collinear and separated by chance
         said += collinear(cost, told, given)
     if not l2 and not few and not any("all" in s for s in one):

@@ -85,7 +85,7 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
         learn, hold = self._split(len(y))
         l2 = self._l2(float(len(y) if weight is None else weight.sum()))
         reader = inputs.learned(self, X, graph.inputs, features=getattr(self, "features", None), rows=learn, own=self._own(),
-                                reference=not (l2 or self.l1), centre=bool(linear_maps(graph, VARY)[1]))
+                                weight=weight, reference=not (l2 or self.l1), centre=bool(linear_maps(graph, VARY)[1]))
         self.reader_ = inputs.unscaled(reader) if self.method in AS_GIVEN else reader
         self.graph_, self.predicts_, self.offset_given_ = graph, predicts, offset is not None
         beside = {"y": y, "offset": offset, "weight": weight}

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data import table as tables
 from ..data.features import as_category
-from ..errors import DvarError, UsageError
+from ..errors import DvarError, UsageError, many
 from ..vectorize.cost import Cost
 from ..vectorize.predict import predict
 from . import target as targets
@@ -86,7 +86,8 @@ def answers(model: Model, table: Any) -> tuple[Any, Any]:
     used = [texts[k] for k in np.unique(codes[known])]
     others = [t for t in used if t != model.positive]
     if not used:
-        raise DvarError(f"target `{model.target}` is missing in all {len(codes)} rows", "take a table that knows the answers")
+        raise DvarError(f"target `{model.target}` is missing in all {many(len(codes), 'row')}",
+                        "take a table that knows the answers")
     if len(others) > 1:
         some = ", ".join(others[:5]) + (", …" if len(others) > 5 else "")
         raise DvarError(f"target `{model.target}` has the values {some} beside {model.positive!r}, not one",

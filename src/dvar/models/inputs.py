@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_array, check_co
 
 from ..data.columns import Number
 from ..data.encoding import Encoding
-from ..errors import DvarError, UsageError
+from ..errors import DvarError, UsageError, many
 from .training import chosen_features, own_units
 
 
@@ -97,7 +97,7 @@ def checked(estimator: Any, X: Any, y: Any = None, *, fit: bool, target: str = "
     y = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"), warn=True)
     check_consistent_length(np.empty(table.num_rows), y)
     if not table.num_rows:
-        raise DvarError(f"the frame has {table.num_columns} columns but no rows", "give at least one row to learn from")
+        raise DvarError(f"the frame has {many(table.num_columns, 'column')} but no rows", "give at least one row to learn from")
     return table, y
 
 
@@ -107,7 +107,7 @@ def unlike_numbers(X: Any) -> None:
         raise UsageError(f"X is an array of {X.dtype}: dates or durations, not numbers",
                          "give numbers, as days since a date, in units of your choice")
     if np.ma.is_masked(X):
-        raise UsageError(f"{np.ma.getmaskarray(X).sum():,} entries of X are masked, and numbers would show what they hide",
+        raise UsageError(f"X is masked in {np.ma.getmaskarray(X).sum():,} places, and numbers would show what is hidden",
                          "fill them, X.filled(…), or give a frame with missing values")
 
 
@@ -121,9 +121,10 @@ def table_named(X: Any, columns: Sequence[str]) -> Any:
 
 def learned(
     estimator: Any, X: Any, inputs: Sequence[str], *, features: Sequence[str] | None, reference: bool, centre: bool, rows: Any,
-    own: bool,
+    own: bool, weight: Any = None,
 ) -> Reader:
-    """How these rows of X become the inputs of a graph; `own`: an input called as a column is that column."""
+    """How these rows of X, each counting as its weight (m,) says, become the inputs of a graph; `own`: an input called as a
+    column is that column."""
     if not hasattr(X, "schema"):
         if features is not None:
             raise UsageError("features names columns, and X is an array without names", "give a frame, or leave features out")
@@ -132,7 +133,11 @@ def learned(
     columns = tuple(X.column_names)
     named = tuple(n for n in inputs if n in columns and n not in ("x", "y")) if own else ()
     chosen = [c for c in chosen_features(X, "", features) if c not in named]
-    encoding = Encoding.learn(X, chosen, reference=reference, centre=centre, rows=rows) if "x" in inputs else None
+    if weight is not None and (weight == 0).any():  # of which nothing is learned
+        rows = np.flatnonzero(weight) if rows is None else rows[weight[rows] > 0]
+    encoding = None
+    if "x" in inputs:
+        encoding = Encoding.learn(X, chosen, reference=reference, centre=centre, rows=rows, weight=weight)
     return Reader(columns, encoding, named)
 
 
@@ -162,5 +167,5 @@ def checked_offset(offset: Any, rows: int, learned_with: bool | None = None) -> 
         return None
     offset = column_or_1d(check_array(offset, ensure_2d=False, dtype=np.float64, input_name="offset"))
     if len(offset) != rows:
-        raise UsageError(f"offset has {len(offset)} numbers, there are {rows} rows", "give one number a row")
+        raise UsageError(f"offset has {many(len(offset), 'number')}, X {many(rows, 'row')}", "give one number a row")
     return offset

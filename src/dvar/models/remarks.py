@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ..descend.minimize import Fit
-from ..errors import DvarError, DvarWarning, counted
+from ..errors import DvarError, DvarWarning, many
 from ..vectorize.cost import Cost
 from .coordinates import Standardised
 from .diagnostics import diagnose
@@ -55,8 +55,8 @@ def remarks(estimator: Any, cost: Cost) -> list[str]:
 
 def new_in(x: Any) -> list[str]:
     """What typed columns hold that was not there when their reading was learned, a sentence each."""
-    said = [f"{c}: {counted(n, 'row')} of a level not seen in training" for c, n in getattr(x, "unseen", {}).items()]
-    return said + [f"{c}: {counted(n, 'row')} missing, though none was in training" for c, n in getattr(x, "missing", {}).items()]
+    said = [f"{c}: {many(n, 'row')} of a level not seen in training" for c, n in getattr(x, "unseen", {}).items()]
+    return said + [f"{c}: {many(n, 'row')} missing, though none was in training" for c, n in getattr(x, "missing", {}).items()]
 
 
 def flat_names(estimator: Any, cost: Cost) -> list[str]:

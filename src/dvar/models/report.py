@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import counted
+from ..errors import many
 from .diagnostics import diagnose
 from .summary import places, summary
 from .telling import NO_OPTIMUM, coefficients
@@ -18,7 +18,7 @@ from .words import listed
 def notes(trained: Trained) -> list[str]:
     """What happened to columns and rows, a sentence each."""
     model = trained.model
-    said = [f"{trained.unknown:,} rows have no known {model.target} and are left out"] if trained.unknown else []
+    said = [f"left out: {many(trained.unknown, 'row')} without a known {model.target}"] if trained.unknown else []
     if model.encoding is not None:
         reasons: dict[str, list[str]] = {}
         for name, reason in model.encoding.dropped.items():
@@ -39,14 +39,19 @@ def told(trained: Trained) -> str:
     kind = f"a loss of {model.target}"
     if model.name == "logistic":
         kind = f"logistic regression of {model.target} = {model.positive}"
-    lines = [f"{kind}, learned from {counted(model.rows, 'row')}", "", coefficients(table), ""]
+    lines = [f"{kind}, learned from {many(model.rows, 'row')}", "", coefficients(table), ""]
     if table.separated:
         lines.append(f"{NO_OPTIMUM}, the last finite value is shown: {listed(table.separated)}")
     lines += [said for said in findings(trained) if said != fit.message]
-    passes = counted(fit.passes, "pass", "passes")
-    lines.append(f"cost {fit.cost:.10g} by {fit.method} in {passes} over the data, {fit.seconds:.2f} s")
+    if trained.l1:
+        left = zeros(trained)
+        lines.append(f"l1 = {trained.l1:g} makes {len(left):,} of {many(len(table.coefficients), 'coefficient')} exactly 0"
+                     + (f": {listed(left)}" if left else ""))
+    lines.append(f"cost {fit.cost:.10g} by {fit.method} in {many(fit.passes, 'pass')} over the data, {fit.seconds:.2f} s")
     if table.log_likelihood is not None:
         criteria = f", AIC {table.aic:.3f}, BIC {table.bic:.3f}" if table.aic is not None else ""
+        below = "of a penalised fit" if trained.penalised else "" if fit.converged else "of a fit that has not converged"
+        criteria = f", {below}: it is not the highest, so there is no AIC or BIC" if below else criteria
         lines.append(f"log-likelihood {table.log_likelihood:.3f}{criteria}")
     lines.append(fit.message)
     if trained.holdout:
@@ -57,11 +62,16 @@ def told(trained: Trained) -> str:
 def findings(trained: Trained) -> tuple[str, ...]:
     """What to know before trusting the fit, a sentence each."""
     at = places(trained)
-    return diagnose(trained.cost, trained.fit, sorted(at, key=at.__getitem__), l2=trained.l2)
+    return diagnose(trained.cost, trained.fit, sorted(at, key=at.__getitem__), l2=float(trained.penalised))
+
+
+def zeros(trained: Trained) -> list[str]:
+    """The coefficients that a penalty l1 made exactly 0."""
+    return [name for name, value in summary(trained).coefficients.items() if value == 0] if trained.l1 else []
 
 
 def held_out(worth: dict[str, float]) -> str:
-    line = f"held out: {int(worth['m']):,} rows, cost {worth['cost']:.6g}"
+    line = f"held out: {many(int(worth['m']), 'row')}, cost {worth['cost']:.6g}"
     if "auc" in worth:
         line += f", accuracy {worth['accuracy']:.4f}, AUC {worth['auc']:.4f}, base rate {worth['base_rate']:.4f}"
     return line
@@ -85,6 +95,9 @@ def as_json(trained: Trained) -> dict[str, Any]:
         "log_likelihood": table.log_likelihood,
         "intercept": table.intercept,
         "coefficients": table.coefficients,
+        "l1": trained.l1,
+        "l2": trained.l2,
+        "zero": zeros(trained),
         "standard_errors": {line.name: line.error for line in table.lines if line.error is not None},
         "holdout": {k: v if math.isfinite(v) else None for k, v in trained.holdout.items()},
         "dropped": model.encoding.dropped if model.encoding else {},

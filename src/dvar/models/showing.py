@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data.columns import Category, Missing, Part
 from ..data.learning import OTHER_LEVEL, Joint, Slope
-from ..errors import counted
+from ..errors import many
 from ..expression.writing import text
 from .summary import original
 from .training import Model
@@ -34,7 +34,7 @@ def reading(part: Part) -> str:
     if not isinstance(part, Category):
         return f"number, mean {part.mean:.6g}, scale {part.scale:.6g}; missing counts as the mean"
     some = ", ".join(part.levels[:SHOWN]) + (", …" if len(part.levels) > SHOWN else "")
-    said = f"category of {len(part.levels):,} levels ({some})"
+    said = f"category of {many(len(part.levels), 'level')} ({some})"
     said += f", reference {part.levels[0]}" if part.reference else ", beside its factors" if isinstance(part, Joint) else ""
     said += ", and missing" if part.missing else ""
     if OTHER_LEVEL in part.levels:
@@ -47,7 +47,7 @@ def told(model: Model) -> str:
     logistic = model.name == "logistic"
     what = f"logistic regression of {model.target} = {model.positive}" if logistic else f"a loss of {model.target}"
     made = model.made
-    lines = [f"{what}, learned from {counted(model.rows, 'row')}" + (f" of {made['file']}" if made.get("file") else "")
+    lines = [f"{what}, learned from {many(model.rows, 'row')}" + (f" of {made['file']}" if made.get("file") else "")
              + (f" on {made['date'][:10]}" if made.get("date") else "")]
     lines += [f"made by: {made['command']}"] if made.get("command") else []
     lines += [f"reached: {model.reached}"] if model.reached else []

@@ -22,7 +22,7 @@ def summary(trained: Trained, kind: str = "classical", groups: Any = None, level
     name = trained.model.name
     family = name if name in FAMILIES else "likelihood" if name in MODELS and MODELS[name].likelihood else "none"
     return inference(trained.cost, trained.fit, names, family=family, turn=turn, kind=kind, groups=groups, level=level,
-                     hessian=None if trained.l2 else trained.fit.hessian, l2=trained.l2)
+                     hessian=None if trained.penalised else trained.fit.hessian, l2=float(trained.penalised))
 
 
 def places(trained: Trained) -> dict[str, int]:

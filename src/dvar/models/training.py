@@ -19,7 +19,7 @@ from ..data.encoding import Encoding
 from ..data.learning import MAX_LEVELS
 from ..descend.minimize import Fit, minimize
 from ..descend.objective import Row
-from ..errors import DvarError, UsageError, counted
+from ..errors import DvarError, UsageError, many
 from ..expression.formula import parse
 from ..expression.graph import Graph
 from ..vectorize.cost import Cost
@@ -39,7 +39,7 @@ class Note(NamedTuple):
     rows: int
 
     def __str__(self) -> str:
-        return f"{self.column}: {counted(self.rows, 'row')} {self.what}"
+        return f"{self.column}: {many(self.rows, 'row')} {self.what}"
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,13 @@ class Trained:
     holdout: dict[str, float]  # m, cost and, for a yes/no target, accuracy, auc, base_rate; empty without held-out rows
     unknown: int  # rows left out because their target is missing
     notes: tuple[str, ...]
+    l1: float
     l2: float
     cost: Cost  # over the rows learned from
+
+    @property
+    def penalised(self) -> bool:
+        return bool(self.l1 or self.l2)
 
 
 def train(
@@ -115,6 +120,7 @@ def train(
     features: Sequence[str] | None = None,
     holdout: float = 0.2,
     positive: str | None = None,
+    l1: float = 0.0,
     l2: float = 0.0,
     weight: str | None = None,
     max_levels: int = MAX_LEVELS,
@@ -136,6 +142,9 @@ def train(
     if loss is not None and target in graph.inputs and target != "y":
         raise UsageError(f"the loss names the target {target!r} itself", "the target is called y in the loss")
     made_of = targets.columns(table, target)
+    weightless = 0
+    if weight is not None:
+        table, weightless = counted(table, weight)
     y, known, label = targets.read(table, target, loss is None, positive)
     own = () if loss is None else tuple(n for n in graph.inputs if n in table.column_names and n not in ("x", "y"))
     beside = {*made_of, *([weight] if weight is not None else [])}
@@ -145,12 +154,12 @@ def train(
     weights = None if weight is None else weights_of(table, weight, known)
     learn, held = tables.split(known, holdout, SEED)
     try:
-        encoding = encoded(graph, table, chosen, own, learn, reference=not l2, max_levels=max_levels)
+        encoding = encoded(graph, table, chosen, own, learn, reference=not (l1 or l2), max_levels=max_levels, weight=weights)
         predicts = prediction(graph, {"y", *own} | ({"x"} if encoding else set()))
         model = Model(named.name, graph, {}, encoding, own, target, label, predicts, len(learn), weight=weight or "")
         data, _ = model.data(table, learn)
         cost = Cost(graph, {**data, "y": y[learn]}, weight=None if weights is None else weights[learn])
-        fit = minimize(cost, l2=l2, watch=watch and (lambda row: watch(row, len(learn))), **options)
+        fit = minimize(cost, l1=l1, l2=l2, watch=watch and (lambda row: watch(row, len(learn))), **options)
     except DvarError as error:
         if not own:
             raise
@@ -159,11 +168,12 @@ def train(
         raise type(error)(error.what, f"{error.help}; {columns}" if error.help else columns) from None
     model = replace(model, params=fit.params, reached=fit.message)
     worth, seen = judged(model, table, y, held, weights)
-    notes = [*noticed(table, chosen, made_of, target), *(f"held-out rows: {note}" for note in seen)]
+    notes = [f"left out: {many(weightless, 'row')} of weight 0"] if weightless else []
+    notes += [*noticed(table, chosen, made_of, target), *(f"held-out rows: {note}" for note in seen)]
     if label and "x" in data:
         notes += [f"{c} alone tells {target} in every row: is it known before {target} is? --features '-{c}' leaves it out"
                   for c in leaks(data["x"], y[learn])]
-    return Trained(model, fit, worth, int((~known).sum()), tuple(notes), l2, cost)
+    return Trained(model, fit, worth, int((~known).sum()), tuple(notes), l1, l2, cost)
 
 
 def noticed(table: Any, chosen: Sequence[str], made_of: tuple[str, ...], target: str) -> list[str]:
@@ -171,18 +181,33 @@ def noticed(table: Any, chosen: Sequence[str], made_of: tuple[str, ...], target:
     said = [] if made_of == (target,) else [f"left out: {name}: it makes the target {target}" for name in made_of]
     for name in chosen:
         if name in table.column_names and (count := tables.not_finite(table.column(name))):
-            said.append(f"{name}: {count:,} values are NaN or infinite and count as missing")
+            said.append(f"{name}: NaN or infinite in {many(count, 'row')}, which counts as missing")
         if name in table.column_names and tables.counts_rows(table.column(name)):
             said.append(f"{name} is another whole number in each row, none left out: does it number the rows? "
                         f"--features '-{name}' leaves it out")
     return said
 
 
+def counted(table: Any, weight: str) -> tuple[Any, int]:
+    """The table without the rows of weight 0, which are as if they were not there, and how many these are."""
+    import pyarrow as pa
+
+    column = tables.column(table, weight)
+    if tables.kind(column.type) != "number":  # which is refused where the weights are read
+        return table, 0
+    values, missing = tables.numbers(column)
+    counts = values != 0 if missing is None else (values != 0) | missing
+    if not counts.any():
+        raise DvarError(f"the weight {weight!r} is 0 in all {many(len(counts), 'row')}",
+                        "a row counts where its weight is above 0")
+    return (table if counts.all() else table.filter(pa.array(counts))), int(np.count_nonzero(~counts))
+
+
 def weights_of(table: Any, weight: str, known: Any) -> Any:
     """The examples' weights, (rows,). Raises DvarError where one that is needed is missing or negative."""
     values = own_units(table, weight, np.flatnonzero(known), f"the weight {weight!r}", "give every row a weight")
     if (values < 0).any():
-        raise DvarError(f"the weight {weight!r} is negative in {int((values < 0).sum()):,} rows", "a weight is at least 0")
+        raise DvarError(f"the weight {weight!r} is negative in {many(int((values < 0).sum()), 'row')}", "a weight is at least 0")
     found = np.zeros(len(known))
     found[known] = values
     return found
@@ -190,13 +215,13 @@ def weights_of(table: Any, weight: str, known: Any) -> Any:
 
 def encoded(
     graph: Graph, table: Any, features: Sequence[str], own: tuple[str, ...], rows: Any, reference: bool,
-    max_levels: int = MAX_LEVELS,
+    max_levels: int = MAX_LEVELS, weight: Any = None,
 ) -> Encoding | None:
-    """How the features become x, learned from these rows; None where the loss does not use x."""
+    """How the features become x, learned from these rows, weighted or not; None where the loss does not use x."""
     if "x" not in graph.inputs:
         return None
     centre = bool(linear_maps(graph, ("x", "y", *own))[1])
-    return Encoding.learn(table, features, reference=reference, centre=centre, rows=rows, max_levels=max_levels)
+    return Encoding.learn(table, features, reference=reference, centre=centre, rows=rows, max_levels=max_levels, weight=weight)
 
 
 def chosen_features(table: Any, target: str, features: Sequence[str] | None) -> list[str]:
@@ -213,7 +238,7 @@ def own_units(table: Any, name: str, rows: Any, what: str = "", help: str = "") 
                         help or "use it through x, or give the parameter of that name another one")
     values, missing = tables.numbers(column, rows)
     if missing is not None:
-        raise DvarError(f"{what} is missing in {int(missing.sum()):,} rows",
+        raise DvarError(f"{what} is missing in {many(int(missing.sum()), 'row')}",
                         help or "use it through x, where a missing number counts as the mean, or leave these rows out")
     return values
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..descend.minimize import Fit
 from ..descend.objective import Row
-from ..errors import counted
+from ..errors import many
 from ..vectorize.cost import Cost
 
 try:
@@ -82,7 +82,7 @@ class Early:
         if self.best_row == len(fit.history):
             return fit
         best = fit.history[self.best_row - 1]
-        message = (f"stopped early: on the {counted(self.held.m, 'row')} held out the loss was best, {self.best:.6g}, after "
+        message = (f"stopped early: on the {many(self.held.m, 'row')} held out the loss was best, {self.best:.6g}, after "
                    f"{best.passes:,} of {fit.history[-1].passes:,} passes; these parameters are kept")
         return replace(fit, params=self.params, cost=best.cost, converged=False, message=message,
                        curvature=None, flat=())

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..derive.derivation import derivative_name
 from ..derive.passes import Pass, show
-from ..errors import counted
+from ..errors import many
 from ..expression.graph import CONST, INPUT, Graph, Value
 from ..expression.writing import spell_name
 from .chain import with_lines
@@ -99,7 +99,7 @@ def kind(graph: Graph, i: int, data: Mapping[str, Any]) -> str:
 
 def by_example(shape: tuple[int, ...]) -> str:
     """ "m = 1,000 examples" or "1,000 × 28"."""
-    return f"m = {counted(shape[0], 'example')}" if len(shape) == 1 else " × ".join(f"{n:,}" for n in shape)
+    return f"m = {many(shape[0], 'example')}" if len(shape) == 1 else " × ".join(f"{n:,}" for n in shape)
 
 
 def label(edges: Edges, node: str, consumer: str) -> str:

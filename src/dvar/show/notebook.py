@@ -15,7 +15,7 @@ import numpy as np
 
 from ..derive.passes import Pass, show
 from ..descend.minimize import Fit
-from ..errors import UsageError, counted
+from ..errors import UsageError, many
 from .lesson import html
 from .page import part
 from .picture import svg, xml
@@ -97,7 +97,7 @@ def fit_html(fit: Fit) -> str:
 
 def course_html(fit: Fit) -> str:
     """How a fit went: where it ended and the curve of its cost."""
-    told = f"by {fit.method} in {counted(fit.passes, 'pass', 'passes')}, {fit.seconds:.3g} s. {fit.message}"
+    told = f"by {fit.method} in {many(fit.passes, 'pass')}, {fit.seconds:.3g} s. {fit.message}"
     drawn = curve([row.cost for row in fit.history], "J by pass")
     return f"<p><b>J = {show(float(fit.cost))}</b> {xml(told)}</p>{drawn}"
 

@@ -114,8 +114,9 @@ def app() -> Any:
     routes = [
         Route("/", page(graph_page)), Route("/slopes", page(slopes_page)), Route("/logistic", page(logistic_page)),
         Route("/examples", page(examples_page)),
-        Route("/api/begin", data(begin, UPLOAD * 4 // 3 + BODY), methods=["POST"]), Route("/api/step", data(step), methods=["POST"]),
-        Route("/api/reset", data(reset), methods=["POST"]), Route("/api/race", data(race), methods=["POST"]),
+        Route("/api/begin", data(begin, UPLOAD * 4 // 3 + BODY), methods=["POST"]),
+        Route("/api/step", data(step), methods=["POST"]), Route("/api/reset", data(reset), methods=["POST"]),
+        Route("/api/race", data(race), methods=["POST"]),
     ]
     return Guard(Starlette(routes=routes))
 

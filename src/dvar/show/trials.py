@@ -16,7 +16,7 @@ import numpy as np
 from ..data import table as tables
 from ..data.columns import Number
 from ..data.encoding import Encoding
-from ..errors import DvarError, UsageError, counted
+from ..errors import DvarError, UsageError, many
 from ..models.named import LOGISTIC
 from ..vectorize.cost import Cost
 
@@ -104,7 +104,7 @@ def of_points(points: Sequence[Sequence[float]]) -> Trial:
     """Points of a plane, each (x1, x2, y) with y 0 or 1."""
     array = np.asarray(points, dtype=np.float64).reshape(-1, 3) if len(points) else np.zeros((0, 3))
     if len(array) < 2:
-        raise UsageError(f"{counted(len(array), 'point')} cannot be learned from", "click some of each kind")
+        raise UsageError(f"{many(len(array), 'point')} cannot be learned from", "click some of each kind")
     if not (np.isfinite(array).all() and np.isin(array[:, 2], (0, 1)).all()):
         raise UsageError("a point is x1, x2 and 0 or 1")
     return Trial(Cost(LOGISTIC.graph, {"x": np.ascontiguousarray(array[:, :2]), "y": array[:, 2].copy()}), ("x1", "x2"))

@@ -16,7 +16,7 @@ from ..data.sparse import Sparse
 from ..derive.derivation import derivative_name, derive
 from ..derive.higher import along
 from ..derive.passes import defined
-from ..errors import UsageError, counted, nearest
+from ..errors import UsageError, many, nearest
 from ..expression.graph import INPUT, Graph, assign, bind, plain
 from ..expression.op import Shape
 from .program import Program
@@ -168,13 +168,13 @@ class Cost(Summed):
                 finite = value.finite() if isinstance(value, Sparse) else np.isfinite(value)
                 if not finite.all():
                     bad = int((~(finite if finite.ndim == 1 else finite.all(axis=1))).sum())
-                    return f"{name} holds nan or inf in {bad:,} of {counted(self.m, 'example')}"
+                    return f"{name} holds nan or inf in {bad:,} of {many(self.m, 'example')}"
         return ""
 
     def __repr__(self) -> str:
         told = ", ".join(f"{n} {self.sizes.get(n, '?')}" for n in self.inputs)
         said = "".join(f"\n  {note}" for note in self.notes)
-        return f"<Cost J({told}): mean of {self.loss.output} over {counted(self.m, 'example')}{said}>"
+        return f"<Cost J({told}): mean of {self.loss.output} over {many(self.m, 'example')}{said}>"
 
 
 class CostPass:

@@ -1,8 +1,8 @@
 """The parabola ½ vᵀHv of a cost at a point, as a cost of the direction v: its gradient is the Hessian times v.
 
-Where an example's loss depends on few numbers s, what linear maps give and parameters that are numbers, the curvature is kept for
-every example, once for the point. A product with the Hessian is then the gradient of ½ Σ D_ab s_a s_b, which is one more graph over
-the same features: a pass that reads them once and computes no exponentials.
+Where an example's loss depends on few numbers s, what linear maps give and parameters that are numbers, the curvature is kept
+for every example, once for the point. A product with the Hessian is then the gradient of ½ Σ D_ab s_a s_b, which is one more
+graph over the same features: a pass that reads them once and computes no exponentials.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def few(cost: Cost) -> Core | None:
 
 
 def parabola(cost: Cost, theta: Any) -> Cost | None:
-    """That of the mean loss at a flat vector: one pass over the data. None where an example's loss is no function of few numbers."""
+    """That of the mean loss at a flat vector: one pass over the data. None where an example's loss is no function of few
+    numbers."""
     found = few(cost)
     if found is None:
         return None

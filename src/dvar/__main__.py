@@ -1,0 +1,5 @@
+"""`python -m dvar` is the command `dvar`."""
+
+from .cli import main
+
+raise SystemExit(main())
