@@ -107,7 +107,7 @@ def unlike_numbers(X: Any) -> None:
         raise UsageError(f"X is an array of {X.dtype}: dates or durations, not numbers",
                          "give numbers, as days since a date, in units of your choice")
     if np.ma.is_masked(X):
-        raise UsageError(f"entries of X are masked, {np.ma.getmaskarray(X).sum():,} in all, and numbers would show what they hide",
+        raise UsageError(f"entries of X are masked, {np.ma.getmaskarray(X).sum():,} in all, and numbers would show them",
                          "fill them, X.filled(…), or give a frame with missing values")
 
 
