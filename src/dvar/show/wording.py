@@ -84,7 +84,7 @@ def write_root(
         if k not in atoms or n == last:
             local.append(nodes[k]._replace(operands=tuple(place[j] for j in nodes[k].operands)))
         elif atoms[k].startswith("-"):  # a negative number: in parentheses wherever a sign stands beside it
-            minus[n] = Form(atoms[k], (), SUM)
+            minus[n] = Form(lambda text=atoms[k]: text, (), SUM)  # no template: a name may have braces
             local.append(Node("same"))
         else:
             local.append(Node(INPUT, (), atoms[k]))
