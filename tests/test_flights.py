@@ -85,7 +85,7 @@ def test_the_command(table, tmp_path, monkeypatch, capsys):
     assert said["separated"] == ["dest=LEX"]
     assert np.isfinite(said["coefficients"]["dest=LEX"])
     assert said["dropped"] == {"humid missing": "the same rows as `temp missing`", "visib missing": "the same rows as `precip missing`"}
-    assert "9,430 rows have no known late" in err
+    assert "left out: 9,430 rows without a known late" in err
 
     y, known, _ = tables.target(table, "late")
     rows = tables.split(known, 0.2, SEED)[1]

@@ -311,7 +311,7 @@ def test_what_is_converted_is_said():
         "big-endian": "x: float64 of the other byte order is read as float64, converted a few rows at a time in every pass; x.astype('float64') converts once",
         "float16": "float16 is read as float32", "longdouble": "holds fewer digits", "every other column": "lie apart in memory",
         "unaligned": "cannot be read directly", "csc": "CSC was copied into CSR", "csr with places twice": "given twice were added up",
-        "csr of longdouble": "was converted to float64", "pandas, big-endian": "float32 of the other byte order was converted, 1 columns once",
+        "csr of longdouble": "was converted to float64", "pandas, big-endian": "float32 of the other byte order was converted, 1 column once",
     }  # fmt: skip
     for stored, note in told.items():
         cost = graph.over(x=STORED[stored](x), y=y)
@@ -575,7 +575,7 @@ def test_a_function_that_waits_for_shapes_takes_frames():
 REFUSED = [
     ({"x": pd.DataFrame({"a": [1.0, 2], "t": pd.to_datetime(["2020-01-01", "2020-01-02"])}), "y": [0, 1]}, "neither numbers nor categories: 't' of type timestamp"),
     ({"x": pa.table({"a": pa.nulls(2)}), "y": [0, 1]}, "no column that can be a feature"),
-    ({"x": pd.DataFrame({"a": []}), "y": []}, "no column that can be a feature: 1 columns, 0 rows"),
+    ({"x": pd.DataFrame({"a": []}), "y": []}, "no column that can be a feature: 1 column, 0 rows"),
     ({"x": np.zeros((0, 2)), "y": []}, "no examples"),
     ({"x": pl.DataFrame({"a": [1.0, 2.0]}), "y": pl.Series([1.0, None])}, "y is missing in 1 of 2 rows"),
     ({"x": np.ones((2, 1)), "y": pa.array(["yes", "no"])}, "y is a column of type string"),
