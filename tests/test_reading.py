@@ -114,6 +114,16 @@ def test_digits_led_by_zero_are_text_wherever_they_stand(tmp_path, at, end):
     assert [n for n in notes if "begin with 0" in n] == ["zip: digits that begin with 0 are read as text; number(zip) reads them as numbers"]
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_one_field_led_by_0_is_found_among_many_of_other_columns(tmp_path, quote):
+    rows = ["0123,5,6"] * 5000
+    rows[4321] = f"0123,5,{quote}007{quote}"
+    (tmp_path / "t.csv").write_text("zip,n,id\n" + "\n".join(rows) + "\n")
+    table = reading.read(tmp_path / "t.csv")
+    assert table.column("id")[4321].as_py() == "007"
+    assert table.column("n")[0].as_py() == 5
+
+
 NOT = "is the file whole"
 DAMAGED = [  # file name, its bytes, what is said, what helps
     ("t.csv", b"", "empty (0 bytes)", "at least one row"),

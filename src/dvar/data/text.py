@@ -23,7 +23,6 @@ MOST_LEVELS = 2**16  # beyond these, text of a CSV file is kept as text and not 
 LARGEST_BLOCK = 2**31 - 1
 STEP = 1 << 20  # bytes looked at together
 PART = 1 << 17  # bytes looked at together for fields led by 0: they stay in the cache
-LED = 20  # lines of a part that are cut to see whether they hold some
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 WHY = {"utf-16": "by the mark it begins with", "latin-1": "since it is not UTF-8",
        "utf-16-le": "since every other byte is 0", "utf-16-be": "since every other byte is 0"}
@@ -86,11 +85,12 @@ def cut(name: str, form: str, start: bytes, decimal: str, content: Any = b"", en
 
 
 def led_by_zero(content: Any, delimiter: str, names: Sequence[str]) -> tuple[str, ...]:
-    """The columns in which some field is digits led by a 0, as "007". They are looked for everywhere, and in each part of the
-    content some of the lines that may hold them are cut."""
+    """The columns in which some field is digits led by a 0, as "007", wherever it stands; but in a row that goes over several
+    lines. Where nothing is quoted, columns are told by counting delimiters; else the lines are cut."""
     import numpy as np
 
     letters, found, zero = np.frombuffer(content, np.uint8), set[int](), np.uint8(ord("0"))
+    header = int(np.argmin(ends_line(letters[:HEAD]))) if len(letters) else 0  # where it begins
     beside = np.zeros(256, bool)  # the signs before and after a field
     beside[[ord(sign) for sign in (delimiter, *'\n\r"')]] = True
     for lo in range(1, len(letters) - 1, PART):
@@ -103,15 +103,30 @@ def led_by_zero(content: Any, delimiter: str, names: Sequence[str]) -> tuple[str
         after = led + 1
         while (more := (letters.take(after, mode="clip") - zero < 10) & (after < len(letters))).any():
             after += more
-        led = led[(after > led + 1) & (beside[letters.take(after, mode="clip")] | (after == len(letters)))][:LED]
+        led = led[(after > led + 1) & (beside[letters.take(after, mode="clip")] | (after == len(letters)))]
+        if not len(led):
+            continue
         before = max(lo - PART, 0)
-        near = bytes(letters[before : lo + 2 * PART]).replace(b"\r", b"\n") if len(led) else b""
-        for at in (led - before).tolist():
-            first, end = near.rfind(b"\n", 0, at) + 1, near.find(b"\n", at)
-            row = next(lines.reader([near[first : None if end < 0 else end].decode("latin-1")], delimiter=delimiter), [])
-            if len(row) == len(names) and row != list(names):
-                found |= {k for k, field in enumerate(row) if is_code(field)}
+        while before and not ends_line(letters[before:lo]).any():  # so that the line of the first begins in what is near
+            before = max(before - PART, 0)
+        near = letters[before : lo + 2 * PART]
+        ends = before + np.flatnonzero(ends_line(near))
+        line, first = np.searchsorted(ends, led), np.append(before - 1, ends) + 1
+        if (near == ord('"')).any():
+            for k in np.unique(line).tolist():
+                cut_out = bytes(letters[first[k] : ends[k] if k < len(ends) else None]).decode("latin-1")
+                row = next(lines.reader([cut_out], delimiter=delimiter), [])
+                if len(row) == len(names) and row != list(names):
+                    found |= {at for at, field in enumerate(row) if is_code(field)}
+        else:
+            signs = before + np.flatnonzero(near == ord(delimiter))
+            at = np.searchsorted(signs, led) - np.searchsorted(signs, first[line])
+            found.update(at[first[line] != header].tolist())
     return tuple(n for k, n in enumerate(names) if k in found)
+
+
+def ends_line(letters: Any) -> Any:
+    return (letters == ord("\n")) | (letters == ord("\r"))
 
 
 def without_mark(start: bytes) -> str:
@@ -214,7 +229,7 @@ def over_lines(content: Any) -> bool:
         some = letters[lo : lo + STEP]
         quotes = np.flatnonzero(some == ord('"'))
         if marks % 2 or len(quotes):
-            ends = np.flatnonzero((some == ord("\n")) | (some == ord("\r")))
+            ends = np.flatnonzero(ends_line(some))
             if ((np.searchsorted(quotes, ends) + marks) % 2).any():
                 return True
             marks += len(quotes)

@@ -43,10 +43,8 @@ def told(trained: Trained) -> str:
     if table.separated:
         lines.append(f"{NO_OPTIMUM}, the last finite value is shown: {listed(table.separated)}")
     lines += [said for said in findings(trained) if said != fit.message]
-    if trained.l1:
-        left = zeros(trained)
-        lines.append(f"l1 = {trained.l1:g} makes {len(left):,} of {many(len(table.coefficients), 'coefficient')} exactly 0"
-                     + (f": {listed(left)}" if left else ""))
+    if left := zeros(trained):
+        lines.append(f"exactly 0 by l1 = {trained.l1:g}: {listed(left)}")
     lines.append(f"cost {fit.cost:.10g} by {fit.method} in {many(fit.passes, 'pass')} over the data, {fit.seconds:.2f} s")
     if table.log_likelihood is not None:
         criteria = f", AIC {table.aic:.3f}, BIC {table.bic:.3f}" if table.aic is not None else ""
