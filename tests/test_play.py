@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -279,6 +280,33 @@ def test_rates_from_crawling_to_diverging_are_told(page):
     page.locator("#state", has_text="step 1,").wait_for()
     assert page.text_content("#trouble") == ""
     assert float(page.text_content("#state").split("= ")[1]) < np.log(2)
+
+
+def test_a_step_still_on_its_way_does_not_undo_a_new_start(page):
+    def late(route):
+        time.sleep(0.3)
+        route.continue_()
+
+    page.goto("/examples")
+    page.locator("#race tr:nth-child(3)").wait_for()
+    page.route("**/api/step", late)
+    page.fill("#rate", "2")
+    for clicked in ("#go", "#go", "#go", "#again"):  # on, paused, on again, anew: all within the first step
+        page.click(clicked)
+    page.wait_for_timeout(1000)
+    assert page.text_content("#state").startswith("step 0,") and page.text_content("#trouble") == ""
+    page.unroute("**/api/step")
+    page.click("#one")
+    page.locator("#state", has_text="step 1,").wait_for()  # the server stands where the page says
+
+
+def test_a_server_that_has_ended_is_told(page):
+    page.goto("/examples")
+    page.locator("#race tr:nth-child(3)").wait_for()
+    page.route("**/api/step", lambda route: route.abort())
+    page.click("#go")
+    page.locator("#trouble", has_text=MESSAGES["gone"][0]).wait_for()
+    assert page.text_content("#go") == MESSAGES["go"][0]
 
 
 def numbers(page):

@@ -83,6 +83,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "descending": ("step {step}, J = {cost}", "{step}단계, J = {cost}"),
     "diverged": ("J is no longer finite: the rate {rate} is far too high. Start again with a lower one.",
                  "J가 더는 유한하지 않습니다. 학습률 {rate}: 너무 큽니다. 더 작은 값으로 다시 시작해 보세요."),
+    "gone": ("dvar play no longer answers: start it again, then load this page anew.", "dvar play가 응답하지 않습니다. 다시 시작한 뒤 이 페이지를 새로 여세요."),
     "rising": ("J rises instead of falling: the rate {rate} is too high.", "J가 줄지 않고 커집니다. 학습률 {rate}: 너무 큽니다."),
     "programs": ("Three programs of the same graph", "같은 그래프의 세 가지 프로그램"),
     "race_program": ("program", "프로그램"),

@@ -2,18 +2,27 @@
 const plane = new Plot($("plane"), 560, 460), curve = new Plot($("curve"), 480, 240);
 let points = [[-2, -1, 0], [-1.5, 1, 0], [-0.5, -2, 0], [0.2, -0.4, 0], [1.2, 1.3, 0], [-0.4, 0.6, 1], [1, 0.5, 1], [1.5, 2, 1], [2.2, -0.5, 1], [-0.9, -0.6, 1]];
 let cursor = null; // where the keyboard would put a point
-let mark = 1, trial = null, costs = [], running = false, csv = null; // a file as it is, in base 64
+let mark = 1, trial = null, costs = [], running = false, looping = false, csv = null; // a file as it is, in base 64
+let last = Promise.resolve();
+const inTurn = work => last = last.then(work, work); // what changes the trial is done in the order in which it was asked
 const rate = () => 10 ** Number($("rate").value);
 
 async function ask(path, sent) {
-  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent) });
-  const told = await answer.json();
-  if (!answer.ok) { $("trouble").textContent = [told.error, told.help].filter(Boolean).join(" → "); running = false; labels(); return null; }
-  return told;
+  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent) }).catch(() => null);
+  const told = answer ? await answer.json() : { error: say("gone") };
+  if (answer?.ok) return told;
+  $("trouble").textContent = [told.error, told.help].filter(Boolean).join(" → ");
+  running = false;
+  labels();
+  return null;
 }
 
-async function begin() {
+function begin() {
   running = false;
+  inTurn(load);
+}
+
+async function load() {
   $("trouble").textContent = "";
   const kind = $("kind").value, sent = { kind, standardise: $("standardise").checked };
   if (kind === "points") sent.points = points;
@@ -23,7 +32,16 @@ async function begin() {
   trial = await ask("/api/begin", sent);
   costs = trial ? trial.costs : [];
   draw();
-  if (trial) await race();
+  if (trial) race();
+}
+
+async function reset() {
+  const told = trial && await ask("/api/reset", { id: trial.id });
+  if (!told) return;
+  Object.assign(trial, told);
+  costs = told.costs;
+  $("trouble").textContent = "";
+  draw();
 }
 
 async function steps(count) {
@@ -39,21 +57,23 @@ async function steps(count) {
 }
 
 async function go() {
+  if (looping) return; // paused and on again while a step was on its way
+  looping = true;
   while (running) {
     const started = performance.now();
-    await steps(Math.min(1000, 1 + Math.floor(costs.length / 20)));
+    await inTurn(() => running && steps(Math.min(1000, 1 + Math.floor(costs.length / 20))));
     await new Promise(done => setTimeout(done, Math.max(30 - (performance.now() - started), 0)));
   }
+  looping = false;
   labels();
 }
 
 async function race() {
   $("race_again").disabled = true;
   $("race_again").textContent = say("measuring");
-  const told = await ask("/api/race", { id: trial.id });
-  $("race_again").disabled = false;
+  const raced = trial.id, told = await ask("/api/race", { id: raced });
   labels();
-  if (!told) return;
+  if (!told || trial?.id !== raced) return; // of examples that are gone
   const head = ["program", "rows", "pass", "cost", "equal"].map(key => `<th>${say("race_" + key)}</th>`).join("");
   $("race").innerHTML = `<thead><tr>${head}</tr></thead>`;
   for (const r of told) {
@@ -154,11 +174,15 @@ $("plane").addEventListener("keydown", event => { // arrows move a cross, Enter 
 });
 $("yes").addEventListener("click", () => { mark = 1; labels(); });
 $("no").addEventListener("click", () => { mark = 0; labels(); });
-$("clear").addEventListener("click", () => { points = []; trial = null; costs = []; running = false; $("race").replaceChildren(); draw(); });
+$("clear").addEventListener("click", () => {
+  running = false;
+  points = [];
+  inTurn(() => { trial = null; costs = []; $("race").replaceChildren(); $("trouble").textContent = ""; draw(); });
+});
 $("rate").addEventListener("input", rated);
 $("go").addEventListener("click", () => { running = !running && trial !== null; labels(); go(); });
-$("one").addEventListener("click", () => { running = false; steps(1); });
-$("again").addEventListener("click", async () => { running = false; $("trouble").textContent = ""; if (trial) { const told = await ask("/api/reset", { id: trial.id }); if (told) { Object.assign(trial, told); costs = told.costs; } } draw(); });
+$("one").addEventListener("click", () => { running = false; inTurn(() => steps(1)); });
+$("again").addEventListener("click", () => { running = false; inTurn(reset); });
 $("race_again").addEventListener("click", () => { if (trial) race(); });
 translate();
 begin();
