@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -283,19 +282,20 @@ def test_rates_from_crawling_to_diverging_are_told(page):
 
 
 def test_a_step_still_on_its_way_does_not_undo_a_new_start(page):
-    def late(route):
-        time.sleep(0.3)
-        route.continue_()
-
+    held = []
     page.goto("/examples")
     page.locator("#race tr:nth-child(3)").wait_for()
-    page.route("**/api/step", late)
+    page.route("**/api/step", held.append)
     page.fill("#rate", "2")
-    for clicked in ("#go", "#go", "#go", "#again"):  # on, paused, on again, anew: all within the first step
+    with page.expect_request("**/api/step"):
+        page.click("#go")
+    for clicked in ("#go", "#go", "#again"):  # paused, on again, anew: all within the first step
         page.click(clicked)
-    page.wait_for_timeout(1000)
-    assert page.text_content("#state").startswith("step 0,") and page.text_content("#trouble") == ""
     page.unroute("**/api/step")
+    with page.expect_response("**/api/reset"):
+        held.pop().continue_()
+    page.locator("#state", has_text="step 0,").wait_for()
+    assert page.text_content("#trouble") == ""
     page.click("#one")
     page.locator("#state", has_text="step 1,").wait_for()  # the server stands where the page says
 
