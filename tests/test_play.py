@@ -285,7 +285,7 @@ def test_a_step_still_on_its_way_does_not_undo_a_new_start(page):
     held = []
     page.goto("/examples")
     page.locator("#race tr:nth-child(3)").wait_for()
-    page.route("**/api/step", held.append)
+    page.route("**/api/step", lambda route: held.append(route))
     page.fill("#rate", "2")
     with page.expect_request("**/api/step"):
         page.click("#go")
