@@ -299,10 +299,27 @@ def test_a_step_still_on_its_way_does_not_undo_a_new_start(page):
     page.locator("#state", has_text="step 1,").wait_for()  # the server stands where the page says
 
 
-def test_a_server_that_has_ended_is_told(page):
+def test_a_step_during_measuring_leaves_it_told(page):
+    held = []
     page.goto("/examples")
     page.locator("#race tr:nth-child(3)").wait_for()
-    page.route("**/api/step", lambda route: route.abort())
+    page.route("**/api/race", lambda route: held.append(route))
+    with page.expect_request("**/api/race"):
+        page.click("#race_again")
+    page.click("#one")
+    page.locator("#state", has_text="step 1,").wait_for()
+    assert page.text_content("#race_again") == MESSAGES["measuring"][0]
+    assert page.is_disabled("#race_again")
+    held[0].continue_()
+    page.locator("#race_again", has_text=MESSAGES["race_again"][0]).wait_for()
+    assert page.is_enabled("#race_again")
+
+
+@pytest.mark.parametrize("ended", [lambda route: route.abort(), lambda route: route.fulfill(status=200, body='{"steps": 1')], ids=["gone", "cut off"])
+def test_a_server_that_has_ended_is_told(page, ended):
+    page.goto("/examples")
+    page.locator("#race tr:nth-child(3)").wait_for()
+    page.route("**/api/step", ended)
     page.click("#go")
     page.locator("#trouble", has_text=MESSAGES["gone"][0]).wait_for()
     assert page.text_content("#go") == MESSAGES["go"][0]

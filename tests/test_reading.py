@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import gzip
 import io
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from dvar.data import features as asked
 from dvar.data import reading, writing
 from dvar.data import table as tables
 from dvar.data.encoding import Encoding
-from dvar.data.text import How, as_number
+from dvar.data.text import How, as_number, led_by_zero
 from dvar.errors import DvarError, UsageError
 
 
@@ -122,6 +124,36 @@ def test_one_field_led_by_0_is_found_among_many_of_other_columns(tmp_path, quote
     table = reading.read(tmp_path / "t.csv")
     assert table.column("id")[4321].as_py() == "007"
     assert table.column("n")[0].as_py() == 5
+
+
+LED = [  # rows under zip,n,id, one of them with digits led by a 0; the columns that hold some
+    ([f"1,5,{'x' * 200_000}", f"007,5,{'x' * 200_000}"], ["zip"]),
+    ([f'"{"1, " * 70_000}",5,007'], ["id"]),
+    (['x,5,"01,02,03"'] * 9 + ['x,5,"a,007,b"'], []),
+    (['5" wide,007,3" high'], ["n"]),
+    (['5",6",007', '"5"",""007",6,7'], ["id"]),
+    (["1,2,3", "007,2,3,4"], []),
+    (['1,2,"3', '4"', "1,2,007"], ["id"]),
+]
+
+
+@pytest.mark.parametrize(("rows", "columns"), LED, ids=range(len(LED)))
+def test_the_column_of_digits_led_by_0_is_the_one_they_stand_in(rows, columns):
+    content = "\n".join(["zip,n,id", *rows, *["1,2,3"] * 30_000, ""]).encode()
+    found = led_by_zero(content, ",", ("zip", "n", "id"))
+    assert list(found) == columns
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(*[st.sampled_from(["7", "007", "0", "00", "0.5", "x", "", "a,007", '0"1', "01,02"])] * 3), max_size=8),
+       st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.sampled_from(["\n", "\r\n"]))
+def test_digits_led_by_0_are_where_another_reader_finds_them(rows, quoting, end):
+    out = io.StringIO()
+    csv.writer(out, quoting=quoting, lineterminator=end).writerows([["zip", "n", "id"], *rows])
+    found = led_by_zero(out.getvalue().encode(), ",", ("zip", "n", "id"))
+    for name, column in zip(("zip", "n", "id"), zip(*rows, strict=True), strict=bool(rows)):
+        is_text = any("," in field for field in column)  # whatever else it holds
+        assert is_text or (name in found) == any(re.fullmatch(r"0\d+", field) for field in column)
 
 
 NOT = "is the file whole"

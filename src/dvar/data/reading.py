@@ -77,8 +77,8 @@ def of_one_piece(table: Any) -> Any:
 
     columns, schema = [table.select([k]) for k in range(table.num_columns)], table.schema
     del table
-    for k, column in enumerate(columns):
-        if column.column(0).num_chunks > 1 and not pa.types.is_nested(schema.types[k]):
+    for k, (column, kind) in enumerate(zip(columns, schema.types, strict=True)):
+        if column.column(0).num_chunks > 1 and not pa.types.is_nested(kind):
             columns[k] = column.unify_dictionaries().combine_chunks()
     return pa.Table.from_arrays([column.column(0) for column in columns], schema=schema)
 

@@ -86,12 +86,52 @@ def cut(name: str, form: str, start: bytes, decimal: str, content: Any = b"", en
 
 def led_by_zero(content: Any, delimiter: str, names: Sequence[str]) -> tuple[str, ...]:
     """The columns in which some field is digits led by a 0, as "007", wherever it stands; but in a row that goes over several
-    lines. Where nothing is quoted, columns are told by counting delimiters; else the lines are cut."""
+    lines, and beyond the first MiB of a row. Which column it is, is counted; lines are cut until one shows it."""
     import numpy as np
 
-    letters, found, zero = np.frombuffer(content, np.uint8), set[int](), np.uint8(ord("0"))
-    header = int(np.argmin(ends_line(letters[:HEAD]))) if len(letters) else 0  # where it begins
-    beside = np.zeros(256, bool)  # the signs before and after a field
+    letters, found = np.frombuffer(content, np.uint8), np.zeros(len(names), bool)
+    known = np.append(found, True)  # columns in which nothing is looked for any more, and what stands beyond them
+    for lo, led in digits_led(letters, delimiter):
+        before, past = max(lo - PART, 0), lo + 2 * PART  # the lines of the first and the last are to be whole
+        while max(lo - STEP, 0) < before and not ends_line(letters[before:lo]).any():
+            before = max(before - PART, 0)
+        while past < min(lo + STEP, len(letters)) and not ends_line(letters[lo + PART : past]).any():
+            past += PART
+        near = letters[before:past]
+        ends, quotes, signs = (before + np.flatnonzero(of) for of in (ends_line(near), near == ord('"'), near == ord(delimiter)))
+        first, line = np.append(before - 1, ends) + 1, np.searchsorted(ends, led)
+        ends = np.append(ends, before + len(near))
+        if len(quotes):
+            start = first[np.searchsorted(ends, signs)]
+            signs = signs[(np.searchsorted(quotes, signs) - np.searchsorted(quotes, start)) % 2 == 0]  # not in a quoted field
+        column = np.minimum(np.searchsorted(signs, led) - np.searchsorted(signs, first[line]), len(names))
+        new, last = ~known[column], -1
+        for k, at in zip(line[new].tolist(), column[new].tolist(), strict=True):
+            if known[at] or k == last:
+                continue
+            last = k
+            row = fields(bytes(letters[first[k] : ends[k]]).decode("latin-1"), delimiter)
+            if len(row) == len(names) and row != list(names):
+                found |= [is_code(field) for field in row]
+                known[:-1] |= found | [delimiter in field for field in row]  # such a field makes its column text
+    return tuple(n for n, is_found in zip(names, found.tolist(), strict=True) if is_found)
+
+
+def fields(line: str, delimiter: str) -> list[str]:
+    """A line cut into its fields, however long they are."""
+    limit = lines.field_size_limit(2**30)
+    try:
+        return next(lines.reader([line], delimiter=delimiter), [])
+    finally:
+        lines.field_size_limit(limit)
+
+
+def digits_led(letters: Any, delimiter: str) -> Iterator[tuple[int, Any]]:
+    """Where digits led by a 0 stand between signs that separate fields, for each part of the letters that holds some: (where
+    the part begins, places)."""
+    import numpy as np
+
+    zero, beside = np.uint8(ord("0")), np.zeros(256, bool)  # the signs before and after a field
     beside[[ord(sign) for sign in (delimiter, *'\n\r"')]] = True
     for lo in range(1, len(letters) - 1, PART):
         some = letters[lo - 1 : lo + PART + 1]
@@ -103,26 +143,9 @@ def led_by_zero(content: Any, delimiter: str, names: Sequence[str]) -> tuple[str
         after = led + 1
         while (more := (letters.take(after, mode="clip") - zero < 10) & (after < len(letters))).any():
             after += more
-        led = led[(after > led + 1) & (beside[letters.take(after, mode="clip")] | (after == len(letters)))]
-        if not len(led):
-            continue
-        before = max(lo - PART, 0)
-        while before and not ends_line(letters[before:lo]).any():  # so that the line of the first begins in what is near
-            before = max(before - PART, 0)
-        near = letters[before : lo + 2 * PART]
-        ends = before + np.flatnonzero(ends_line(near))
-        line, first = np.searchsorted(ends, led), np.append(before - 1, ends) + 1
-        if (near == ord('"')).any():
-            for k in np.unique(line).tolist():
-                cut_out = bytes(letters[first[k] : ends[k] if k < len(ends) else None]).decode("latin-1")
-                row = next(lines.reader([cut_out], delimiter=delimiter), [])
-                if len(row) == len(names) and row != list(names):
-                    found |= {at for at, field in enumerate(row) if is_code(field)}
-        else:
-            signs = before + np.flatnonzero(near == ord(delimiter))
-            at = np.searchsorted(signs, led) - np.searchsorted(signs, first[line])
-            found.update(at[first[line] != header].tolist())
-    return tuple(n for k, n in enumerate(names) if k in found)
+        whole = (after > led + 1) & (beside[letters.take(after, mode="clip")] | (after == len(letters)))
+        if whole.any():
+            yield lo, led[whole]
 
 
 def ends_line(letters: Any) -> Any:

@@ -3,14 +3,19 @@ const plane = new Plot($("plane"), 560, 460), curve = new Plot($("curve"), 480, 
 let points = [[-2, -1, 0], [-1.5, 1, 0], [-0.5, -2, 0], [0.2, -0.4, 0], [1.2, 1.3, 0], [-0.4, 0.6, 1], [1, 0.5, 1], [1.5, 2, 1], [2.2, -0.5, 1], [-0.9, -0.6, 1]];
 let cursor = null; // where the keyboard would put a point
 let mark = 1, trial = null, costs = [], running = false, looping = false, csv = null; // a file as it is, in base 64
+let measured = null; // the examples on which programs are measured now
 let last = Promise.resolve();
 const inTurn = work => last = last.then(work, work); // what changes the trial is done in the order in which it was asked
 const rate = () => 10 ** Number($("rate").value);
 
 async function ask(path, sent) {
-  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent) }).catch(() => null);
-  const told = answer ? await answer.json() : { error: say("gone") };
-  if (answer?.ok) return told;
+  let ok = false, told = { error: say("gone") }; // unless it answers, and whole
+  try {
+    const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent) });
+    told = await answer.json();
+    ok = answer.ok;
+  } catch { }
+  if (ok) return told;
   $("trouble").textContent = [told.error, told.help].filter(Boolean).join(" → ");
   running = false;
   labels();
@@ -69,9 +74,10 @@ async function go() {
 }
 
 async function race() {
-  $("race_again").disabled = true;
-  $("race_again").textContent = say("measuring");
-  const raced = trial.id, told = await ask("/api/race", { id: raced });
+  const raced = measured = trial.id;
+  labels();
+  const told = await ask("/api/race", { id: raced });
+  if (measured === raced) measured = null;
   labels();
   if (!told || trial?.id !== raced) return; // of examples that are gone
   const head = ["program", "rows", "pass", "cost", "equal"].map(key => `<th>${say("race_" + key)}</th>`).join("");
@@ -144,8 +150,10 @@ function rated() {
 
 function labels() {
   $("go").textContent = say(running ? "pause" : "go");
-  for (const id of ["one", "again", "clear", "race_again"]) $(id).textContent = say(id);
-  for (const id of ["go", "one", "again", "race_again"]) $(id).disabled = !trial;
+  for (const id of ["one", "again", "clear"]) $(id).textContent = say(id);
+  for (const id of ["go", "one", "again"]) $(id).disabled = !trial;
+  $("race_again").textContent = say(measured ? "measuring" : "race_again");
+  $("race_again").disabled = !trial || measured !== null;
   $("plane").setAttribute("aria-label", say("plane", { yes: points.filter(p => p[2]).length, no: points.filter(p => !p[2]).length }));
   $("yes").textContent = `● ${say("mark", { kind: 1 })}`;
   $("no").textContent = `○ ${say("mark", { kind: 0 })}`;
