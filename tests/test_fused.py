@@ -269,12 +269,15 @@ def test_elementary_functions_are_within_two_ulp(name):
             assert abs(found - right) <= 2.2 * np.spacing(max(abs(float(right)), 2.3e-308)), x
 
 
+NA = float(np.array(0x7FF8_0000_0000_07A2).view(np.float64))  # no number, with bits of its own, as R writes what is missing
+
+
 @pytest.mark.parametrize("name", [*ELEMENTARY, "maximum", "minimum", "relu", "clip", "sign", "xlogy", "xlog1py", "logaddexp", "sech", "logcosh", "direction", "floor", "ceil", "round"])
 def test_kernels_at_the_ends_answer_what_the_table_does(name):
     from dvar.expression.ops import OPS
 
     op = OPS[name]
-    ends = [0.0, -0.0, 1.0, -1.0, 800.0, -800.0, 1e300, np.inf, -np.inf, np.nan, 2.5]
+    ends = [0.0, -0.0, 1.0, -1.0, 800.0, -800.0, 1e300, np.inf, -np.inf, np.nan, NA, 2.5]
     points = [(v,) for v in ends] if op.arity == 1 else [(v, u) for v in ends for u in ends]
     for point in points:
         point = point if op.arity < 3 else (*point, point[0])

@@ -1,8 +1,9 @@
 """Elementary functions without branches, so that the compiler turns a loop over rows into vector instructions.
 
 They are accurate to about 2 ulp over their whole range, inf and nan included. They must be compiled without reassociation: it
-would undo their two-part constants. Sources: exp by Cody–Waite reduction and a Taylor polynomial of degree 13, the exponent put
-in by its bits; log and log1p by the series of fdlibm (Sun Microsystems, 1993) in s = f/(2 + f).
+would undo their two-part constants. Sources: exp by Cody–Waite reduction and the polynomial in r that meets (exp(r) − 1 − r)/r²
+at ten Chebyshev points, the exponent put in by its bits; log and log1p by the series of fdlibm (Sun Microsystems, 1993) in
+s = f/(2 + f).
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ def elementary(function: Any) -> Any:
 INF, NAN = float("inf"), float("nan")
 LN2_HIGH, LN2_LOW, LOG2_E = 0.693147180369123816490, 1.90821492927058770002e-10, 1.4426950408889634
 ROUND = 6755399441055744.0  # 1.5·2⁵²: a float plus this has its whole number in the lowest bits
-ROUND_BITS = 4843621399236968448  # the bits of ROUND
+ONE = 1023.0  # the exponent of 1.0 as it is stored: the lowest bits of ROUND + ONE + n, moved to the exponent's place, are 2ⁿ
+TINY = 5.421010862427522e-20  # 2⁻⁶⁴
 
 
-# Polynomials by Estrin's scheme: a processor waits for each step of Horner's, and there are 13.
+# Polynomials by Estrin's scheme: a processor waits for each step of Horner's, and there are 11.
 
 
 @elementary
@@ -34,33 +36,41 @@ def exp_less_1(r: float) -> Any:
     """exp(r) − 1 for |r| ≤ ln 2 / 2."""
     r2 = r * r
     r4 = r2 * r2
-    low = (0.16666666666666666 * r + 0.5) + (0.008333333333333333 * r + 0.041666666666666664) * r2
-    mid = (0.0001984126984126984 * r + 0.001388888888888889) + (2.7557319223985893e-06 * r + 2.48015873015873e-05) * r2
-    high = (2.505210838544172e-08 * r + 2.755731922398589e-07) + (1.6059043836821613e-10 * r + 2.08767569878681e-09) * r2
+    low = (0.16666666666666669 * r + 0.5000000000000001) + (0.008333333333330062 * r + 0.04166666666662413) * r2
+    mid = (0.00019841269863053618 * r + 0.0013888888917213717) + (2.7557268459997064e-06 * r + 2.4801521295954376e-05) * r2
+    high = 2.510038549551032e-08 * r + 2.7620088445409746e-07
     return (low + (mid + high * r4) * r4) * r2 + r
 
 
 @elementary
 def exp(x: float) -> Any:
     c = -746.0 if x < -746.0 else (710.0 if x > 710.0 else x)
-    t = c * LOG2_E + ROUND
-    k = t - ROUND
-    p = exp_less_1((c - k * LN2_HIGH) - k * LN2_LOW) + 1.0
-    n = as_bits(t) - ROUND_BITS
-    half = n >> 1  # 2ⁿ in two factors: the first keeps within range what the second takes out of it
-    return p * as_float((half + 1023) << 52) * as_float((n - half + 1023) << 52)
+    large = x > 0.0  # 2ⁿ in two factors: the one that keeps within range what the other takes out of it
+    one, rest = ROUND + ONE - 1.0 if large else ROUND + ONE + 64.0, 2.0 if large else TINY
+    t = c * LOG2_E + one
+    k = t - one
+    f = as_float(as_bits(t) << 52)
+    return (exp_less_1((c - k * LN2_HIGH) - k * LN2_LOW) * f + f) * rest
+
+
+@elementary
+def decay(x: float) -> Any:
+    """exp(−|x|): exp without the half of it that grows."""
+    size = abs(x)
+    c = 746.0 if size > 746.0 else size
+    t = (ROUND + ONE + 64.0) - c * LOG2_E
+    k = t - (ROUND + ONE + 64.0)
+    f = as_float(as_bits(t) << 52)
+    return (exp_less_1((-c - k * LN2_HIGH) - k * LN2_LOW) * f + f) * TINY
 
 
 @elementary
 def expm1(x: float) -> Any:
     c = -40.0 if x < -40.0 else (710.0 if x > 710.0 else x)
-    t = c * LOG2_E + ROUND
-    k = t - ROUND
-    p = exp_less_1((c - k * LN2_HIGH) - k * LN2_LOW)
-    n = as_bits(t) - ROUND_BITS
-    half = n >> 1
-    a, b = as_float((half + 1023) << 52), as_float((n - half + 1023) << 52)
-    return p * a * b + (a * b - 1.0)
+    t = c * LOG2_E + (ROUND + ONE - 1.0)
+    k = t - (ROUND + ONE - 1.0)
+    f = as_float(as_bits(t) << 52)
+    return (exp_less_1((c - k * LN2_HIGH) - k * LN2_LOW) * f + (f - 0.5)) * 2.0
 
 
 @elementary
@@ -107,7 +117,7 @@ def log1p(x: float) -> Any:
 
 @elementary
 def sigmoid(z: float) -> Any:
-    e = exp(-abs(z))
+    e = decay(z)
     s = 1.0 + e
     r = 1.0 / s  # the same division serves sigmoid(−z)
     q = e * r
@@ -116,7 +126,7 @@ def sigmoid(z: float) -> Any:
 
 @elementary
 def softplus(z: float) -> Any:
-    e = exp(-abs(z))  # in [0, 1]: log1p without its ends
+    e = decay(z)  # in [0, 1]: log1p without its ends
     large = e > 0.41421356237309503
     y = log_of_1_plus(0.5 * (e - 1.0) if large else e) + (0.693147180559945309417 if large else 0.0)
     return (z if z > 0.0 else 0.0) + y
@@ -124,13 +134,13 @@ def softplus(z: float) -> Any:
 
 @elementary
 def tanh(z: float) -> Any:
-    e, small = exp(-2.0 * abs(z)), expm1(-2.0 * abs(z))
+    e, small = decay(2.0 * z), expm1(-2.0 * abs(z))
     return copysign(-small / (2.0 + small) if abs(z) < 0.8 else 1.0 - 2.0 * e / (1.0 + e), z)
 
 
 @elementary
 def sech(z: float) -> Any:
-    e = exp(-abs(z))
+    e = decay(z)
     return 2.0 * e / (1.0 + e * e)
 
 

@@ -31,6 +31,12 @@ class Linked(JITCodeLibrary):
     optimised there alone."""
 
     inlined = False
+    interleaved = False  # whether its loops take two vectors of rows at a time
+
+    def add_ir_module(self, module: Any) -> None:
+        if self.interleaved:
+            interleave(module)
+        super().add_ir_module(module)  # type: ignore[no-untyped-call]
 
     def add_linking_library(self, library: Any) -> None:
         if library is not rtsys.library:  # memory is Numba's to manage only where a program asks for some
@@ -64,12 +70,36 @@ class Linking(Compiler):
         self.state.flags.noalias = True  # nothing that is written to overlaps what else a function is given: loops need not ask
 
 
-def linking(function: FunctionType, space: dict[str, Any], options: dict[str, Any]) -> Any:
+class Looping(Linking):
+    """Of the program itself."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.state.library.interleaved = True
+
+
+def interleave(module: Any) -> None:
+    """Tells LLVM of each loop to take two vectors of rows at a time: elementary functions are long chains of steps with many
+    constants, and two chains use the time in which each waits for itself, and a constant once it is loaded."""
+    twice = module.add_metadata(["llvm.loop.interleave.count", ir.Constant(ir.IntType(32), 2)])
+    for function in module.functions:
+        seen = set()
+        for block in function.blocks:
+            seen.add(block)
+            if isinstance(block.terminator, ir.Branch) and block.terminator.operands[0] in seen:
+                loop = module.add_metadata([twice, str(block.name)])
+                loop.operands = (loop, twice)  # a loop's name is a node that names itself
+                block.terminator.set_metadata("llvm.loop", loop)
+
+
+def linking(
+    function: FunctionType, space: dict[str, Any], options: dict[str, Any], pipeline: type[Linking] = Linking
+) -> Any:
     """A function to be compiled into programs only: it finds what it calls in `space` and cannot be called from Python."""
     njit: Any = numba.njit
     twin = FunctionType(function.__code__, space, function.__name__)
     spared = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "no_rewrites": True, "_nrt": False}
-    return njit(pipeline_class=Linking, **spared, **options)(twin)
+    return njit(pipeline_class=pipeline, **spared, **options)(twin)
 
 
 @lru_cache(maxsize=1)
@@ -101,7 +131,7 @@ def object_code(source: str, name: str, kinds: tuple[Kind, ...]) -> tuple[bytes,
         space: dict[str, Any] = {"__name__": "dvar_fused_program"}
         exec(compile(source, "<dvar fused program>", "exec"), space)
         exchange(space, linked_kernels())
-        program = linking(space[name], space, {"fastmath": {"contract"}, "error_model": "numpy"})
+        program = linking(space[name], space, {"fastmath": {"contract"}, "error_model": "numpy"}, Looping)
         program.compile(numba_types(kinds))
         [one] = program.overloads.values()
         library, module = one.library, one.library._final_module
