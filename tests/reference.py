@@ -161,6 +161,7 @@ MP_ARRAYS = {
     "transpose": np.transpose,
     "index": lambda a, at: np.array(a, dtype=object)[at],
     "take": lambda a, k: a[int(k)],
+    "onehot": lambda k, like: np.array([step(j == k) for j in range(len(like))], dtype=object),
     "softmax": lambda a, axis: exp(a) / total(exp(a), axis),
     "logsumexp": lambda a, axis: np.squeeze(log(total(exp(a), axis)), axis=axis),
     "logsoftmax": lambda a, axis: log(exp(a) / total(exp(a), axis)),

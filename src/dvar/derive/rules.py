@@ -20,6 +20,7 @@ class Rule(NamedTuple):
 
 
 SAME = "same value"
+PICKED = "one exponential rather than one for each element; the others count as 0"
 LARGE = "inf/inf where an element of z is > 709"
 ABOVE = "the difference loses every digit for z 37 above the rest"
 BESIDE = "where one of softmax is nearly 1 the difference loses the digits of the others"
@@ -195,6 +196,10 @@ EXACT = (
     Rule("transposed twice", "transpose(transpose(x))", "x", SAME),
     Rule("like terms", "b*x + c*x", "(b + c)*x", "one product rather than two; of one sign, nothing cancels", "b*c > 0"),
     Rule("like terms, one bare", "x + c*x", "(c + 1)*x", "one product rather than two; of one sign, nothing cancels", "c > 0"),
+    Rule("1 - softmax where one of it is picked", "onehot(k, v)*expm1(logsoftmax(z))",
+         "onehot(k, v)*expm1(take(logsoftmax(z), k))", PICKED),
+    Rule("1 - softmax where one of it is picked and weighed", "x*onehot(k, v)*expm1(logsoftmax(z))",
+         "x*onehot(k, v)*expm1(take(logsoftmax(z), k))", PICKED),
     Rule("a share and the rest", "y*p + (1 - y)*p", "p", "the two shares of p add up to p"),
 )
 
