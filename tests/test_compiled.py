@@ -143,8 +143,7 @@ def test_threads_that_ask_at_once_compile_once(cache, compilations):
         file.unlink()
     cost = dv.graph(LOSS).over(x=X, y=Y)
     program, answers = cost.fused, []
-    given = program.given(AT)
-    threads = [threading.Thread(target=lambda: answers.append(program.added(given, slice(0, 1300)).small.tobytes())) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: answers.append(program.adding(AT)(slice(0, 1300)).tobytes())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

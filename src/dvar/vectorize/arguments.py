@@ -56,9 +56,17 @@ def words(arguments: Sequence[Any]) -> Any:
             found += (0, 0, a.size, a.itemsize, address(a), *a.shape, *a.strides)
         else:
             found.append(int(np.float64(a).view(np.int64)) if isinstance(a, float) else a)
-    told = np.array([*found, 0, 0], np.int64)  # an array of ctypes would be a class of its own, made at each call
-    told[:2] = address(told) + 8 * len(found)
-    return told
+    return np.array([*found, 0, 0], np.int64)  # an array of ctypes would be a class of its own, made at each call
+
+
+def addresses_within(stretch: Any, arguments: Sequence[Any]) -> list[int]:
+    """Which of the words are addresses of arrays that lie in a stretch of numbers."""
+    found, at = [], 2
+    for a in arguments:
+        if isinstance(a, np.ndarray) and a.base is stretch:
+            found.append(at + 4)
+        at += 5 + 2 * a.ndim if isinstance(a, np.ndarray) else 1
+    return found
 
 
 def address(array: Any) -> int:

@@ -13,7 +13,7 @@ import importlib.metadata
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -62,10 +62,13 @@ class Compiled:
         return self.note + self.source
 
     def __call__(self, *arguments: Any) -> None:
-        """Raises TypeError for arguments of other kinds: machine code would read them as if they were its own."""
+        self.ready_for(arguments)(*arguments)
+
+    def ready_for(self, arguments: Sequence[Any]) -> Native | Callable[..., Any]:
+        """What runs. Raises TypeError for arguments of other kinds: machine code would read them as if they were its own."""
         if len(arguments) != len(self.kinds) or not all(map(fits, arguments, self.kinds)):
             raise TypeError(f"{self.name} was compiled for arguments of other types")
-        self.ready()(*arguments)
+        return self.ready()
 
 
 @lru_cache(maxsize=64)
@@ -111,7 +114,7 @@ def checksum(key: str, content: bytes) -> bytes:
     return hashlib.sha256(key.encode() + content).digest()
 
 
-def loaded(key: str) -> Callable[..., Any] | None:
+def loaded(key: str) -> Native | None:
     """The program from its file, or None where there is none that can be trusted."""
     try:
         home = folder()
@@ -122,7 +125,7 @@ def loaded(key: str) -> Callable[..., Any] | None:
         if content[:PREFIX] != checksum(key, content[PREFIX:]):
             return None
         needed, _, code = content[PREFIX:].partition(b"\n")
-        return called(code, needed.decode().split())
+        return Native(code, needed.decode().split())
     except Exception:  # whatever is wrong with a file is mended by making it anew
         return None
 
@@ -158,7 +161,7 @@ def made(source: str, name: str, kinds: tuple[Kind, ...]) -> tuple[Callable[...,
         from .machine_code import object_code
 
         code, needed = object_code(source, name, kinds)
-        run = called(code, needed)
+        run = Native(code, needed)
     except Exception as error:  # a version of Numba that works otherwise inside
         return by_numba(source, name, kinds), f"# compiled for this process alone: {error or type(error).__name__}\n"
     why = keep(key(source, name, kinds), code, needed)
@@ -185,24 +188,28 @@ def machine() -> Any:
     return llvm
 
 
-def called(code: bytes, needed: list[str]) -> Callable[..., Any]:
-    """The C function in object code, loaded into this process, as a function of a program's arguments. Python's lock is free
-    while it runs. Raises LookupError where one of the functions it needs is not in this process: to load it would end it."""
-    llvm = machine()
-    target = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(codemodel="jitdefault", jit=True)
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)  # from here on LLVM looks into this process
-    for symbol in needed:
-        if not llvm.address_of_symbol(symbol):
-            raise LookupError(f"there is no function {symbol}")
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(engine.get_function_address(ENTRY))
+class Native:
+    """The C function in object code, loaded into this process, to be called with a program's arguments or on their words.
+    Python's lock is free while it runs. Raises LookupError where one of the functions it needs is not in this process: to load
+    it would end it."""
 
-    def run(*arguments: Any) -> None:
-        told = words(arguments)
-        status = function(address(told))
+    def __init__(self, code: bytes, needed: list[str]) -> None:
+        llvm = machine()
+        target = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(codemodel="jitdefault", jit=True)
+        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)  # from here on LLVM looks into this process
+        for symbol in needed:
+            if not llvm.address_of_symbol(symbol):
+                raise LookupError(f"there is no function {symbol}")
+        self.engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self.engine.finalize_object()
+        self.function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(self.engine.get_function_address(ENTRY))
+
+    def __call__(self, *arguments: Any) -> None:
+        self.on(words(arguments))
+
+    def on(self, told: Any) -> None:
+        """On words: the last two are room for answers that programs do not use, the first two their addresses."""
+        told[:2] = address(told[-2:])
+        status = self.function(address(told))
         if status:
             raise RuntimeError(f"a compiled program answered {status}")
-
-    run.engine = engine  # type: ignore[attr-defined]  # it owns the code
-    return run

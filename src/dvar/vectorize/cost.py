@@ -211,7 +211,7 @@ def fused_alone(graph: Graph, sizes: tuple[Shape, ...]) -> Program:
         for name, size in zip(graph.inputs, sizes):
             if values[name].shape != size:
                 raise UsageError(f"this program was written for {name} of shape {size}, now given {values[name].shape}")
-        value, *slopes = map(plain, program.answer(program.added(program.given(values), slice(0, 1))))
+        value, *slopes = map(plain, program.answer(program.adding(values)(slice(0, 1))))
         return value, *defined(found, values, value, dict(zip(graph.inputs, slopes))).values()
 
     return Program("fused", program.run.text, call)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from itertools import accumulate
+from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +14,8 @@ from ..data.native import Chunked, Converted
 from ..data.sparse import Sparse
 from ..expression.graph import Graph
 from ..expression.op import Shape
-from .arguments import types_of
+from .arguments import address, addresses_within, types_of, words
+from .compiled import Native, compiled, kernel_modules
 from .core import core
 from .example import Curve, Element
 from .program import NotWritable
@@ -24,32 +27,13 @@ LEAST = 8  # blocks at the least for each of the partial sums
 SPREAD = 4  # partial sums of runs from all over the data
 PACKED = 256  # rows that are packed into panels at a time
 COPIED = 16  # blocks at the most that are converted at a time
-
-
-class Sums(NamedTuple):
-    """What a program adds up over rows."""
-
-    small: Any  # the value, and derivatives by parameters outside maps
-    slopes: list[Any]  # per map (results, width)
-    cross: Any  # second derivatives by what maps give and by small parameters, times the features (…, width)
-    gram: Any  # and by what maps give, both (…, width, width)
-
-    @property
-    def arrays(self) -> list[Any]:
-        return [self.small, *self.slopes, self.cross, self.gram]
-
-    def __iadd__(self, other: Sums) -> Sums:  # type: ignore[override,misc]
-        for mine, more in zip(self.arrays, other.arrays):
-            mine += more
-        return self
+ROWS_AT = slice(2, 4)  # among the words of a program
 
 
 class FusedProgram:
     """Sums of value and derivatives over runs of rows. Raises NotWritable where the loss, or its data, has no such program."""
 
     def __init__(self, graph: Graph, sizes: Mapping[str, Shape], data: Mapping[str, Any], second: bool = False) -> None:
-        from .compiled import compiled, kernel_modules
-
         self.sizes, self.second = sizes, second
         names = frozenset(data)
         found = core(graph, {n: sizes[n] if n in sizes else data[n].shape[1:] for n in graph.inputs}, names)
@@ -65,47 +49,55 @@ class FusedProgram:
         rows = [a for f in self.features.values() for a in f.arguments] + self.columns
         self.chunked = [a for a in rows if isinstance(a, Chunked)]
         self.converts = any(isinstance(a, Converted) for a in rows)
-        given = self.given({n: np.zeros(s) for n, s in sizes.items()})
-        sums = self.zeros(given)
-        self.numbers = sum(a.size for a in sums.arrays)  # that it adds up
-        self.run = compiled(self.program.source, self.program.name, types_of(self.arguments(slice(0, 2), given, sums)))
+        self.shapes, self.room_shapes = self.shapes_of_sums(), self.shapes_of_room()
+        self.numbers, self.room = (sum(map(prod, shapes)) for shapes in (self.shapes, self.room_shapes))
+        weights = self.weights({n: np.zeros(s) for n, s in sizes.items()})
+        kinds = types_of(self.arguments(slice(0, 2), weights, np.zeros(self.numbers), np.zeros(self.room)))
+        self.run = compiled(self.program.source, self.program.name, kinds)
 
-    def given(self, parameters: Mapping[str, Any]) -> tuple[Any, list[Any]]:
+    def weights(self, parameters: Mapping[str, Any]) -> tuple[Any, list[Any]]:
         """The parameters as the program takes them: those outside maps raveled, and per map the weights (results, width)."""
         one = self.program
         return (np.concatenate([np.zeros(0), *(np.ravel(parameters[n]) for n, _ in one.small)]),
                 [self.features[m.data].padded(np.atleast_2d(parameters[m.parameter])) for m in one.maps])
 
-    def zeros(self, given: tuple[Any, list[Any]]) -> Sums:
-        one, width = self.program, given[1][0].shape[1] if given[1] else 0
-        return Sums(np.zeros(one.count), [np.zeros_like(w) for w in given[1]], np.zeros((len(one.crosses), width)),
-                    np.zeros((len(one.grams), width, width)))
+    def shapes_of_sums(self) -> list[Shape]:
+        """Of what it adds up: the value and the derivatives outside maps; per map (results, width); then the second derivatives
+        by what maps give and by small parameters, times the features, and those by what maps give, both."""
+        one, widths = self.program, [self.features[m.data].width for m in self.program.maps]
+        results = [prod(m.shape) for m in one.maps]
+        width = widths[0] if widths else 0
+        return [(one.count,), *zip(results, widths), (len(one.crosses), width), (len(one.grams), width, width)]
 
-    def arguments(self, rows: slice, given: tuple[Any, list[Any]], sums: Sums) -> list[Any]:
-        """What the program is called with for these rows; arrays are cut only where one of them must be."""
+    def shapes_of_room(self) -> list[Shape]:
+        """Of scratch: for a block of rows what maps give and its slopes, numbers made of typed columns, second derivatives; for
+        the kernels that add up Σ d·x·xᵀ panels of eight features, and of as many times d, then a tile."""
+        one = self.program
+        found: list[Shape] = [(max(one.buffers, 1), PITCH)] * 2
+        found += [self.features[m.data].block for m in one.maps if self.features[m.data].block]
+        if self.second:
+            count = max((f.numbers for f in self.features.values()), default=0)
+            found += [(2 * -(-count // 8) + 1, 8 * PACKED), (max(len(one.crosses) + len(one.grams), 1), PITCH)]
+        return found
+
+    def arguments(self, rows: slice, weights: tuple[Any, list[Any]], sums: Any, room: Any) -> list[Any]:
+        """What the program is called with for these rows, for stretches of numbers to add to and to work in; data are cut only
+        where one of them must be."""
         one, maps = self.program, list[Any]()
         cut = rows if self.chunked or self.converts else None
-        for m, w, g in zip(one.maps, given[1], sums.slopes):
+        small, *slopes, cross, gram = parted(sums, self.shapes)
+        given, found, *scratch = parted(room, self.room_shapes)
+        for m, w, g in zip(one.maps, weights[1], slopes):
             features = self.features[m.data]
-            maps += [w, g, *(taken(a, cut) for a in features.arguments), *features.scratch()]
-        block = [np.empty((max(one.buffers, 1), PITCH)) for _ in range(2)]
-        curves = np.empty((max(len(one.crosses) + len(one.grams), 1), PITCH))
-        curved = [self.panels(), curves, sums.cross, sums.gram] if self.second else []
+            maps += [w, g, *(taken(a, cut) for a in features.arguments)]
+            if features.block:
+                maps.append(scratch.pop(0))
+        curved = [*scratch, cross, gram] if self.second else []
         lo, hi = (rows.start, rows.stop) if cut is None else (0, rows.stop - rows.start)
-        return [lo, hi, given[0], *block, sums.small, *maps, *(taken(c, cut) for c in self.columns), *curved]
+        return [lo, hi, weights[0], given, found, small, *maps, *(taken(c, cut) for c in self.columns), *curved]
 
-    def panels(self) -> Any:
-        """Scratch for the kernels that add up Σ d·x·xᵀ: panels of eight features, and of as many times d, then a tile."""
-        count = max((f.numbers for f in self.features.values()), default=0)
-        return np.empty((2 * -(-count // 8) + 1, 8 * PACKED))
-
-    def added(self, given: tuple[Any, list[Any]], *rows: slice) -> Sums:
-        """The sums over these runs of rows."""
-        sums = self.zeros(given)
-        for run in rows:
-            for part in self.parts(run):
-                self.run(*self.arguments(part, given, sums))
-        return sums
+    def adding(self, parameters: Mapping[str, Any]) -> Adding:
+        return Adding(self, parameters)
 
     def parts(self, rows: slice) -> Iterator[slice]:
         """Runs of whole blocks, each within one chunk of every column; a block that is in two chunks by itself, as it is copied.
@@ -120,19 +112,20 @@ class FusedProgram:
             yield slice(at, end)
             at = end
 
-    def answer(self, sums: Sums) -> list[Any]:
+    def answer(self, sums: Any) -> list[Any]:
         """The sums of the value, of each parameter's derivative and, where second derivatives are written, of the Hessian of all
         parameters raveled in order."""
-        one, small = self.program, np.take(sums.small, self.program.sums)
+        first, *slopes, cross, gram = parted(sums, self.shapes)
+        one, small = self.program, np.take(first, self.program.sums)
         d: dict[str, Any] = {n: np.zeros(s) for n, s in self.sizes.items()}
         at = 1
         for name, shape in one.small:
             size = int(np.prod(shape))
             d[name] = d[name] + small[at : at + size].reshape(shape)
             at += size
-        for m, g in zip(one.maps, sums.slopes):
+        for m, g in zip(one.maps, slopes):
             d[m.parameter] = d[m.parameter] + self.features[m.data].compact(g).reshape(self.sizes[m.parameter])
-        curved = [self.hessian(small[at:], sums.cross, sums.gram)] if self.second else []
+        curved = [self.hessian(small[at:], cross, gram)] if self.second else []
         return [float(small[0]), *d.values(), *curved]
 
     def hessian(self, corners: Any, cross: Any, gram: Any) -> Any:
@@ -170,6 +163,45 @@ class FusedProgram:
             assert features is not None
             put(curve, features.symmetric(h))
         return total
+
+
+class Adding:
+    """A program with its parameters: adds up over runs of rows. Its arguments are put into words once; of a run only its rows
+    and the places of its sums and its room are others."""
+
+    def __init__(self, program: FusedProgram, parameters: Mapping[str, Any]) -> None:
+        self.program, self.weights = program, program.weights(parameters)
+        sums, room = np.empty(program.numbers), np.empty(program.room)
+        self.arguments = program.arguments(slice(0, 2), self.weights, sums, room)  # the words tell where they lie
+        self.run = program.run.ready_for(self.arguments)
+        self.cuts = bool(program.chunked or program.converts)
+        if isinstance(self.run, Native) and not self.cuts:
+            self.told = words(self.arguments)
+            self.of_sums, self.of_room = (addresses_within(stretch, self.arguments) for stretch in (sums, room))
+            self.told[self.of_sums] -= address(sums)
+            self.told[self.of_room] -= address(room)
+
+    def __call__(self, *runs: slice) -> Any:
+        """The sums over these runs of rows, one behind the other."""
+        sums, room = np.zeros(self.program.numbers), np.empty(self.program.room)
+        if isinstance(self.run, Native) and not self.cuts:
+            told = self.told.copy()
+            told[self.of_sums] += address(sums)
+            told[self.of_room] += address(room)
+            for run in runs:
+                told[ROWS_AT] = run.start, run.stop
+                self.run.on(told)
+            return sums
+        for run in runs:
+            for part in self.program.parts(run):
+                self.program.run(*self.program.arguments(part, self.weights, sums, room))
+        return sums
+
+
+def parted(stretch: Any, shapes: Sequence[Shape]) -> list[Any]:
+    """Arrays of these shapes, one behind the other in a stretch of numbers."""
+    ends = accumulate(map(prod, shapes))
+    return [stretch[end - prod(shape) : end].reshape(shape) for end, shape in zip(ends, shapes)]
 
 
 def groups(m: int, numbers: int = 1, pairs: bool = False) -> list[list[slice]]:

@@ -44,9 +44,6 @@ class Features:
     block: Shape = ()  # of scratch for the numbers of one block
     categories: int = 0
 
-    def scratch(self) -> tuple[Any, ...]:
-        return (np.empty(self.block),) if self.block else ()
-
     def symmetric(self, h: Any) -> Any:
         """Sums (width, width) in which every pair stands in one of its two places → (n, n)."""
         h = h[np.ix_(self.places, self.places)]

@@ -331,12 +331,12 @@ class Summed:
         """J and its derivatives by a fused program."""
         from .fused import groups, spread
 
-        given = program.given(parameters)
+        adding = program.adding(parameters)
         if rows is None:
             parts: list[list[Any]] = [[(run,) for run in group] for group in groups(self.m, program.numbers, program.second)]
         else:
             parts = spread(rows)
-        [sums] = added(lambda runs: (program.added(given, *runs),), parts, self.fused_threads)
+        [sums] = added(lambda runs: (adding(*runs),), parts, self.fused_threads)
         total = self.total_of(rows)
         return [s / total for s in program.answer(sums)]
 
