@@ -11,7 +11,9 @@ from typing import Any
 
 from numba import njit
 
-from .intrinsics import SUMS, flat_column, flat_rows, wide
+from .intrinsics import SUMS, fetch, flat_column, flat_rows, wide
+
+NARROW = 256  # bytes of a row; wider rows took no less time, or more
 
 
 def summing(function: Any) -> Any:
@@ -19,7 +21,8 @@ def summing(function: Any) -> Any:
 
 
 # Four rows at a time, a quarter of the block apart: each weight is loaded once for the four, and memory is read as four long
-# streams, which processors foresee; of rows that follow each other they see one stream that jumps about.
+# streams, which processors foresee; of rows that follow each other they see one stream that jumps about. Where rows are narrow,
+# most of the time goes by without a read from memory: half of the next block is asked for by either half of the map.
 
 
 @summing
@@ -27,6 +30,7 @@ def dot_rows(x: Any, w: Any, z: Any, at: int, n: int) -> None:
     """z = x @ w for x (m, k) stored row by row."""
     wide()
     k, q = x.shape[1], n // 4
+    near = 2 if k * x.itemsize <= NARROW else 0
     for i in range(q):
         x0, x1, x2, x3 = (flat_rows(x, at + i, 1), flat_rows(x, at + i + q, 1), flat_rows(x, at + i + 2 * q, 1),
                           flat_rows(x, at + i + 3 * q, 1))
@@ -37,6 +41,7 @@ def dot_rows(x: Any, w: Any, z: Any, at: int, n: int) -> None:
             c += w[j] * x2[j]
             e += w[j] * x3[j]
         z[i], z[i + q], z[i + 2 * q], z[i + 3 * q] = a, b, c, e
+        fetch(x, at + n + near * i, near)
     for i in range(4 * q, n):
         s, x0 = 0.0, flat_rows(x, at + i, 1)
         for j in range(k):
@@ -49,12 +54,14 @@ def add_rows(x: Any, d: Any, g: Any, at: int, n: int) -> None:
     """g += d @ x: each g[j] is loaded and stored once for four rows."""
     wide()
     k, q = x.shape[1], n // 4
+    near = 2 if k * x.itemsize <= NARROW else 0
     for i in range(q):
         a, b, c, e = d[i], d[i + q], d[i + 2 * q], d[i + 3 * q]
         x0, x1, x2, x3 = (flat_rows(x, at + i, 1), flat_rows(x, at + i + q, 1), flat_rows(x, at + i + 2 * q, 1),
                           flat_rows(x, at + i + 3 * q, 1))
         for j in range(k):
             g[j] += a * x0[j] + b * x1[j] + c * x2[j] + e * x3[j]
+        fetch(x, at + n + near * (q + i), near)
     for i in range(4 * q, n):
         a, x0 = d[i], flat_rows(x, at + i, 1)
         for j in range(k):

@@ -8,13 +8,14 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core.cgutils import alloca_once_value, for_range
+from numba.core.cgutils import alloca_once_value, for_range, get_or_insert_function
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
 SUMS = {"contract", "reassoc", "nsz"}  # freedom to add up in any order; nan and inf keep their meaning
 EXACT = {"contract"}
+LINE = 64  # bytes that come from memory together
 
 
 def reinterpreted(typing: Any) -> Any:
@@ -110,6 +111,27 @@ def part_of(context: Any, builder: Any, signature: Any, value: Any, where: Calla
     size, data = whole.itemsize, builder.gep(whole.data, [first])
     populate_array(found, data, [count], [size], size, whole.meminfo, whole.parent)  # type: ignore[no-untyped-call]
     return impl_ret_borrowed(context, builder, vector, found._getvalue())  # type: ignore[no-untyped-call]
+
+
+@reinterpreted
+def fetch(context: Any, x: Any, i: Any, n: Any) -> Any:
+    """Asks for rows i … i + n − 1 of x (m, k), stored row by row, to be brought near; there may be fewer."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, i, n = arguments
+        whole, byte, flag = context.make_array(x)(context, builder, value), ir.IntType(8).as_pointer(), ir.IntType(32)
+        asked = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+        prefetch = get_or_insert_function(builder.module, asked, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+        row = builder.mul(builder.extract_value(whole.shape, 1), whole.itemsize)
+        start = builder.gep(builder.bitcast(whole.data, byte), [builder.mul(i, row)])
+        line = context.get_constant(types.int64, LINE)
+        lines = builder.udiv(builder.add(builder.mul(n, row), context.get_constant(types.int64, LINE - 1)), line)
+        with for_range(builder, lines) as loop:
+            place = builder.gep(start, [builder.mul(loop.index, line)])
+            builder.call(prefetch, [place, *(ir.Constant(flag, k) for k in (0, 3, 1))])  # to read, as near as can be, as data
+        return context.get_dummy_value()
+
+    return types.void(x, types.int64, types.int64), generate
 
 
 @reinterpreted
