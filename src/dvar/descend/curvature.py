@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ REFINED = 3  # times a step is corrected for the ridge; along directions without
 STEEP = 1e-3  # of the slope: along directions without curvature more is no rounding
 NEGATIVE = 1e-8  # and so is negative curvature
 VANISHED = 1e-8  # curvature below this share of that at the start: the optimum is at infinity
+TRIANGLE = 64  # rows of a triangle that is inverted at once
 
 
 class Step(NamedTuple):
@@ -36,28 +37,24 @@ class Curvature:
 
     @cached_property
     def root(self) -> Any:
-        """Cholesky's factor, or None where the Hessian is not positive definite to rounding."""
-        from scipy.linalg.lapack import dpotrf
-
-        factor, failed = dpotrf(self.scaled, lower=1)
-        ok = not failed and np.min(np.diag(factor), initial=1.0) ** 2 > SINGULAR
-        return factor if ok else None
+        """The inverse of Cholesky's factor, or None where the Hessian is not positive definite to rounding."""
+        factor = cholesky(self.scaled)
+        ok = factor is not None and np.min(np.diag(factor), initial=1.0) ** 2 > SINGULAR
+        return inverse(factor) if ok else None
 
     @cached_property
     def ridged(self) -> Any:
-        """Solves (H + a ridge) p = v where H is singular, as with collinear features, in a tenth of the eigenvalues' time.
+        """The inverse factor of H + a ridge where H is singular, as with collinear features, in a tenth of the eigenvalues' time.
         None where there are few parameters, negative curvature, or a slope along directions without curvature."""
-        from scipy.linalg import cho_solve
-        from scipy.linalg.lapack import dpotrf
-
         if len(self.scaled) <= FEW:
             return None
         ridge = RIDGE * np.max(np.abs(np.diag(self.scaled)))
-        factor, failed = dpotrf(self.scaled + ridge * np.eye(len(self.scaled)), lower=1)
-        solved = partial(cho_solve, (factor, True), check_finite=False)
-        if failed or np.linalg.norm(self.downhill - self.scaled @ solved(self.downhill)) > STEEP * np.linalg.norm(self.downhill):
+        factor = cholesky(self.scaled + ridge * np.eye(len(self.scaled)))
+        if factor is None:
             return None
-        return solved
+        root = inverse(factor)
+        left = self.downhill - self.scaled @ solve(root, self.downhill)
+        return root if np.linalg.norm(left) <= STEEP * np.linalg.norm(self.downhill) else None
 
     @cached_property
     def spectrum(self) -> tuple[Any, Any, Any]:
@@ -75,16 +72,14 @@ class Curvature:
     def whole(self) -> Step:
         """−H⁻¹g; along directions without curvature −g, which is nothing but rounding where they are directions of collinear
         features; negative curvature is taken with its sign changed."""
-        from scipy.linalg import cho_solve
-
         if self.root is not None:
-            p = cho_solve((self.root, True), self.downhill, check_finite=False)
+            p = solve(self.root, self.downhill)
         elif self.ridged is not None:
-            solved = self.ridged
-            downhill = self.scaled @ solved(self.downhill)  # H times something has nothing along directions without curvature
-            p = self.scaled @ solved(solved(downhill))
+            root = self.ridged
+            downhill = self.scaled @ solve(root, self.downhill)  # H times something: nothing along directions without curvature
+            p = self.scaled @ solve(root, solve(root, downhill))
             for _ in range(REFINED):
-                p += solved(downhill - self.scaled @ p)
+                p += solve(root, downhill - self.scaled @ p)
             p += self.downhill - downhill
         else:
             values, vectors, along = self.spectrum
@@ -94,9 +89,7 @@ class Curvature:
 
     def solved(self, v: Any) -> Any:
         """H⁻¹v, where H is positive definite."""
-        from scipy.linalg import cho_solve
-
-        return cho_solve((self.root, True), v / self.roots, check_finite=False) / self.roots
+        return solve(self.root, v / self.roots) / self.roots
 
     def fall(self, move: Any) -> float:
         """By how much the parabola falls along a step."""
@@ -136,16 +129,27 @@ class Curvature:
         return Step((vectors @ p) / self.roots, promised, float(np.linalg.norm(p)), whole)
 
 
-def least_share(scaled: Any) -> float:
-    """A low estimate of the smallest eigenvalue, 0 where it may not be above 0: from Cholesky's factor alone."""
-    from scipy.linalg.lapack import dpocon, dpotrf
+def cholesky(matrix: Any) -> Any:
+    """The lower factor of a symmetric matrix; None where it is not positive definite."""
+    try:
+        return np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return None
 
-    factor, failed = dpotrf(scaled, lower=1)
-    if failed or not len(scaled):
-        return 0.0
-    norm = float(np.max(np.sum(np.abs(scaled), axis=0)))
-    share, failed = dpocon(factor, norm, uplo="L")
-    return 0.0 if failed else 0.1 * share * norm
+
+def inverse(lower: Any) -> Any:
+    """The inverse of a lower triangle, by halves: NumPy alone, as importing SciPy's takes longer than most fits."""
+    if len(lower) <= TRIANGLE:
+        return np.linalg.inv(lower)
+    half, made = len(lower) // 2, np.zeros_like(lower)
+    made[:half, :half], made[half:, half:] = inverse(lower[:half, :half]), inverse(lower[half:, half:])
+    made[half:, :half] = -made[half:, half:] @ (lower[half:, :half] @ made[:half, :half])
+    return made
+
+
+def solve(root: Any, v: Any) -> Any:
+    """H⁻¹v by the inverse of H's factor."""
+    return root.T @ (root @ v)
 
 
 def vanished(hessian: Any, first: Any, share: float = VANISHED) -> tuple[Any, Any, int]:
@@ -154,7 +158,8 @@ def vanished(hessian: Any, first: Any, share: float = VANISHED) -> tuple[Any, An
     diagonal = np.abs(np.diag(first))
     scale = np.where(diagonal > 0, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 1.0)
     now, start = hessian * scale[:, None] * scale, first * scale[:, None] * scale
-    if least_share(now) > share * float(np.max(np.sum(np.abs(start), axis=0), initial=0.0)):
+    least = share * float(np.max(np.sum(np.abs(start), axis=0), initial=0.0))
+    if cholesky(now - least * np.eye(len(now))) is not None:  # no eigenvalue is as low as that
         return np.zeros((len(now), 0)), scale, 0
     values, vectors = np.linalg.eigh(start)
     curved = np.abs(values) > 1e-10 * np.max(np.abs(values), initial=0.0)

@@ -174,8 +174,6 @@ def minimize(
     options = Options(int(steps or one.steps), float(one.tol if tol is None else tol), None if rate == "auto" else float(rate),
                       float(momentum), nesterov, int(batch or 0), int(seed or 0))
     run = Run(watch)
-    if one.hessian:
-        import scipy.linalg  # noqa: F401 – so that its BLAS is held to one thread too: idle ones spin on cores that passes need
     # A rate too high is told, not warned of.
     with stoppable(run), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         outcome = one.solve(problem, theta, run, options)

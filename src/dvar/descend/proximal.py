@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import many
+from .curvature import cholesky
 from .newton import FINE, PATIENT, part_of
 from .objective import ALMOST, Options, Outcome, Problem, Run
 from .region import Point
@@ -126,11 +127,9 @@ def finished(problem: Problem, now: Point, promised: float) -> Outcome:
 
 def definite(hessian: Any) -> Any:
     """The Hessian, its negative curvature taken with its sign changed, and enough on the diagonal to be solved."""
-    from scipy.linalg.lapack import dpotrf
-
     diagonal = np.diag(hessian)
     lifted = hessian + np.diag(RIDGE * np.abs(diagonal) + RIDGE * RIDGE * np.max(np.abs(diagonal), initial=1e-300))
-    if not dpotrf(lifted, lower=1)[1]:
+    if cholesky(lifted) is not None:
         return lifted
     values, vectors = np.linalg.eigh(hessian)
     return (vectors * np.maximum(np.abs(values), RIDGE * np.max(np.abs(values), initial=1e-300))) @ vectors.T
@@ -161,12 +160,9 @@ def minimum(problem: Problem, theta: Any, gradient: Any, hessian: Any) -> Any:
 
 def solved_for(free: Any, linear: Any, hessian: Any, u: Any) -> Any:
     """The minimum of linear·u + ½uᵀHu along what is free, the others as they are."""
-    from scipy.linalg import cho_factor, cho_solve
-
     at, solved = np.flatnonzero(free), np.where(free, 0.0, u)
     if len(at):
-        factor = cho_factor(hessian[np.ix_(at, at)], lower=True, check_finite=False)
-        solved[at] = cho_solve(factor, -(linear[at] + hessian[at] @ solved), check_finite=False)
+        solved[at] = np.linalg.solve(hessian[np.ix_(at, at)], -(linear[at] + hessian[at] @ solved))
     return solved
 
 
