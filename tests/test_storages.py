@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 import dvar as dv
 from dvar.data import native
+from dvar.threads import thread_count
 from dvar.vectorize.fused import groups
-from dvar.vectorize.run import added, group_count, one_blas_thread, partition, thread_count
+from dvar.vectorize.run import added, group_count, one_blas_thread, partition
 
 rng = np.random.default_rng(11)
 

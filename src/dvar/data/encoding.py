@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DvarError
+from ..threads import each
 from . import features as named
 from . import table as tables
 from .columns import Category, Columns, Group, Missing, Number, Part
@@ -53,14 +54,15 @@ class Encoding:
         indicators: dict[bytes, int] = {}  # which rows are missing → the index of the part that says so
         wanted = tuple(dict.fromkeys(features))
         weight = weight if weight is None or rows is None else weight[rows]
-        for name in wanted:
+
+        def learned_from(name: str) -> tuple[str, list[Part], np.ndarray | None, dict[str, str]]:
             numeric, levelled = named.sides(table, name)
-            if numeric and levelled:
-                name = numeric  # whose gaps the indicator names
-                bare = reference and numeric in wanted
-                learned, gaps, out = learn_slopes(table, numeric, levelled, rows, bare, centre, max_levels, weight)
-            else:
-                learned, gaps, out = learn(table, name, wanted, rows, reference, centre, max_levels, weight)
+            if not (numeric and levelled):
+                return name, *learn(table, name, wanted, rows, reference, centre, max_levels, weight)
+            bare = reference and numeric in wanted
+            return numeric, *learn_slopes(table, numeric, levelled, rows, bare, centre, max_levels, weight)  # it has the gaps
+
+        for name, learned, gaps, out in each(learned_from, wanted, table.num_rows):
             parts += learned
             dropped |= out
             if gaps is None or gaps.all():
@@ -125,9 +127,12 @@ class Encoding:
         """
         source = self._sources(table)
         m = table.num_rows if rows is None else len(rows)
-        read = {p.column: _numbers(source[p.column], m, rows) for p in (self.parts[i] for i in self.singles)}
+        single = list({self.parts[i].column: None for i in self.singles})
+        read = dict(zip(single, each(lambda c: _numbers(source[c], m, rows), single, m)))
         texts = {c: tables.levels(source[c], rows) if tables.kind(source[c].type) == "category" else None
                  for c in {c for p in self.parts for c in _levelled(p)}}
+        categories = [p for p in self.parts if isinstance(p, Category)]
+        coded = dict(zip(map(id, categories), each(lambda p: _codes(texts[p.column], m, p), categories, m)))
         indicated = {c: p.column for p in self.parts if isinstance(p, Missing) for c in (p.column, *p.also)}
         data: list[np.ndarray] = []
         unseen: dict[str, int] = {}
@@ -136,7 +141,7 @@ class Encoding:
         for part in self.parts:
             gaps_of.append(None)
             if isinstance(part, Category):
-                codes, unseen[part.column], missing[part.column] = _codes(texts[part.column], m, part)
+                codes, unseen[part.column], missing[part.column] = coded[id(part)]
                 data.append(codes)
                 continue
             x, gaps = read[part.column]

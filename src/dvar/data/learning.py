@@ -119,7 +119,11 @@ def learn_category(
 def used_levels(column: tables.Levels) -> list[bool]:
     """Whether each text is some row's, and at the end whether some row is missing."""
     used = np.zeros(len(column.texts) + 1, bool)
-    used[column.codes] = True
+    for lo in range(0, len(column.codes), BLOCK):
+        used[column.codes[lo : lo + BLOCK]] = True
+        if used[:-1].all():
+            used[-1] = column.codes.min() < 0
+            break
     found: list[bool] = used.tolist()
     return found
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DvarError, UsageError, many
+from ..threads import each
 from .opening import READS, Ahead, called, checked_names, opened, suffixes, unreadable
 from .text import (
     USUAL,
@@ -71,16 +72,20 @@ def as_written(name: str, path: str | Path, how: How, say: Callable[[str], None]
 
 
 def of_one_piece(table: Any) -> Any:
-    """The table, each column's values in a row and each text in its dictionary once; a column at a time, so that no more than
-    one is there twice."""
+    """The table, each column's values in a row and each text in its dictionary once; a column at a time on each thread, so that
+    no more than these are there twice."""
     import pyarrow as pa
 
     columns, schema = [table.select([k]) for k in range(table.num_columns)], table.schema
+    rows = table.num_rows
     del table
-    for k, (column, kind) in enumerate(zip(columns, schema.types, strict=True)):
-        if column.column(0).num_chunks > 1 and not pa.types.is_nested(kind):
-            columns[k] = column.unify_dictionaries().combine_chunks()
-    return pa.Table.from_arrays([column.column(0) for column in columns], schema=schema)
+
+    def joined(k: int) -> Any:
+        if columns[k].column(0).num_chunks > 1 and not pa.types.is_nested(schema.types[k]):
+            columns[k] = columns[k].unify_dictionaries().combine_chunks()
+        return columns[k].column(0)
+
+    return pa.Table.from_arrays(each(joined, range(len(columns)), rows), schema=schema)
 
 
 def checked_how(name: str, form: str, how: How) -> None:

@@ -7,19 +7,18 @@ threads. BLAS is held to one thread while blocks run: they are small, and the th
 
 from __future__ import annotations
 
-import operator
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError
+from ..threads import pool
 
 ELEMENTS = 1 << 17  # numbers in one block of rows: 1 MiB, so that it stays in the cache between its two halves
 ROWS = (256, 16_384)  # the fewest and the most rows of a block
@@ -39,30 +38,6 @@ def partition(m: int, width: int, count: int = GROUPS) -> list[list[slice]]:
     blocks = [slice(lo, min(lo + size, m)) for lo in range(0, m, size)]
     each = -(-len(blocks) // count) or 1
     return [blocks[k : k + each] for k in range(0, len(blocks), each)]
-
-
-def thread_count(asked: int | None, best: int | None = None) -> int:
-    """What was asked for, else DVAR_THREADS, else `best`, else the cores this process may use. Raises UsageError for anything
-    but a whole number of at least 1."""
-    told = os.environ.get("DVAR_THREADS") if asked is None else None
-    if asked is None and told is None:
-        if best is not None:
-            return best
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        count = operator.index(asked) if told is None else int(told)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        count = 0
-    if count < 1 or isinstance(asked, (bool, np.bool_)):
-        where = "the environment variable DVAR_THREADS" if told is not None else "the number of threads"
-        raise UsageError(f"{where} is {asked if told is None else told!r}", "give a whole number of at least 1")
-    return count
-
-
-@lru_cache(maxsize=4)
-def pool(count: int, process: int) -> ThreadPoolExecutor:
-    """Threads of this process: those of a parent are not there after a fork."""
-    return ThreadPoolExecutor(count, thread_name_prefix="dvar")
 
 
 def added(function: Callable[[Any], tuple[Any, ...]], groups: list[list[Any]], threads: int) -> list[Any]:

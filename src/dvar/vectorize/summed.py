@@ -19,10 +19,11 @@ from ..derive.derivation import derive
 from ..errors import DvarError, UsageError, nearest
 from ..expression.graph import Graph, as_array, assign
 from ..expression.op import Shape
+from ..threads import thread_count
 from .given import TYPED, as_block, beside_dot, by_row, infer, weighted
 from .hessian import assemble, second_order, slots
 from .program import Listing, compiled, listing
-from .run import added, group_count, partition, thread_count
+from .run import added, group_count, partition
 from .write_numpy import used_as_numbers, write_numpy
 
 if TYPE_CHECKING:
