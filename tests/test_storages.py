@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import dvar as dv
 from dvar.data import native
-from dvar.threads import thread_count
+from dvar.threads import ahead, each, thread_count
 from dvar.vectorize.fused import groups
 from dvar.vectorize.run import added, group_count, one_blas_thread, partition
 
@@ -692,3 +692,20 @@ def test_nothing_runs_on_after_an_error():
     with pytest.raises(ZeroDivisionError):
         added(run, [[slice(k, k + 1)] for k in range(20)], 4)
     assert not running
+
+
+def test_batches_ahead_come_in_order_and_so_do_their_mistakes():
+    def batches():
+        yield from range(5)
+        raise ValueError("damaged")
+
+    with pytest.raises(ValueError, match="damaged"):
+        list(ahead(batches()))
+    some = ahead(batches())
+    assert next(some) == 0 and next(some) == 1
+    some.close()
+    assert list(ahead(iter(()))) == [] and list(ahead(iter([None, 1]))) == [None, 1]
+
+
+def test_columns_of_many_rows_are_answered_in_their_order():
+    assert each(lambda k: k * k, range(50), 1 << 20) == each(lambda k: k * k, range(50), 1) == [k * k for k in range(50)]

@@ -105,6 +105,7 @@ def predict(model: str, file: str, keep: bool, how: How, out: str | None) -> Non
     from .models import model_file
     from .models.predictions import predictions, wanted
     from .models.training import Note
+    from .threads import ahead
 
     if out is not None:
         writing.form_of(out)
@@ -114,6 +115,8 @@ def predict(model: str, file: str, keep: bool, how: How, out: str | None) -> Non
     known = model_file.read(model)
     notes: list[Note] = []
     made = predictions(known, batches(file, how, wanted(known)), keep, notes)
+    if Path(file).is_file():  # which no one waits for, as for a pipe that Ctrl-C is to leave at once
+        made = ahead(made)
     if out is None:
         writing.stream(sys.stdout.buffer, "csv", made)
         sys.stdout.buffer.flush()

@@ -1,10 +1,10 @@
-"""How many threads there are, and where columns of a table are worked on together."""
+"""How many threads there are, and what runs on them beside a program: columns of a table, and the batch after this one."""
 
 from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -45,3 +45,13 @@ def each(function: Callable[[Any], Any], columns: Iterable[Any], rows: int) -> l
     hold no lock over long loops."""
     count = thread_count(None) if rows >= LARGE else 1
     return list(map(function, columns) if count == 1 else pool(count, os.getpid()).map(function, columns))
+
+
+def ahead(items: Iterator[Any]) -> Iterator[Any]:
+    """The items, each made on another thread while the one before it is used; what is under way is waited for at the end."""
+    end = object()
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = thread.submit(next, items, end)
+            yield item
