@@ -640,7 +640,7 @@ REFUSED_JSON = [
     (lambda v: v["parts"].append(3), "encoding.parts[3].kind is None"),
     (
         lambda v: v["parts"][0].update(kind="spline"),
-        "encoding.parts[0].kind is 'spline', not one of number, missing, category, slope, joint",
+        "encoding.parts[0].kind is 'spline', not one of number, missing, category, slope, rest, joint",
     ),
     (lambda v: v["parts"][0].update(kind=[]), "encoding.parts[0].kind is []"),
     (lambda v: v["parts"][0].update(extra=1), "extra"),

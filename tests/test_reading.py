@@ -434,6 +434,27 @@ def test_rare_levels_become_one():
     assert columns.unseen == {}
 
 
+@pytest.mark.parametrize("beside", [[], ["x"]])
+def test_where_its_category_is_missing_or_rare_a_number_has_a_slope_too(beside):
+    """Beside the number itself a slope is a difference from the reference's."""
+    table = pa.table({"x": np.arange(1.0, 13.0), "c": [*"aaaabbb", "c", "d", None, None, None]})
+    encoding = Encoding.learn(table, [*beside, "x:c"], reference=True, centre=False, max_levels=2)
+    assert encoding.names == (*beside, *["x:c=a"] * (not beside), "x:c=b", "x:c=(other)", "x:c=(missing)")
+    assert Encoding.from_json(json.loads(json.dumps(encoding.to_json()))) == encoding
+    columns = encoding.encode(pa.table({"x": [1.0, 2.0, 3.0, 4.0, 5.0], "c": ["a", "b", "d", "new", None]}))
+    scales = np.array([p.scale for p in encoding.parts])
+    base = 100.0 if beside else 0.0
+    of_each = np.array([100.0, base + 1, base + 10, base + 10, base + 2])
+    np.testing.assert_allclose(columns @ (scales * [100.0, 1.0, 10.0, 2.0]), of_each * [1, 2, 3, 4, 5])
+    assert columns.missing == {}
+
+
+def test_a_category_of_slopes_that_is_missing_for_the_first_time_is_said():
+    encoding = Encoding.learn(pa.table({"x": np.arange(1.0, 9.0), "c": [*"aabbaabb"]}), ["x:c"], reference=True)
+    assert encoding.encode(pa.table({"x": [1.0, 2.0], "c": ["a", None]})).missing == {"c": 1}
+    assert encoding.encode(pa.table({"x": [1.0, 2.0], "c": [None, None]})).missing == {"c": 2}
+
+
 def test_a_number_with_too_many_slopes_is_refused():
     table = pa.table({"x": np.arange(500.0), "c": [f"l{k % 120}" for k in range(500)]})
     with pytest.raises(DvarError, match="120 columns of numbers"):

@@ -20,11 +20,13 @@ from ..threads import each
 from . import features as named
 from . import table as tables
 from .columns import Category, Columns, Group, Missing, Number, Part
-from .learning import MAX_LEVELS, OTHER_LEVEL, Joint, Slope, learn, learn_slopes, within
+from .learning import MAX_LEVELS, OTHER_LEVEL, Joint, Rest, Slope, learn, learn_slopes, within
 
 MAX = float(np.finfo(np.float64).max)
 JOINT = 1024  # joint codes at most of categories that are counted together
-KINDS: dict[str, type] = {"number": Number, "missing": Missing, "category": Category, "slope": Slope, "joint": Joint}
+KINDS: dict[str, type] = {
+    "number": Number, "missing": Missing, "category": Category, "slope": Slope, "rest": Rest, "joint": Joint,
+}
 
 
 @dataclass(frozen=True)
@@ -152,9 +154,13 @@ class Encoding:
                 known = read[indicated[part.column]][1] if part.column in indicated else None
                 missing[part.column] = int(np.count_nonzero(gaps if known is None else gaps & ~known))
             if isinstance(part, Slope):
-                x, gaps = within(x, gaps, texts[part.within], part.level)
+                x, gaps = within(x, gaps, texts[part.within], part)
             data.append(x)
             gaps_of[-1] = gaps
+        for within_ in {p.within for p in self.parts if isinstance(p, Slope)}.difference(missing):
+            if all(p.level is not None for p in self.parts if isinstance(p, Slope) and p.within == within_):  # no slope of theirs
+                levels = texts[within_]
+                missing[within_] = m if levels is None else int(np.count_nonzero(levels.codes < 0))
         told = ({name: count for name, count in counts.items() if count} for counts in (unseen, missing))
         return Columns(self, tuple(data), tuple(gaps_of), *told)
 
@@ -279,7 +285,8 @@ FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "levels": ("a list of different texts", lambda v: _texts(v) and len(v) == len(set(v)) > 0),
     "missing": ("true or false", lambda v: isinstance(v, bool)),
     "within": ("a name", lambda v: isinstance(v, str)),
-    "level": ("a level", lambda v: isinstance(v, str)),
+    "level": ("a level", lambda v: v is None or isinstance(v, str)),
+    "known": ("a list of names", _texts),
     "base": ("a list of names", _texts),
     "reference": ("true or false", lambda v: isinstance(v, bool)),
 }

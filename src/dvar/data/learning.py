@@ -6,7 +6,7 @@ What is left out is answered with its reason. Nothing is copied but what is deri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import frexp, fsum, sqrt
 from typing import Any
 
@@ -25,14 +25,27 @@ OTHER_LEVEL = "(other)"  # a level of this name takes every text that is no leve
 
 @dataclass(frozen=True)
 class Slope(Number):
-    """A number where the column `within` is at one level, else 0: that level's own slope."""
+    """A number where the column `within` is at one level (None: where it is missing), else 0: that level's own slope."""
 
     within: str
-    level: str
+    level: str | None
 
     @property
     def names(self) -> tuple[str, ...]:
-        return (f"{self.column}:{self.within}={self.level}",)
+        return (f"{self.column}:{self.within}={'(missing)' if self.level is None else self.level}",)
+
+    def here(self, text: str) -> bool:
+        return text == self.level
+
+
+@dataclass(frozen=True)
+class Rest(Slope):
+    """The slope of all levels that are not known by name."""
+
+    known: tuple[str, ...]
+
+    def here(self, text: str) -> bool:
+        return text not in self.known
 
 
 @dataclass(frozen=True)
@@ -188,23 +201,25 @@ def learn_slopes(
                         f"up to {MOST_SLOPES} are made; leave it out, or take fewer with --max-levels {MOST_SLOPES - 1}")
     parts: list[Part] = []
     dropped: dict[str, str] = {}
-    for level in category.levels[reference:]:
-        value, gap = within(x, gaps, levels, level, category.levels)
-        learned = learn_number(numeric, value, gap, centre, weight)
+    plain = Slope(numeric, 0.0, 1.0, 0.0, levelled, None)
+    slopes = [replace(plain, level=level) for level in category.levels[reference:] if level != OTHER_LEVEL]
+    if OTHER_LEVEL in category.levels[reference:]:
+        known = tuple(level for level in category.levels if level != OTHER_LEVEL)
+        slopes.append(Rest(numeric, 0.0, 1.0, 0.0, levelled, OTHER_LEVEL, known))
+    for part in [*slopes, *[plain] * category.missing]:
+        learned = learn_number(numeric, *within(x, gaps, levels, part), centre, weight)
         if isinstance(learned, str):
-            dropped[f"{name}={level}"] = learned
+            dropped[part.names[0]] = learned
         else:
-            parts.append(Slope(numeric, learned.mean, learned.scale, learned.shift, levelled, level))
+            parts.append(replace(part, mean=learned.mean, scale=learned.scale, shift=learned.shift))
     return parts, gaps, dropped
 
 
 def within(
-    x: np.ndarray, gaps: np.ndarray | None, levels: tables.Levels | None, level: str, known: Sequence[str] = ()
+    x: np.ndarray, gaps: np.ndarray | None, levels: tables.Levels | None, part: Slope
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """The numbers at one level, 0 elsewhere, and where they are missing there."""
-    if levels is None:
-        return np.zeros(len(x)), None
-    rest = level == OTHER_LEVEL and bool(known)
-    at = [text == level or (rest and text not in known) for text in levels.texts]
-    here = np.array([*at, False]).take(levels.codes)
+    """The numbers where a slope is that of the row's level, 0 elsewhere, and where they are missing there. Without any levels
+    all are missing."""
+    texts, codes = ((), np.full(len(x), -1)) if levels is None else (levels.texts, levels.codes)
+    here = np.array([*map(part.here, texts), part.level is None]).take(codes)
     return np.where(here, x, 0).astype(np.float64), None if gaps is None else gaps & here

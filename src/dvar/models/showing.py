@@ -30,7 +30,7 @@ def reading(part: Part) -> str:
     if isinstance(part, Missing):
         return "1 where it is missing" + (f", as are {', '.join(part.also)} in the same rows" if part.also else "")
     if isinstance(part, Slope):
-        return f"number where {part.within} is {part.level}, else 0"
+        return f"number where {part.within} is {'missing' if part.level is None else part.level}, else 0"
     if not isinstance(part, Category):
         return f"number, mean {part.mean:.6g}, scale {part.scale:.6g}; missing counts as the mean"
     some = ", ".join(part.levels[:SHOWN]) + (", …" if len(part.levels) > SHOWN else "")
