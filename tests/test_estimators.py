@@ -639,3 +639,24 @@ def test_rare_features_are_no_end():
     assert ours.fit_.converged
     assert ours.fit_.passes < 200
     np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-5)
+
+
+NUMBERS = [["1", "5"], ["2", "3"], ["4", "4"], ["3", "1"], ["2", "2"], ["5", "6"]]
+
+
+@pytest.mark.parametrize(("X", "said"), [
+    (np.array(NUMBERS), "X is an array of text, and what it holds is read as numbers"),
+    (np.array(NUMBERS, dtype=object), "X is an array of text, and what it holds is read as numbers"),
+    (NUMBERS, "X is an array of text, and what it holds is read as numbers"),
+    (pd.DataFrame(NUMBERS, columns=["a", "b"]), "a: text such as '1' is read as levels, and all of it is numbers"),
+    (pd.DataFrame(NUMBERS, columns=["a", "b"]).astype({"a": float}).astype({"b": "category"}), ""),
+    (pd.DataFrame({"zip": ["01", "02", "01", "03", "02", "03"]}), ""),
+    (pd.DataFrame({"a": [*"ab", "1", "2", "a", "1"]}), ""),
+    (np.array(NUMBERS, dtype=float), ""),
+])
+def test_numbers_written_as_text_are_said(X, said):
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        dv.LogisticRegression(l2=1.0).fit(X, [0, 1, 0, 1, 1, 0])
+    told = [str(w.message) for w in seen if "text" in str(w.message)]
+    assert [m.startswith(said) for m in told[:1]] == [True] * bool(said), told

@@ -709,3 +709,15 @@ def test_batches_ahead_come_in_order_and_so_do_their_mistakes():
 
 def test_columns_of_many_rows_are_answered_in_their_order():
     assert each(lambda k: k * k, range(50), 1 << 20) == each(lambda k: k * k, range(50), 1) == [k * k for k in range(50)]
+
+
+def test_what_is_missing_counts_as_the_weighted_mean():
+    loss, y = dv.graph(LOSSES["squared"]), np.array([1.0, 0.0, 2.0, 1.0])
+    frame = pa.table({"a": [1.0, None, 5.0, 9.0], "b": [1.0, 2.0, None, 4.0], "c": [None, None, 7.0, None]})
+    cost = loss.over(x=frame, y=y, weight=np.array([1.0, 2.0, 3.0, 0.0]))
+    assert "'a' is missing or not finite in 1 of 4 rows: it counts as its mean 4 there" in cost.notes[0]
+    np.testing.assert_allclose(cost.data["x"] @ np.eye(len(cost.data["x"].names))[0], [1, 4, 5, 9])
+    none = loss.over(x=frame, y=y, weight=np.array([1.0, 2.0, 0.0, 1.0]))
+    assert "x: 'c' is left out, as nothing of it is known" in none.notes
+    with pytest.raises(dv.DvarError, match="3"):
+        loss.over(x=frame, y=y, weight=np.ones(3))

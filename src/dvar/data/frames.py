@@ -134,8 +134,9 @@ class Read:
         self.gaps.append(gaps)
 
 
-def columns(name: str, table: Any, notes: list[str]) -> Columns:
-    """A `pyarrow.Table` as features, a column at a time in its order; what is not plain is noted.
+def columns(name: str, table: Any, notes: list[str], weight: Any = None) -> Columns:
+    """A `pyarrow.Table` as features, a column at a time in its order; what is not plain is noted. Means count each row as its
+    `weight` (m,).
 
     A column of which nothing is known is left out. Raises DvarError for columns that are neither numbers nor categories, or
     where none is left.
@@ -148,10 +149,11 @@ def columns(name: str, table: Any, notes: list[str]) -> Columns:
     made, empty, combined = Read([], [], []), list[str](), list[str]()
     for label in table.column_names:
         column = table.column(label)
-        known = tables.kind(column.type) == "category"
-        if column.null_count == len(column) or not (add_category if known else add_number)(label, column, made, notes, name):
+        texts = tables.kind(column.type) == "category"
+        if column.null_count == len(column) or not (add_category(label, column, made, notes, name) if texts else
+                                                    add_number(label, column, made, notes, name, weight)):
             empty.append(label)
-        elif not known and table.num_rows > SHORT and len(column.chunks) > 1 and isinstance(made.data[-1], np.ndarray):
+        elif not texts and table.num_rows > SHORT and len(column.chunks) > 1 and isinstance(made.data[-1], np.ndarray):
             combined.append(label)
     if empty and table.num_rows:
         notes.append(f"{name}: {listed(empty)} left out, as nothing of {'it' if len(empty) == 1 else 'them'} is known")
@@ -164,16 +166,16 @@ def columns(name: str, table: Any, notes: list[str]) -> Columns:
                    tuple(made.gaps), {}, {})
 
 
-def add_number(label: str, column: Any, made: Read, notes: list[str], name: str) -> bool:
+def add_number(label: str, column: Any, made: Read, notes: list[str], name: str, weight: Any) -> bool:
     """The column of numbers and, where some are missing, the one that says so; False where all are."""
     values, gaps = read_chunks(column)
     if gaps is None:
         made.add(Number(label, 0.0, 1.0, 0.0), values)
         return True
     count = int(np.count_nonzero(gaps))
-    if count == len(gaps):
+    mean = mean_of_known(values, gaps, weight)
+    if mean is None:
         return False
-    mean = mean_of_known(values, gaps)
     made.add(Number(label, mean, 1.0, 0.0), values, gaps)
     same = next((k for k, p in enumerate(made.parts) if isinstance(p, Missing) and np.array_equal(made.data[k], gaps)), None)
     if same is None:
@@ -189,15 +191,16 @@ def add_number(label: str, column: Any, made: Read, notes: list[str], name: str)
     return True
 
 
-def mean_of_known(values: Any, gaps: Any) -> float:
-    """The mean of what is known, block by block; scaled, so that no sum of large numbers overflows."""
-    count = len(gaps) - int(np.count_nonzero(gaps))
-
-    def blocks() -> Any:
-        for lo in range(0, len(gaps), BLOCK):
-            yield np.asarray(values[lo : lo + BLOCK], dtype=np.float64)[~gaps[lo : lo + BLOCK]] / count
-
-    return fsum(float(b.sum()) for b in blocks())
+def mean_of_known(values: Any, gaps: Any, weight: Any = None) -> float | None:
+    """The mean of what is known, block by block, scaled so that no sum of large numbers overflows; None where no row that counts
+    is known. Weights of another length are refused where all data are compared."""
+    if getattr(weight, "ndim", 0) != 1 or len(weight) != len(gaps):
+        weight = np.broadcast_to(1.0, len(gaps))
+    blocks = [slice(lo, lo + BLOCK) for lo in range(0, len(gaps), BLOCK)]
+    total = fsum(float(np.sum(weight[b][~gaps[b]], dtype=np.float64)) for b in blocks)
+    if not total > 0:
+        return None
+    return fsum(float((np.asarray(values[b], np.float64)[~gaps[b]] * (weight[b][~gaps[b]] / total)).sum()) for b in blocks)
 
 
 def add_category(label: str, column: Any, made: Read, notes: list[str], name: str) -> bool:
@@ -212,7 +215,8 @@ def add_category(label: str, column: Any, made: Read, notes: list[str], name: st
     last = len(part.names)  # of what is missing, where that is a level
     recode = np.array([code.get(text, 0) for text in found.texts] + [last], np.min_scalar_type(last))
     made.add(part, recode.take(found.codes))  # −1 is the last
-    notes.append(f"{name}: {label!r} is a category of {many(len(levels), 'level')}{' and what is missing' * part.missing}; "
+    text = ", text that is all numbers," if tables.all_numbers(column.type, levels) else ""
+    notes.append(f"{name}: {label!r}{text} is a category of {many(len(levels), 'level')}{' and what is missing' * part.missing}; "
                  f"{levels[0] if found.ordered else min(levels)!r} has no coefficient: the others are its difference from it")
     return True
 

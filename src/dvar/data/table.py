@@ -6,14 +6,14 @@ asked where a buffer can be read directly, which keeps both memory and types as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import DvarError, UsageError, many, nearest
 from .reading import read as read
-from .text import as_number
+from .text import as_number, is_code
 
 MANY = 20  # rows: of fewer, different whole numbers may well have no gaps by chance
 
@@ -138,6 +138,13 @@ def text_as_numbers(column: Any) -> Any:
         return texts[values.index(None)]
     x = np.array([*values, 0.0], np.float64).take(codes)
     return pa.chunked_array([pa.array(x, mask=codes < 0)])
+
+
+def all_numbers(type_: Any, texts: Sequence[str]) -> bool:
+    """Whether a column, plain text by its type, holds numbers only, which one may not have meant as levels."""
+    from pyarrow import types
+
+    return not types.is_dictionary(type_) and all(as_number(text) is not None and not is_code(text) for text in texts)
 
 
 def _encoded(chunk: Any) -> Any:

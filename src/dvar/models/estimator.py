@@ -75,7 +75,8 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
 
         X is an array, a sparse matrix or a frame. Raises DvarError, or what scikit-learn raises, where the data do not allow it.
         """
-        X, y = inputs.checked(self, X, y, fit=True, target=getattr(self, "target", None) or "")
+        given = X
+        X, y = inputs.checked(self, given, y, fit=True, target=getattr(self, "target", None) or "")
         asked = Callbacks(self, X, y, sample_weight)
         y = self._numbers(y)
         weight = self._weights(y, inputs.checked_weight(sample_weight, X))
@@ -94,7 +95,7 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
         self._fit(cost, x, l2, held, before, asked)
         self._answer()
         asked.end()
-        for remark in remarks(self, self._cost):
+        for remark in [*inputs.text_read(given, X, reader.encoding), *remarks(self, self._cost)]:
             say(remark, self.fit_)
         return self
 

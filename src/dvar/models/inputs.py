@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_array, check_consistent_length, column_or_1d, validate_data
 
-from ..data.columns import Number
+from ..data.columns import Category, Number
 from ..data.encoding import Encoding
+from ..data.learning import OTHER_LEVEL
+from ..data.table import all_numbers
 from ..errors import DvarError, UsageError, many
 from .training import chosen_features, own_units
 
@@ -109,6 +111,20 @@ def unlike_numbers(X: Any) -> None:
     if np.ma.is_masked(X):
         raise UsageError(f"entries of X are masked, {np.ma.getmaskarray(X).sum():,} in all, and numbers would show them",
                          "fill them, X.filled(…), or give a frame with missing values")
+
+
+def text_read(given: Any, X: Any, encoding: Encoding | None) -> list[str]:
+    """What is to be said of numbers written as text, a sentence each: of an array they are read as numbers, of a frame as levels.
+    `X` is what `given` became."""
+    if encoding is None:
+        given = np.asarray(given) if isinstance(given, (list, tuple)) else given
+        kind = getattr(getattr(given, "dtype", None), "kind", "")
+        text = kind in ("U", "S") or (kind == "O" and any(isinstance(v, (str, bytes)) for v in np.ravel(given)))
+        return ["X is an array of text, and what it holds is read as numbers: X.astype(float) says so"] if text else []
+    levels = {p.column: p.levels for p in encoding.parts if isinstance(p, Category) and p.column in X.column_names}
+    return [f"{c}: text such as {texts[0]!r} is read as levels, and all of it is numbers; "
+            f"give the column as numbers for one coefficient, or as categories" for c, texts in levels.items()
+            if all_numbers(X.column(c).type, [text for text in texts if text != OTHER_LEVEL])]
 
 
 def table_named(X: Any, columns: Sequence[str]) -> Any:

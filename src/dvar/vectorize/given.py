@@ -25,9 +25,10 @@ def beside_dot(graph: Graph) -> set[str]:
     return {graph.nodes[k].name for node in graph.nodes if node.op == "dot" for k in node.operands}
 
 
-def by_row(name: str, value: Any, axis: int, vector: bool, notes: list[str] | None = None) -> Any:
+def by_row(name: str, value: Any, axis: int, vector: bool, notes: list[str] | None = None, weight: Any = None) -> Any:
     """The data of one input with examples along the first axis: an array as it is, a frame as typed columns, a sparse matrix by
-    rows, a series as an array or in chunks. What is converted or read otherwise than plainly is noted, a sentence each."""
+    rows, a series as an array or in chunks. What is converted or read otherwise than plainly is noted, a sentence each. `weight`
+    (m,) counts in the means of a frame's columns."""
     notes = [] if notes is None else notes
     if axis not in (0, 1):
         raise UsageError(f"axis is {axis!r}", "0 where examples are rows, 1 where they are columns")
@@ -38,7 +39,7 @@ def by_row(name: str, value: Any, axis: int, vector: bool, notes: list[str] | No
     if is_frame(value):
         value = read(name, value, notes)
     if is_table(value):
-        return columns(name, value, notes)
+        return columns(name, value, notes, weight)
     if is_sparse(value):
         return sparse(name, value, axis, notes)
     if is_series(value):

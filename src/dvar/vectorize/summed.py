@@ -58,13 +58,14 @@ class Summed:
         vectors = beside_dot(graph)
         notes: list[str] = []  # what was converted, or read otherwise than plainly
         # In the order of the graph's inputs, which is the order in which programs take them.
-        self.data = {n: by_row(n, data[n], axis, n in vectors, notes) for n in graph.inputs if n in data}
+        weights = None if weight is None else by_row("weight", weight, axis, False, notes)
+        self.data = {n: by_row(n, data[n], axis, n in vectors, notes, weights) for n in graph.inputs if n in data}
         if not self.data:
             raise UsageError("no input varies by example", "say which do, e.g. L.over(x=X, y=Y)")
         self.weight = ""
-        if weight is not None:
+        if weights is not None:
             graph, self.weight = weighted(graph)
-            self.data[self.weight] = by_row("weight", weight, axis, False, notes)
+            self.data[self.weight] = weights
         self.notes = tuple(notes)
         self.m = self.count()
         self.total = float(np.sum(self.data[self.weight], dtype=np.float64)) if self.weight else float(self.m)
