@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .errors import DvarError
@@ -20,9 +20,23 @@ if TYPE_CHECKING:
 def explain(
     formula: str, values: Sequence[str], svg: str | None, html: str | None, unfold: bool, latex: bool, lang: str, as_json: bool
 ) -> None:
+    from .show.messages import error_in, messages
+
+    messages(lang)
+    try:
+        explained(formula, values, svg, html, unfold, latex, lang, as_json)
+    except DvarError as error:
+        told = error_in(lang, error)
+        raise type(error)(told.what, told.help or messages(lang)["how"]) from error.__cause__
+
+
+def explained(
+    formula: str, values: Sequence[str], svg: str | None, html: str | None, unfold: bool, latex: bool, lang: str, as_json: bool
+) -> None:
     from .making import graph
     from .show.messages import messages
 
+    said = messages(lang)
     p = graph(formula).at(assignments(values))
     check = p.check()
     for path in (svg, html):
@@ -31,7 +45,7 @@ def explain(
                 p.save(path)
             except OSError as error:
                 raise DvarError(f"{path} cannot be written: {error.strerror}", "name another file") from None
-            say(f"wrote {path}")
+            say(said["wrote"].format(path=path))
     if as_json:
         worst = check.worst
         print(json.dumps({
@@ -45,24 +59,24 @@ def explain(
     if latex:
         print(steps.latex)
         return
-    pictured = picture(p)
+    pictured = picture(p, lang)
     if pictured:
         print(f"{pictured}\n")
-    said = messages(lang)
-    print(f"{fitted(steps.text)}\n\n{said['nudged']}\n" + "\n".join("  " + line for line in nudged(check, said)))
+    print(f"{fitted(steps.text)}\n\n{said['nudged']}\n" + "\n".join("  " + line for line in nudged(check, lang)))
     if not pictured and svg is None:
-        say("the picture is wider than this terminal: --svg graph.svg draws it")
+        say(said["wider"])
     if html is None:
-        say(next_command("explain", formula, *values, "--html", "graph.html"))
+        again = next_command("explain", formula, *values, "--html", "graph.html").removeprefix("next: ")
+        say(said["continue"].format(command=again))
 
 
-def picture(p: Pass) -> str:
+def picture(p: Pass, language: str) -> str:
     """The graph in characters that the terminal has; "" where it is wider."""
     from .show.terminal import drawn
 
     unicode = (getattr(sys.stdout, "encoding", None) or "ascii").lower().startswith("utf")
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
-    return drawn(p.graph, p, shutil.get_terminal_size((100, 24)).columns, unicode, colour=colour)
+    return drawn(p.graph, p, shutil.get_terminal_size((100, 24)).columns, unicode, colour=colour, language=language)
 
 
 def fitted(text: str) -> str:
@@ -75,20 +89,24 @@ def fitted(text: str) -> str:
     return "\n".join(row for line in text.split("\n") for row in in_width(line, width))
 
 
-def nudged(check: Check, said: Mapping[str, str]) -> list[str]:
+def nudged(check: Check, language: str) -> list[str]:
     """The table of a check in the words of a language."""
+    from .show.messages import messages, said_in
     from .show.wording import cells
+
+    said = messages(language)
 
     def right(text: str) -> str:
         return " " * (24 - cells(text)) + text
 
-    wide = max(cells(said["input"]), *(cells(r.name) for r in check.rows), 0)
+    names = [r.name.replace(", direction ", said["direction"]) for r in check.rows]
+    wide = max(cells(said["input"]), *map(cells, names), 0)
     rows = [(said["input"], said["backprop"], said["nudging"], "")]
-    rows += [(r.name, f"{r.derivative:.15g}", f"{r.nudged:.15g}", said["agree"] if r.verdict == "agree" else r.verdict)
-             for r in check.rows]
+    rows += [(name, f"{r.derivative:.15g}", f"{r.nudged:.15g}", said_in(language, r.verdict))
+             for name, r in zip(names, check.rows)]
     lines = [f"{name}{' ' * (wide - cells(name))}{right(told)}{right(found)}  {verdict}".rstrip()
              for name, told, found, verdict in rows]
-    return [*lines, *(f"{said['note']}: {n}" for n in check.notes)]
+    return [*lines, *(f"{said['note']}: {said_in(language, n)}" for n in check.notes)]
 
 
 def play(port: int, browser: bool) -> None:

@@ -14,11 +14,11 @@ import numpy as np
 
 from ..derive.derivation import derivative_name
 from ..derive.passes import Pass, show
-from ..errors import many
 from ..expression.graph import CONST, INPUT, Graph, Value
 from ..expression.writing import spell_name
 from .chain import with_lines
 from .folding import folded
+from .messages import messages
 from .steps import signed, steps
 from .story import ALONG, LOCAL, RIGHT, Step
 from .wording import reach, told_number, write_root
@@ -44,9 +44,11 @@ class Box(NamedTuple):
         return f"{self.line} {self.value}, {self.slope}" if self.value else self.line
 
 
-def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collection[str] | bool | None, most: int) -> list[Box]:
+def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collection[str] | bool | None, most: int,
+          language: str = "en") -> list[Box]:
     """The boxes of a picture, each after those it uses. `data` are the inputs that vary by example, with their shapes over all
     of them; `fold` names groups, True is all, False none, and None as many as leave no more than `most`."""
+    say = messages(language)
     nodes = list(graph.nodes)
     shown = with_lines(nodes)
     written = {k: spell_name(nodes[k].name) for k in shown}
@@ -66,11 +68,11 @@ def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collectio
         value = glimpse(f"{spell_name(name)} = " if group.name else "= ", p.values[name]) if p else ""
         slope = sloped(name, forks.get(name, ""), p.d[name]) if p else ""
         if group.name:
-            told.append(Box("folded", group.name, f"{group.name}: {len(group.lines)} lines", value, slope, tuple(outside),
-                            ("",) * len(outside)))
+            lined = say["lines"].format(name=group.name, count=len(group.lines))
+            told.append(Box("folded", group.name, lined, value, slope, tuple(outside), ("",) * len(outside)))
             continue
         labels = tuple(label(edges, nodes[groups[k].last].name, name) for k in outside)
-        line = f"{lines[i]}: {by_example(data[name])}" if nodes[i].op == INPUT and name in data else lines[i]
+        line = f"{lines[i]}: {by_example(data[name], say)}" if nodes[i].op == INPUT and name in data else lines[i]
         told.append(Box(kind(graph, i, data), name, line, value, slope, tuple(outside), labels))
     return told
 
@@ -97,9 +99,11 @@ def kind(graph: Graph, i: int, data: Mapping[str, Any]) -> str:
     return "constant" if node.op == CONST else "line"
 
 
-def by_example(shape: tuple[int, ...]) -> str:
+def by_example(shape: tuple[int, ...], say: Mapping[str, str]) -> str:
     """ "m = 1,000 examples" or "1,000 × 28"."""
-    return f"m = {many(shape[0], 'example')}" if len(shape) == 1 else " × ".join(f"{n:,}" for n in shape)
+    if len(shape) > 1:
+        return " × ".join(f"{n:,}" for n in shape)
+    return say["example_of" if shape[0] == 1 else "examples_of"].format(count=f"{shape[0]:,}")
 
 
 def label(edges: Edges, node: str, consumer: str) -> str:

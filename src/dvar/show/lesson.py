@@ -19,7 +19,7 @@ from ..vectorize.unrolled import NotUnrolled
 from ..vectorize.write_javascript import Script, form, script, spell
 from .boxes import Box, boxes
 from .chain import with_lines
-from .messages import LANGUAGES, of_page
+from .messages import LANGUAGES, messages, of_page
 from .page import Content, fill, framed, part, running
 from .picture import MOST, svg, title, xml
 from .steps import Teller, steps
@@ -35,27 +35,28 @@ def html(p: Pass) -> str:
     return framed(content(p), part("page.css"))
 
 
-def content(p: Pass) -> Content:
+def content(p: Pass, language: str = "en") -> Content:
     """A lesson; where the inputs are more numbers than one would move, or vectors are long, the picture and the steps without
     sliders."""
     if sum(int(np.size(p.given[n])) for n in p.graph.inputs) > SLIDERS or len(with_lines(p.graph.nodes)) > MOST:
-        return still(p)
+        return still(p, language)
     try:
-        return lesson(p)
+        return lesson(p, language)
     except NotUnrolled:
-        return still(p)
+        return still(p, language)
 
 
-def still(p: Pass) -> Content:
+def still(p: Pass, language: str = "en") -> Content:
     """What does not move."""
-    named = title(p.graph)
-    return Content(named, fill("still.html", title=xml(named), svg=svg(p.graph, p), steps=xml(steps(p).text)))
+    named = title(p.graph, language)
+    drawn = svg(p.graph, p, language=language)
+    return Content(named, fill("still.html", title=xml(named), svg=drawn, steps=xml(steps(p, language).text)))
 
 
-def lesson(p: Pass) -> Content:
+def lesson(p: Pass, language: str = "en") -> Content:
     """What has sliders. Raises NotUnrolled where vectors are too long."""
     told = boxes(p.graph, p, {}, False, MOST)
-    drawn = svg(p.graph, p, False)
+    drawn = svg(p.graph, p, False, language=language)
     teller = Teller(p)
     wanted = list(teller.shown)
     one = script(p.derivation, wanted)
@@ -76,8 +77,9 @@ def lesson(p: Pass) -> Content:
     }
     code = running(one, answers, data, *SCRIPTS)
     lines = "\n".join(b.line for b in told if b.kind not in ("parameter", "data"))
-    named = title(p.graph)
-    return Content(named, fill("lesson.html", title=xml(named), svg=drawn, formula=xml(lines)), code)
+    named = title(p.graph, language)
+    noscript = messages(language)["noscript"]
+    return Content(named, fill("lesson.html", title=xml(named), svg=drawn, formula=xml(lines), noscript=noscript), code)
 
 
 def arrays(lists: list[tuple[str, ...]] | list[list[str]]) -> str:

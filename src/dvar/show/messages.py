@@ -1,8 +1,15 @@
-"""What pages and steps say, in English and Korean. A message is a row; `{name}` is put in where it is shown."""
+"""What pages and steps say, in English and Korean. A message is a row; `{name}` is put in where it is shown.
+
+What other rooms refuse or remark is a sentence of `sentences.py`, found by what it says in English.
+"""
 
 from __future__ import annotations
 
-from ..errors import UsageError
+import re
+from functools import cache
+
+from ..errors import DvarError, UsageError
+from .sentences import KOREAN
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
 
@@ -101,7 +108,16 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "input": ("input", "입력"),
     "backprop": ("back-propagation", "역전파"),
     "nudging": ("nudging", "움직여 본 값"),
-    "agree": ("agree", "같음"),
+    "lines": ("{name}: {count} lines", "{name}: {count}줄"),
+    "examples_of": ("m = {count} examples", "m = 예제 {count}개"),
+    "example_of": ("m = 1 example", "m = 예제 1개"),
+    "english": ("{said}", "(영어로만 있는 설명) {said}"),
+    "direction": (", direction ", ", 방향 "),
+    "how": ("dvar explain --help shows how", "사용법: dvar explain --help"),
+    "wrote": ("wrote {path}", "저장했습니다: {path}"),
+    "wider": ("the picture is wider than this terminal: --svg graph.svg draws it",
+              "그림이 이 터미널보다 넓습니다. --svg graph.svg 옵션으로 그릴 수 있습니다"),
+    "continue": ("next: {command}", "다음: {command}"),
     "noscript": ("Without scripts this page shows the numbers it was saved with.",
                  "스크립트가 꺼져 있어 저장할 때의 수만 보입니다."),
 }
@@ -120,3 +136,43 @@ def messages(language: str) -> dict[str, str]:
         raise UsageError(f"there is no language {language!r}", f"there are {known}")
     at = list(LANGUAGES).index(language)
     return {key: said[at] for key, said in MESSAGES.items()}
+
+
+def said_in(language: str, sentence: str) -> str:
+    """A sentence of another room in a language, and the lines below it as they are. What is not in the table stays English."""
+    messages(language)
+    first, *rest = sentence.split("\n")
+    if language == "ko" and first:
+        first = korean(first) or messages(language)["english"].format(said=first)
+    return "\n".join([first, *rest])
+
+
+def error_in(language: str, error: DvarError) -> DvarError:
+    """The same error, told in a language."""
+    return type(error)(said_in(language, error.what), said_in(language, error.help))
+
+
+def korean(sentence: str) -> str | None:
+    """The Korean of a sentence; None where the table has none of it, or of a sentence in it."""
+    for pattern, shown in patterns():
+        if match := pattern.fullmatch(sentence):
+            found = {k: korean(v) if k.startswith("said") else v for k, v in match.groupdict().items()}
+            if None not in found.values():
+                return shown.format(**found)
+    return None
+
+
+@cache
+def patterns() -> list[tuple[re.Pattern[str], str]]:
+    """The rows of `KOREAN` as patterns: those that begin with another sentence first, then those that say most, for another may
+    read more of a sentence as a name."""
+
+    number = "[0-9](?:[0-9,.]*[0-9])?(?:e[+-]?[0-9]+)?"
+
+    def pattern(english: str) -> str:
+        texts = re.split(r"{(\w+)}", english)
+        groups = (f"(?P<{name}>{number if re.fullmatch('n[0-9]*', name) else '.+?'})" for name in texts[1::2])
+        return re.escape(texts[0]) + "".join(group + re.escape(text) for group, text in zip(groups, texts[2::2]))
+
+    said_most = sorted(KOREAN, key=lambda english: (not english.startswith("{said"), -len(re.sub(r"{\w+}", "", english))))
+    return [(re.compile(pattern(english)), KOREAN[english]) for english in said_most]

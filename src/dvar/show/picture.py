@@ -18,7 +18,7 @@ from ..expression.graph import Graph
 from ..expression.writing import spell_name
 from .boxes import LONGEST, Box, boxes
 from .layout import PORT, Rect, Wire, layout
-from .messages import messages
+from .messages import messages, said_in
 from .wording import cells
 
 MOST = 60  # boxes; more of them nobody reads as a picture
@@ -71,7 +71,8 @@ def box_width(box: Box, lines: Sequence[tuple[str, str]]) -> float:
 
 
 def svg(
-    graph: Graph, p: Pass | None = None, fold: Collection[str] | bool | None = None, data: Mapping[str, Any] | None = None
+    graph: Graph, p: Pass | None = None, fold: Collection[str] | bool | None = None, data: Mapping[str, Any] | None = None,
+    language: str = "en",
 ) -> str:
     """The graph as an SVG picture; with a pass, every value and every derivative of the output in it.
 
@@ -81,7 +82,7 @@ def svg(
     """
     if p is not None and p.graph != graph:
         raise UsageError("the pass belongs to another graph", "draw p.graph")
-    told = boxes(graph, p, data or {}, fold, MOST)
+    told = boxes(graph, p, data or {}, fold, MOST, language)
     if len(told) > MOST:
         raise UsageError(f"the graph has {len(told)} inputs and named lines; a picture shows at most {MOST}",
                          "print(graph) shows it as text")
@@ -91,13 +92,14 @@ def svg(
              for b, lines in zip(told, texts)]
     room = max((across(text) * SMALL / FONT + ARROW for b in told for text in b.edges if text), default=0.0)
     rects, wires = layout(sizes, [b.uses for b in told], room)
-    caption = caption_of(graph, told[0]) if p else ""
+    caption = caption_of(graph, told[0], language) if p else ""
     width = 2 * MARGIN + max(*(r.x + r.width for r in rects), across(caption) * SMALL / FONT)
     height = 2 * MARGIN + max(*(r.y + r.height for r in rects), *(w.y0 for w in wires), 0) + (2 * LINE if p else 0)
     size = f'width="{at(width)}" height="{at(height)}" viewBox="0 0 {at(width)} {at(height)}"'
-    described = "\n".join([*(b.said for b in told), *said_along(told), *(p.notes if p else ())])
+    notes = [said_in(language, note) for note in p.notes] if p else []
+    described = "\n".join([*(b.said for b in told), *said_along(told), *notes])
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" class="dvar" role="img" {size}>',
-             f"<title>{xml(title(graph))}</title>", f"<desc>{xml(described)}</desc>",
+             f"<title>{xml(title(graph, language))}</title>", f"<desc>{xml(described)}</desc>",
              f"<style>{STYLE}</style>", '<rect class="paper" width="100%" height="100%"/>',
              f'<g transform="translate({MARGIN} {MARGIN})">']
     if wires:
@@ -110,10 +112,10 @@ def svg(
     return "\n".join([*filter(None, parts), "</g>", "</svg>", ""])
 
 
-def caption_of(graph: Graph, first: Box) -> str:
+def caption_of(graph: Graph, first: Box, language: str) -> str:
     """What a derivative's name means, and a number at an edge."""
     output, name, slope = (shortened(spell_name(n)) for n in (graph.output, first.name, derivative_name(first.name)))
-    return messages("en")["caption"].format(derivative=slope, output=output, name=name)
+    return messages(language)["caption"].format(derivative=slope, output=output, name=name)
 
 
 def said_along(told: Sequence[Box]) -> list[str]:
@@ -122,8 +124,8 @@ def said_along(told: Sequence[Box]) -> list[str]:
             for b in told for k, text in zip(b.uses, b.edges) if text]
 
 
-def title(graph: Graph) -> str:
-    return f"Computation graph of {spell_name(graph.output)}"
+def title(graph: Graph, language: str = "en") -> str:
+    return messages(language)["title"].format(output=spell_name(graph.output))
 
 
 def box_drawn(number: int, box: Box, r: Rect, lines: Sequence[tuple[str, str]]) -> str:

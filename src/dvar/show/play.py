@@ -18,10 +18,12 @@ from typing import Any
 
 from ..errors import DvarError, UsageError
 from . import trials
+from .messages import error_in, said_in
 from .play_pages import examples_page, graph_page, language, logistic_page, refused, slopes_page
 
 BODY, UPLOAD = 200_000, 20_000_000  # bytes of a request, of a table in it (base 64 takes a third more)
 PATIENCE = 30.0  # seconds for one answer
+SLOW = f"it took more than {PATIENCE:g} s"
 KEPT = 16  # trials of m examples at a time; the one longest unused goes
 HOSTS = ("127.0.0.1", "localhost", "[::1]")
 HEADERS = {
@@ -54,7 +56,7 @@ def play(port: int = 8000, browser: bool = True) -> None:
 def app() -> Any:
     """The application, for any ASGI server."""
     from starlette.applications import Starlette
-    from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
+    from starlette.responses import HTMLResponse, JSONResponse
     from starlette.routing import Route
 
     kept: OrderedDict[str, trials.Trial] = OrderedDict()
@@ -68,20 +70,22 @@ def app() -> Any:
             asked["lang"] = language(asked.get("lang", ""), request.headers.get("accept-language", ""))
             try:
                 return HTMLResponse(await answered(lambda: make(asked)))
-            except (UsageError, DvarError) as error:
+            except DvarError as error:
                 return HTMLResponse(refused(asked, request.url.path, error), 400)
             except TimeoutError:
-                return PlainTextResponse(f"it took more than {PATIENCE:g} s", 503)
+                return HTMLResponse(refused(asked, request.url.path, DvarError(SLOW)), 503)
         return handle
 
     def data(make: Callable[[dict[str, Any]], Any], limit: int = BODY) -> Any:
         async def handle(request: Any) -> Any:
+            lang = language("", request.headers.get("accept-language", ""))
             try:
                 return JSONResponse(await answered(partial_of(make, await body(request, limit))))
-            except (UsageError, DvarError) as error:
-                return JSONResponse({"error": error.what, "help": error.help}, 400)
+            except DvarError as error:
+                told = error_in(lang, error)
+                return JSONResponse({"error": told.what, "help": told.help}, 400)
             except TimeoutError:
-                return JSONResponse({"error": f"it took more than {PATIENCE:g} s", "help": ""}, 503)
+                return JSONResponse({"error": said_in(lang, SLOW), "help": ""}, 503)
         return handle
 
     def begin(asked: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ..making import graph as made
 from ..vectorize.unrolled import NotUnrolled
 from ..vectorize.write_javascript import script
 from .lesson import content
-from .messages import LANGUAGES, messages
+from .messages import LANGUAGES, error_in, messages
 from .page import Content, framed, part, running, told
 from .picture import MOST, xml
 from .wording import write_root
@@ -36,7 +36,7 @@ def logistic_page(asked: Mapping[str, str]) -> str:
 def lesson_page(path: str, asked: Mapping[str, str], formula: str, start: Mapping[str, float]) -> str:
     formula = asked.get("f", formula)
     graph = read(formula)
-    return page_of(path, asked, formula, content(graph.at({n: start.get(n, 1.0) for n in graph.inputs})))
+    return page_of(path, asked, formula, content(graph.at({n: start.get(n, 1.0) for n in graph.inputs}), asked["lang"]))
 
 
 def read(formula: str) -> Graph:
@@ -80,8 +80,9 @@ def examples_page(asked: Mapping[str, str]) -> str:
     return page_of("/examples", asked, None, Content(messages(asked["lang"])["page_examples"], part("examples.html"), code))
 
 
-def refused(asked: Mapping[str, str], path: str, error: UsageError | DvarError) -> str:
+def refused(asked: Mapping[str, str], path: str, error: DvarError) -> str:
     """The same page with what was wrong: the formula stays, to be mended."""
+    error = error_in(asked["lang"], error)
     told = error.what + (f"\n→ {error.help}" if error.help else "")
     text = f'<h1>{xml(messages(asked["lang"])[PAGES[path]])}</h1><pre class="refused" role="alert">{xml(told)}</pre>'
     return page_of(path, asked, asked.get("f", "")[:FORMULA], Content("dvar", text))

@@ -14,7 +14,7 @@ from html import escape
 from typing import Any
 
 from ..errors import UsageError, nearest
-from .messages import messages
+from .messages import messages, said_in
 from .wording import cells, latex_number, told_number
 
 VALUE, DERIVATIVE, ALONG = "value", "derivative", "along"
@@ -163,7 +163,7 @@ class Steps:
         """What is to be said beside the lines: what could not be represented, and what was cancelled."""
         cancelled = [say["cancelled"].format(line=f"{s.name} = {s.formulas[-1]}", conditions=f" {say['and']} ".join(s.where))
                      for s in self.backward if s.where and not s.open]
-        return [*self.notes, *cancelled]
+        return [*(said_in(self.language, note) for note in self.notes), *cancelled]
 
     @property
     def html(self) -> str:

@@ -39,10 +39,10 @@ class Place(NamedTuple):
 
 
 def drawn(graph: Graph, p: Pass | None = None, width: int = 10_000, unicode: bool = True,
-          fold: Collection[str] | bool | None = None, colour: bool = False) -> str:
+          fold: Collection[str] | bool | None = None, colour: bool = False, language: str = "en") -> str:
     """The picture as lines of text, narrower where it must be: lines are broken, then edges say nothing. "" where it is wider
     than `width` characters even so, or has more than 60 boxes."""
-    told = boxes(graph, p, {}, fold, MOST)
+    told = boxes(graph, p, {}, fold, MOST, language)
     if len(told) > MOST:
         return ""
     canvases = (Canvas(told, unicode, longest, along) for longest, along in NARROWER)

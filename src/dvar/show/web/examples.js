@@ -11,7 +11,7 @@ const rate = () => 10 ** Number($("rate").value);
 async function ask(path, sent) {
   let ok = false, told = { error: say("gone") }; // unless it answers, and whole
   try {
-    const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent) });
+    const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json", "Accept-Language": language }, body: JSON.stringify(sent) });
     told = await answer.json();
     ok = answer.ok;
   } catch { }
