@@ -352,3 +352,14 @@ def test_derivatives_and_simplified_graphs_read_back_too(text):
     for made in (derivative, simple):
         again = dv.graph(str(made))
         assert again.nodes == made.nodes
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("L = a[y]", "L = a[y]"), ("L = take(a, y)", "L = a[y]"), ("L = take(a, 2)", "L = take(a, 2)"), ("L = a[2]", "L = a[2]"),
+    ("k = 2; L = a[k]", "k = 2\nL = a[k]"), ("L = softmax(a)[y]", "softmax_a = softmax(a)\nL = softmax_a[y]"),
+    ("L = [1, 2, 3][y]", "L = [1, 2, 3][y]"), ("L = (-a)[y]", "neg_a = -a\nL = neg_a[y]"), ("L = take(a, -0.0)", "L = take(a, -0.0)"),
+])
+def test_an_element_picked_by_a_number_is_written_in_brackets(text, shown):
+    graph = dv.graph(text)
+    assert dv.graph(str(graph)) == graph
+    assert str(graph).split("\n")[-1] == shown.split("\n")[-1]

@@ -263,6 +263,29 @@ def test_a_loop_folds_with_all_that_lies_between():
                      ("output", "L = (h_30 - 1)**2")]
 
 
+def test_each_call_of_a_function_is_a_box_of_its_own():
+    def layer(x, w, b):
+        z = w*x
+        z = z + b
+        return dv.tanh(z)
+
+    @dv.graph
+    def twice(x, w, v, b):
+        h = layer(x, w, b)
+        k = layer(h, v, b)
+        return k**2
+
+    assert [b.line for b in boxes(twice, None, {}, True, MOST)] == [
+        "x", "w", "v", "b", "layer: 2 lines", "h = tanh(`layer.z_2`)", "layer_2: 2 lines", "k = tanh(`layer_2.z_2`)", "twice = k**2"]
+    assert [b.name for b in boxes(twice, None, {}, "layer_2", MOST)][4:] == ["layer.z", "layer.z_2", "h", "layer_2", "k", "twice"]
+
+
+def test_an_element_is_written_as_it_was_typed():
+    graph = parse("z = W @ x; a = softmax(z); L = -log(a[y])")
+    p = passed(graph, W=np.ones((3, 2)), x=np.ones(2), y=1)
+    assert "L = -log(a[y])" in drawn(svg(graph, p))
+
+
 def test_of_a_large_graph_only_as_much_folds_as_is_needed():
     loops = "; ".join([*(f"{'a' if k == 1 else f'a_{k}'} = {'x' if k == 1 else 'a' if k == 2 else f'a_{k - 1}'}*2" for k in range(1, 50)),
                        *(f"{'c' if k == 1 else f'c_{k}'} = {'a_49' if k == 1 else 'c' if k == 2 else f'c_{k - 1}'}*2" for k in range(1, 30)), "J = c_29"])

@@ -270,6 +270,17 @@ def of_objects(x):
     return h
 
 
+def each(x):
+    for k in (2, 3):
+        z = x * k
+        yield dv.tanh(z)
+
+
+def of_generators(x):
+    s = sum(each(x)) + sum(each(2 * x))
+    return s
+
+
 def in_comprehensions(x):
     hs = [layer(x, k) for k in (1, 2)]
     s = hs[0] + hs[1]
@@ -280,20 +291,21 @@ def in_comprehensions(x):
     ("function", "names"),
     [
         (one_call, ["layer.z", "h", "one_call"]),
-        (two_calls, ["layer.z", "h", "layer.z_2", "h_2"]),
-        (in_a_loop, ["layer.z", "x_2", "layer.z_2", "x_3", "layer.z_3", "x_4"]),
+        (two_calls, ["layer.z", "h", "layer_2.z", "h_2"]),
+        (in_a_loop, ["layer.z", "x_2", "layer_2.z", "x_3", "layer_3.z", "x_4"]),
         (of_a_name_inside, ["h", "of_a_name_inside"]),
         (returned_at_once, ["returned_at_once"]),
         (tuples, ["m", "s", "m_2", "s_2", "tuples"]),
-        (two_deep, ["layer.z", "deeper.u", "layer.z_2", "h"]),
-        (inside_an_expression, ["layer.z", "layer.z_2", "y"]),
+        (two_deep, ["layer.z", "deeper.u", "layer_2.z", "h"]),
+        (inside_an_expression, ["layer.z", "layer_2.z", "y"]),
         (of_a_lambda, ["q"]),
-        (of_local_functions, ["inner.t", "k", "inner.t_2", "of_local_functions"]),
+        (of_local_functions, ["inner.t", "k", "inner_2.t", "of_local_functions"]),
         (of_objects, ["Dense.z", "h", "forward.z", "h_2"]),
-        (in_comprehensions, ["layer.z", "layer.z_2", "s"]),
+        (in_comprehensions, ["layer.z", "layer_2.z", "s"]),
+        (of_generators, ["each.z", "each.z_2", "each_2.z", "each_2.z_2", "s"]),
         (steps, ["y", "y_2", "y_3", "steps"]),
         (inside_a_decorator, ["q", "twice"]),
-        (functools.partial(two_calls, w2=3.0), ["layer.z", "h", "layer.z_2", "h_2"]),
+        (functools.partial(two_calls, w2=3.0), ["layer.z", "h", "layer_2.z", "h_2"]),
         (Dense(2.0), ["z", "f"]),
         (Dense(2.0).forward, ["z", "forward"]),
     ],
@@ -382,7 +394,7 @@ def test_a_function_of_many_lines_is_read_once():
     lines = "".join(f"    v{k} = layer(x)\n    v{k} = v{k} * {k}\n" for k in range(2_000))
     space = {"layer": layer}
     exec(f"def f(x):\n{lines}    return v1999\n", space)
-    assert named(dv.graph(space["f"]))[-3:] == ["layer.z_2000", "v1999", "v1999_2"]
+    assert named(dv.graph(space["f"]))[-3:] == ["layer_2000.z", "v1999", "v1999_2"]
 
 
 # where it works
@@ -466,7 +478,7 @@ def in_the_prompt(space):
 def test_code_without_a_file(run):
     space = {"dv": dv}
     run(space)
-    assert named(space["graph"]) == ["layer.z", "h", "layer.z_2", "h_2"]
+    assert named(space["graph"]) == ["layer.z", "h", "layer_2.z", "h_2"]
 
 
 def test_nothing_of_a_tracing_is_kept():

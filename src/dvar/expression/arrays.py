@@ -286,7 +286,7 @@ ROWS = [
     call("place", place, "g[at]", None, numbers=(0,), shape=place_shape, options={"at": ()}, example={"at": (0,)}, likes=(1,),
          analytic=True, domain="what stands at an index, then the shape to fill with 0",
          pull=lambda ranks, at: ("g" + spell_key(at), None), moves=True, numpy=place_form),
-    call("take", take, "g*onehot(b, a)", None, numbers=(1,), shape=take_shape, pull=take_pull, numpy=take_form,
+    call("take", take, "g*onehot(b, a)", None, brackets="{}[{}]", numbers=(1,), shape=take_shape, pull=take_pull, numpy=take_form,
          unroll=unrolling.take,
          latex="{{{}}}_{{{}}}", latex_sides=(ATOM, 0), domain="a vector, or a matrix's rows; b: 0, 1, 2, …"),
     call("onehot", onehot, None, None, numbers=(0,), shape=onehot_shape, likes=(1,), numpy=onehot_form,

@@ -3,7 +3,8 @@
 The instruction after an operation mostly says it: STORE_FAST z. A value that a function returns, that is unpacked from a tuple
 or that `sum` returns is stored only later; the variables it may end in are kept until the next operation, when they are looked
 up. No `sys.settrace`, which would blind debuggers and coverage. Names inside a function that the traced one calls are qualified
-by it, layer.z: by the innermost function that has a name, since network.layer.z says little more and recursion would never end.
+by it, layer.z, and in its second call layer_2.z: by the innermost function that has a name, since network.layer.z says little
+more and recursion would never end.
 What such a function returns is called what its caller calls it: after h = layer(x) the node is h, whatever it was inside.
 """
 
@@ -58,6 +59,8 @@ class Names:
         self.depth: dict[int, int] = {}  # the level of a node's name, where it is not the traced function's
         self.pending: tuple[str, ...] = ()  # variables of the last level that may hold a node without a name
         self.read: dict[int, tuple[CodeType, dict[int, Stored]]] = {}
+        self.calls: dict[str, int] = {}  # of functions by their names
+        self.generators: dict[FrameType, str] = {}  # left and entered again: the prefix of one call
 
     def note(self, index: int) -> None:
         """Name the node that was just made, or remember where its name will be found."""
@@ -149,7 +152,15 @@ class Names:
             return Level(frame, stored, *self.levels[-1][2:])
         owner = code.co_qualname.split(".")[-2:-1]
         name = owner[0] if code.co_name.startswith("__") and owner else code.co_name
-        return Level(frame, stored, name + ".", len(self.levels))
+        return Level(frame, stored, self.generators.get(frame) or self.prefix(name, frame), len(self.levels))
+
+    def prefix(self, name: str, frame: FrameType) -> str:
+        """Of the names in one more call of a function: "layer.", then "layer_2."."""
+        self.calls[name] = count = self.calls.get(name, 0) + 1
+        made = f"{name}_{count}." if count > 1 else f"{name}."
+        if frame.f_code.co_flags & CO_GENERATOR:
+            self.generators[frame] = made
+        return made
 
     def stored(self, code: CodeType) -> dict[int, Stored]:
         """As `stored_names`; to look a code object up by itself would hash all of it."""

@@ -95,6 +95,7 @@ class Op:
     unroll: Callable[..., list[int]] | None = None  # number by number
     moves: bool = False  # it only moves numbers about, and puts in zeros
     spell: Callable[..., str] | None = None  # options → "{}[0]"
+    brackets: str = ""  # "{}[{}]": as text, where that is no call; see `written`
     numpy: Callable[[Layout], Form] | None = None  # in a vectorised program
     element: Callable[[Loops], Form] | None = None  # in a program of loops; without it the function is called on lists
 
@@ -147,12 +148,15 @@ class Op:
         given = zip(self.options.items(), options)
         return "".join(f", {name}={spell_option(name, v)}" for (name, default), v in given if v != default)
 
-    def written(self, count: int, options: Options) -> Form:
-        """How it is written as text, with so many operands."""
+    def written(self, count: int, options: Options, plain: bool = False) -> Form:
+        """How it is written as text, with so many operands. `plain`: as a call, where what is in brackets is a number that was
+        written: v[2] would read back as an index."""
         if self.spell is not None:
             return Form(self.spell(**self.named(options)), (ATOM,) * count, ATOM)
         if self.text:
             return Form(self.text, self.sides, self.binds)
+        if self.brackets and not plain:
+            return Form(self.brackets, (ATOM, 0), ATOM)
         return Form(f"{self.name}({', '.join(['{}'] * count)}{self.said(options)})", (0,) * count, ATOM)
 
     def written_latex(self, count: int, options: Options) -> Form:

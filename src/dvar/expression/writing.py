@@ -78,7 +78,12 @@ def write(
 def text(graph: Graph) -> str:
     """One named line per node; parses back to the same graph."""
     nodes = graph.nodes
-    lines = write(nodes, lambda i: bool(nodes[i].name), lambda i: spell_name(nodes[i].name))
+
+    def form(index: int, node: Node) -> Form:
+        numbers = [nodes[k].op == CONST and not nodes[k].name for k in node.operands]
+        return OPS[node.op].written(len(node.operands), node.options, plain=numbers[-1:] == [True])
+
+    lines = write(nodes, lambda i: bool(nodes[i].name), lambda i: spell_name(nodes[i].name), form)
     told = [f"{spell_name(nodes[i].name)} = {line}" for i, line in lines.items()]
     used = {k for n in nodes for k in n.operands}
     inputs = [n.name for n in nodes if n.op == INPUT]

@@ -106,7 +106,7 @@ def latex_name(name: str) -> str:
     head, _, tail = name.partition("_")
     stem = head.rstrip("0123456789") or head
     below = [part for part in (head[len(stem):], *tail.split("_")) if part]
-    if len(below) > 1 and not "".join(below).isdigit():
+    if "." in tail or (len(below) > 1 and not "".join(below).isdigit()):
         return rf"\mathit{{{latex_text(name)}}}" if name.isascii() else rf"\text{{{latex_text(name)}}}"
     return latex_word(stem) + (rf"_{{{','.join(map(latex_word, below))}}}" if below else "")
 
