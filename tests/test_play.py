@@ -325,6 +325,38 @@ def test_a_server_that_has_ended_is_told(page, ended):
     assert page.text_content("#go") == MESSAGES["go"][0]
 
 
+def test_a_table_of_20_MB_is_read_and_a_larger_one_refused_before_it_is_sent(page, tmp_path):
+    rows = b"".join(b"%d,%d,%d\n" % (k % 1000, k * k % 997, k % 2) for k in range(1_800_000))
+    for name, size in (("large.csv", 19_999_990), ("larger.csv", 20_000_001)):
+        content = b"a,b,y\n" + rows[: size - 6]
+        (tmp_path / name).write_bytes(content[: content.rindex(b"\n") + 1].ljust(size, b"\n"))
+    sent = []
+    page.goto("/examples")
+    page.on("request", lambda request: sent.append(request.url))
+    page.select_option("#kind", "csv")
+    page.set_input_files("#file", tmp_path / "large.csv")
+    page.wait_for_selector("#race tr:nth-child(3)")
+    assert page.text_content("#trouble") == ""
+    page.click("#go")
+    page.locator("#state", has_text=re.compile(r"step \d\d")).wait_for()
+    page.click("#go")
+    page.locator("#go", has_text=MESSAGES["go"][0]).wait_for()
+    sent.clear()
+    page.set_input_files("#file", tmp_path / "larger.csv")
+    page.locator("#trouble", has_text="The table has 20,000,001 bytes; this page takes 20,000,000.").wait_for()
+    assert not [url for url in sent if url.endswith("/api/begin")]
+    assert page.is_disabled("#go")
+    page.select_option("#kind", "points")
+    page.wait_for_selector("#race tr:nth-child(3)")  # it serves as before
+
+
+def test_a_table_larger_than_that_is_refused_by_the_server_too(client):
+    answer = post(client, "/api/begin", kind="csv", base64="A" * 27_000_000)
+    assert answer.status_code == 400
+    assert "bytes were sent" in answer.json()["error"]
+    assert client.get("/").status_code == 200
+
+
 def numbers(page):
     told = [e.text_content() for e in page.query_selector_all("#numbers dt, #numbers dd")]
     return dict(zip(told[::2], told[1::2]))

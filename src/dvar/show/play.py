@@ -19,9 +19,9 @@ from typing import Any
 from ..errors import DvarError, UsageError
 from . import trials
 from .messages import error_in, said_in
-from .play_pages import examples_page, graph_page, language, logistic_page, refused, slopes_page
+from .play_pages import UPLOAD, examples_page, graph_page, language, logistic_page, refused, slopes_page
 
-BODY, UPLOAD = 200_000, 20_000_000  # bytes of a request, of a table in it (base 64 takes a third more)
+BODY = 200_000  # bytes of a request, without the table in it
 PATIENCE = 30.0  # seconds for one answer
 SLOW = f"it took more than {PATIENCE:g} s"
 KEPT = 16  # trials of m examples at a time; the one longest unused goes

@@ -19,6 +19,7 @@ from .picture import MOST, xml
 from .wording import write_root
 
 FORMULA = 4_000  # characters
+UPLOAD = 20_000_000  # bytes of a table; in base 64 it takes a third more
 NODES = 200  # of a graph that is drawn
 LESSON = "z = w1*x1 + w2*x2 + b\na = sigmoid(z)\nL = -(y*log(a) + (1 - y)*log(1 - a))"
 FIRST = "u = b*c\nv = a + u\nJ = 3*v"
@@ -75,7 +76,7 @@ def slopes_page(asked: Mapping[str, str]) -> str:
 
 
 def examples_page(asked: Mapping[str, str]) -> str:
-    data = {"messages": {k: messages(k) for k in LANGUAGES}}
+    data = {"messages": {k: messages(k) for k in LANGUAGES}, "upload": UPLOAD}
     code = "\n".join([told(data), *map(part, ("common.js", "plot.js", "examples.js"))])
     return page_of("/examples", asked, None, Content(messages(asked["lang"])["page_examples"], part("examples.html"), code))
 

@@ -141,7 +141,6 @@ KOREAN = {
     "a step needs a rate and a number of steps": "학습률과 단계 수가 필요합니다",
     "the rate is {rate} and the steps are {steps}": "학습률 {rate}, 단계 수 {steps}",
     "a positive rate, and 1 to {n} steps": "학습률은 0보다 크게, 단계는 1부터 {n}까지",
-    "{n} bytes are more than this page takes ({n2})": "{n}바이트는 너무 큽니다. 이 페이지에는 {n2}바이트까지 넣을 수 있습니다",
     "more than {n} bytes were sent": "{n}바이트보다 많이 보냈습니다",
     "take a smaller table; dvar fit reads large ones": "더 작은 표를 고르세요. 큰 표는 dvar fit 명령으로 읽습니다",
     "what was sent is not JSON": "JSON이 아닌 것을 보냈습니다",
@@ -198,7 +197,6 @@ KOREAN = {
         "날짜나 시각({kind}): 수도 범주도 아님",
     "of type {kind}, neither number nor category": "{kind} 유형: 수도 범주도 아님",
     "features are numbers or categories that vary": "특성은 값이 변하는 수나 범주여야 합니다",
-    "the table has more than {n} bytes once unpacked": "압축을 풀면 표가 {n}바이트보다 큽니다",
 
     # nudging
     "agree": "같음", "DIFFER": "다름!",

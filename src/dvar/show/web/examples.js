@@ -3,6 +3,7 @@ const plane = new Plot($("plane"), 560, 460), curve = new Plot($("curve"), 480, 
 let points = [[-2, -1, 0], [-1.5, 1, 0], [-0.5, -2, 0], [0.2, -0.4, 0], [1.2, 1.3, 0], [-0.4, 0.6, 1], [1, 0.5, 1], [1.5, 2, 1], [2.2, -0.5, 1], [-0.9, -0.6, 1]];
 let cursor = null; // where the keyboard would put a point
 let mark = 1, trial = null, costs = [], running = false, looping = false, csv = null; // a file as it is, in base 64
+const FRAME = 100; // milliseconds of one request for steps: a pause is soon heeded
 let measured = null; // the examples on which programs are measured now
 let last = Promise.resolve();
 const inTurn = work => last = last.then(work, work); // what changes the trial is done in the order in which it was asked
@@ -20,6 +21,11 @@ async function ask(path, sent) {
   running = false;
   labels();
   return null;
+}
+
+function without(why) { // examples there are none
+  running = false;
+  inTurn(() => { trial = null; costs = []; $("race").replaceChildren(); $("trouble").textContent = why; draw(); });
 }
 
 function begin() {
@@ -64,9 +70,11 @@ async function steps(count) {
 async function go() {
   if (looping) return; // paused and on again while a step was on its way
   looping = true;
+  let each = FRAME; // milliseconds of a step
   while (running) {
-    const started = performance.now();
-    await inTurn(() => running && steps(Math.min(1000, 1 + Math.floor(costs.length / 20))));
+    const started = performance.now(), count = Math.max(1, Math.min(1000, 1 + Math.floor(costs.length / 20), Math.floor(FRAME / each)));
+    await inTurn(() => running && steps(count));
+    each = (performance.now() - started) / count;
     await new Promise(done => setTimeout(done, Math.max(30 - (performance.now() - started), 0)));
   }
   looping = false;
@@ -166,9 +174,12 @@ $("kind").addEventListener("change", begin);
 $("standardise").addEventListener("change", begin);
 $("target").addEventListener("change", begin);
 $("file").addEventListener("change", () => {
-  const reader = new FileReader();
+  csv = null;
+  const reader = new FileReader(), [file] = $("file").files;
   reader.addEventListener("load", () => { csv = reader.result.split(",")[1] ?? ""; begin(); });
-  if ($("file").files.length) reader.readAsDataURL($("file").files[0]);
+  reader.addEventListener("error", () => without(say("unread")));
+  if (file && file.size > PAGE.upload) without(say("too_large", { size: file.size.toLocaleString(language), limit: PAGE.upload.toLocaleString(language) }));
+  else if (file) reader.readAsDataURL(file);
 });
 $("plane").addEventListener("click", event => {
   const [x, y] = plane.at(event).map(v => Number(v.toFixed(3)));
@@ -182,11 +193,7 @@ $("plane").addEventListener("keydown", event => { // arrows move a cross, Enter 
 });
 $("yes").addEventListener("click", () => { mark = 1; labels(); });
 $("no").addEventListener("click", () => { mark = 0; labels(); });
-$("clear").addEventListener("click", () => {
-  running = false;
-  points = [];
-  inTurn(() => { trial = null; costs = []; $("race").replaceChildren(); $("trouble").textContent = ""; draw(); });
-});
+$("clear").addEventListener("click", () => { points = []; without(""); });
 $("rate").addEventListener("input", rated);
 $("go").addEventListener("click", () => { running = !running && trial !== null; labels(); go(); });
 $("one").addEventListener("click", () => { running = false; inTurn(() => steps(1)); });
