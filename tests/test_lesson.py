@@ -125,6 +125,18 @@ def test_a_matrix_is_moved_element_by_element(opened):
     assert p.z < 0
 
 
+def test_what_picks_is_a_whole_number_and_not_nudged(opened):
+    page = opened(dv.graph("a = softmax(z); L = -log(a[y])").at(z=[1, 2, 3], y=1))
+    slider = page.locator("input[type=range][aria-label=y]")
+    assert [slider.get_attribute(k) for k in ("min", "max", "step")] == ["0", "2", "1"]
+    page.focus("input[type=range][aria-label=y]")
+    page.keyboard.press("ArrowRight")
+    assert "L = -log(a[y]) = -log(a[2]) = 0.407606" in told(page, "values")
+    page.fill("input[type=number][aria-label=y]", "3")
+    assert "L = -log(a[y]) = -log(a[2]) = 0.407606" in told(page, "values")
+    assert [o.text_content() for o in page.query_selector_all("#nudged option")] == ["z[0]", "z[1]", "z[2]"]
+
+
 def test_a_fork_is_added_up_after_its_numbers(opened):
     page = opened(LOGISTIC.at(w1=0.5, w2=-0.25, x1=1, x2=2, b=0.5, y=1))
     [da] = [line for line in told(page, "slopes") if line.startswith("da")]

@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import re
 import shutil
 import xml.etree.ElementTree as ET
 
@@ -77,6 +78,13 @@ def test_what_else_a_notebook_shows():
     for target in ("loop", "numpy"):
         ET.fromstring(made.program(target)._repr_html_())
     assert FIRST.at(a=1, b=2, c=3).steps()._repr_latex_().startswith(r"\begin{align*}")
+
+
+def test_an_estimator_tells_data_from_parameters():
+    shown = dv.LogisticRegression().fit([[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1])._repr_html_()
+    kinds = re.findall(r'class="box (\w+)" [^>]*/>\n<text class="line"[^>]*>([^<]*)<', shown)
+    assert ("parameter", "w") in kinds
+    assert {name for kind, name in kinds if kind == "data"} == {"x", "y"}
 
 
 def test_the_widgets_script_shows_the_page_and_says_where_the_sliders_stand():

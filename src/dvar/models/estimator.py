@@ -233,7 +233,10 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
         from ..show.picture import svg
 
         page: str = estimator_html_repr(self)
-        return f"{page}<div>{svg(self.graph_)}</div>{course_html(self.fit_)}" if hasattr(self, "fit_") else page
+        if not hasattr(self, "fit_"):
+            return page
+        data = dict.fromkeys(n for n in self.graph_.inputs if n not in self.fit_.params)
+        return f"{page}<div>{svg(self.graph_, data=data)}</div>{course_html(self.fit_)}"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -100,14 +100,17 @@ def text(found: Inference) -> str:
 
 
 def html(found: Inference) -> str:
+    left, right = (f" style='text-align:{side};padding:.1em .6em'" for side in ("left", "right"))
     head, *rows = table(found)
-    made = ["<table><caption>", escape(found.title), "</caption><thead><tr>", *(f"<th>{escape(c)}</th>" for c in head),
+    made = ["<table><caption>", escape(found.title), "</caption><thead><tr>", *(f"<th{right}>{escape(c)}</th>" for c in head),
             "</tr></thead><tbody>"]
     for row in rows:
         mark = f" <em>({NO_OPTIMUM})</em>" if row[0] in found.separated else ""
-        made += [f"<tr><th scope='row'>{escape(row[0])}{mark}</th>", *(f"<td>{escape(c)}</td>" for c in row[1:]), "</tr>"]
+        cells = "".join(f"<td{right}>{escape(c)}</td>" for c in row[1:])
+        made.append(f"<tr><th scope='row'{left}>{escape(row[0])}{mark}</th>{cells}</tr>")
     made += ["</tbody></table><table>"]
-    made += [f"<tr><th scope='row'>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in figures(found)]
+    for name, value in figures(found):
+        made.append(f"<tr><th scope='row'{left}>{escape(name)}</th><td{left}>{escape(value)}</td></tr>")
     return "".join([*made, "</table>", *(f"<p>{escape(said)}</p>" for said in endings(found))])
 
 

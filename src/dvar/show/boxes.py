@@ -47,7 +47,7 @@ class Box(NamedTuple):
 def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collection[str] | bool | None, most: int,
           language: str = "en") -> list[Box]:
     """The boxes of a picture, each after those it uses. `data` are the inputs that vary by example, with their shapes over all
-    of them; `fold` names groups, True is all, False none, and None as many as leave no more than `most`."""
+    of them, or None; `fold` names groups, True is all, False none, and None as many as leave no more than `most`."""
     say = messages(language)
     nodes = list(graph.nodes)
     shown = with_lines(nodes)
@@ -72,7 +72,7 @@ def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collectio
             told.append(Box("folded", group.name, lined, value, slope, tuple(outside), ("",) * len(outside)))
             continue
         labels = tuple(label(edges, nodes[groups[k].last].name, name) for k in outside)
-        line = f"{lines[i]}: {by_example(data[name], say)}" if nodes[i].op == INPUT and name in data else lines[i]
+        line = f"{lines[i]}: {by_example(data[name], say)}" if nodes[i].op == INPUT and data.get(name) else lines[i]
         told.append(Box(kind(graph, i, data), name, line, value, slope, tuple(outside), labels))
     return told
 

@@ -14,6 +14,7 @@ from ..derive.backprop import Contribution
 from ..derive.derivation import derivative_name
 from ..derive.passes import Pass
 from ..expression.graph import INPUT
+from ..expression.ops import OPS
 from ..expression.writing import spell_name
 from ..vectorize.unrolled import NotUnrolled
 from ..vectorize.write_javascript import Script, form, script, spell
@@ -70,7 +71,7 @@ def lesson(p: Pass, language: str = "en") -> Content:
     data = {
         "output": spell_name(p.graph.output),
         "inputs": [{"name": spell_name(n), "shape": np.shape(p.given[n]), "at": np.ravel(p.given[n]).tolist(),
-                    "box": [b.name for b in told].index(n)} for n in p.graph.inputs],
+                    "box": [b.name for b in told].index(n), "last": last_picked(p, n)} for n in p.graph.inputs],
         "boxes": [story(teller, box, i, wanted) for box, i in zip(told, wanted)],
         "messages": of_page(part("lesson.html"), *map(part, SCRIPTS)),
         "languages": LANGUAGES,
@@ -80,6 +81,14 @@ def lesson(p: Pass, language: str = "en") -> Content:
     named = title(p.graph, language)
     noscript = messages(language)["noscript"]
     return Content(named, fill("lesson.html", title=xml(named), svg=drawn, formula=xml(lines), noscript=noscript), code)
+
+
+def last_picked(p: Pass, name: str) -> int | None:
+    """Of an input that picks, a[y], the last number it can be; None of any other."""
+    graph, i = p.graph, p.graph.index(name)
+    sizes = [p.derivation.told.shapes[node.operands[0]][0] for node in graph.nodes
+             if node.op in OPS and OPS[node.op].brackets and node.operands[1] == i]
+    return min(sizes) - 1 if sizes else None
 
 
 def arrays(lists: list[tuple[str, ...]] | list[list[str]]) -> str:

@@ -44,6 +44,7 @@ COLOURS = (  # class, property, on light paper, on dark; written out, because ma
 )
 MONOSPACE = "ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace"
 STYLE = f"""
+.dvar{{max-width:100%;height:auto}}
 .dvar text{{font:{FONT}px {MONOSPACE};text-anchor:middle;white-space:pre}}
 .dvar .small{{font-size:{SMALL}px}}
 .dvar .edge{{fill:none;stroke-width:1.6}}

@@ -1,23 +1,26 @@
 // A lesson, as it is moved: sliders, the nudge, steps, questions; and its state, which is its address.
 const labels = () => PAGE.inputs.flatMap(input => input.at.map((_, k) => {
   const wide = input.shape[1], index = wide === undefined ? (input.shape.length ? `[${k}]` : "") : `[${Math.floor(k / wide)}, ${k % wide}]`;
-  return { name: input.name + index, derivative: boxes[input.box].derivative + index, box: input.box, k };
+  return { name: input.name + index, derivative: boxes[input.box].derivative + index, box: input.box, k, last: input.last };
 }));
 
 function sliders() {
-  $("sliders").replaceChildren(...labels().map(({ name }, k) => {
+  $("sliders").replaceChildren(...labels().map(({ name, last }, k) => {
     const label = made("label", name), range = made("input"), number = made("input");
+    const picks = last !== null; // a[y]: y is one of the numbers 0 … last
     const reach = Math.max(5, 2 * Math.abs(start[k]));
     Object.assign(range, { type: "range", min: -reach, max: reach, step: reach / 500, value: x[k], ariaLabel: name });
-    Object.assign(number, { type: "number", step: "any", value: Number(x[k].toPrecision(6)), ariaLabel: name });
-    const set = (value, other) => { if (value === "" || !Number.isFinite(Number(value))) return; x[k] = Number(value); other.value = Number(x[k].toPrecision(6)); guesses.clear(); draw(); };
+    if (picks) Object.assign(range, { min: 0, max: last, step: 1, value: x[k] });
+    Object.assign(number, { type: "number", step: picks ? 1 : "any", value: Number(x[k].toPrecision(6)), ariaLabel: name });
+    const fits = v => Number.isFinite(v) && (!picks || (Number.isInteger(v) && v >= 0 && v <= last));
+    const set = (value, other) => { if (value === "" || !fits(Number(value))) return; x[k] = Number(value); other.value = Number(x[k].toPrecision(6)); guesses.clear(); draw(); };
     range.addEventListener("input", () => set(range.value, number));
     number.addEventListener("input", () => set(number.value, range));
     label.append(range, number);
     return label;
   }));
   const chosen = $("nudged").value;
-  $("nudged").replaceChildren(...labels().map(({ name }, k) => new Option(name, k)));
+  $("nudged").replaceChildren(...labels().flatMap(({ name, last }, k) => last === null ? [new Option(name, k)] : []));
   if (chosen) $("nudged").value = chosen;
 }
 
