@@ -90,7 +90,7 @@ function speak() {
   $("nudged").ariaLabel = say("nudge");
   document.querySelector("h1").textContent = document.title = say("title", { output: PAGE.output });
   const caption = document.querySelector(".picture text.caption");
-  if (caption) caption.textContent = say("caption", { output: PAGE.output, name: boxes[0].name, derivative: boxes[0].derivative });
+  if (caption) caption.textContent = $("caption").textContent = say("caption", { output: PAGE.output, name: boxes[0].name, derivative: boxes[0].derivative });
   $("language").value = language;
 }
 

@@ -16,7 +16,7 @@ function ticks(low, high) { // about five round numbers
 
 class Plot { // a frame of data coordinates
   constructor(host, width = 640, height = 420) {
-    Object.assign(this, { host, width, height, left: 56, bottom: 30, top: 12, right: 14 });
+    Object.assign(this, { host, width, height, left: 58, bottom: 30, top: 12, right: 14 });
     host.setAttribute("viewBox", `0 0 ${width} ${height}`);
   }
   clear(x0, x1, y0, y1) {
