@@ -291,6 +291,32 @@ def test_a_link_keeps_the_state_and_the_language(opened):
     assert again.text_content("#step") == "12단계 중 0단계" or again.text_content("#step") == page.text_content("#step")
 
 
+def test_an_address_changed_by_hand_is_followed(opened):
+    page = opened(FIRST.at(a=5, b=3, c=2))
+    page.evaluate("location.hash = 'x=1,2,3&step=7&mode=predict&lang=ko'")
+    page.wait_for_function("document.getElementById('step').textContent === '12단계 중 7단계'")
+    assert pictured(page)["u"][0] == "6"
+    assert page.text_content("#asked") == "dv의 값은 얼마일까요?"
+    page.evaluate("location.hash = 'x=1,nan&step=99&mode=what&lang=xx'")  # what is not understood changes nothing
+    page.wait_for_function("document.documentElement.lang === 'en'")
+    assert pictured(page)["u"][0] == "6"
+    assert page.text_content("#step") == "Step 12 of 12"
+
+
+def test_a_korean_browser_sees_korean_in_every_mode(browser, tmp_path):
+    VECTORS.at(w=[0.5, -0.25], b=0.1, x=[1, 2], y=0).save(tmp_path / "lesson.html")
+    context = browser.new_context(locale="ko-KR")
+    page = context.new_page()
+    page.goto((tmp_path / "lesson.html").as_uri())
+    for mode in ("watch", "predict", "blank"):
+        page.select_option("#mode", mode)
+        if mode == "blank":
+            page.fill("input[data-fill]", "12345")
+            page.keyboard.press("Tab")
+        assert not re.findall(r"[a-z]{2,} [a-z]+ [a-z]{2,}", page.inner_text("body")), mode
+    context.close()
+
+
 def test_hostile_names_stay_text(opened):
     p = dv.graph("`</script><img src=x onerror=alert(1)>` = a*2; `${a}` = `</script><img src=x onerror=alert(1)>` + 1").at(a=1)
     page = opened(p)

@@ -77,6 +77,7 @@ def test_what_else_a_notebook_shows():
     assert "50 × 2" in made._repr_svg_()
     for target in ("loop", "numpy"):
         ET.fromstring(made.program(target)._repr_html_())
+    ET.fromstring(FIRST.at(a=1, b=2, c=3).steps()._repr_html_())
     assert FIRST.at(a=1, b=2, c=3).steps()._repr_latex_().startswith(r"\begin{align*}")
 
 

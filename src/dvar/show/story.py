@@ -184,6 +184,9 @@ class Steps:
     def __repr__(self) -> str:
         return self.text
 
+    def _repr_html_(self) -> str:
+        return self.html
+
     def _repr_latex_(self) -> str:
         return self.latex
 
