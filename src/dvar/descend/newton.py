@@ -32,6 +32,7 @@ LINEAR = 0.25  # of what one step promised is promised by the next: the digits d
 # end where the cost cannot be seen to fall
 PATIENT = 10  # steps by gradients alone that may be left; where there are more, a Hessian costs less
 FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and the kept Hessian tells what is left by some digits
+SADDLE = "at a saddle or a maximum, where the gradient's norm is {:.1e}"
 VALLEY = 0.01  # of the way from the start: a direction without curvature that took no more of it leads nowhere
 UNKNOWN = 1e-14  # of the cost: by less it does not bend along a parameter that does something
 LEVEL = 1e-6  # of the cost: a rise below it is none
@@ -56,7 +57,8 @@ def newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
     if begun is None:
         return steps(problem, theta, run, options)
     theta, found = by_gradients(problem, begun, run, options)
-    found = found or steps(problem, theta, run, options, begun.first)
+    if found is None or not problem.smooth.convex:  # then the curvature of all rows tells whether it is an optimum
+        found = steps(problem, theta, run, options, begun.first)
     return found._replace(message=found.message + begun.said)
 
 
@@ -266,7 +268,7 @@ def no_optimum(now: Point, first: Point, slope: float, convex: bool) -> str:
     still = 0 if (convex and not indefinite) or now.cost <= NOTHING * abs(first.cost) else without_effect(now, first)
     if still:
         return f"on a plateau, where {still} parameter{'s do' if still > 1 else ' does'} not change the cost"
-    return f"at a saddle or a maximum, where the gradient is zero ({slope:.1e})" if indefinite else ""
+    return SADDLE.format(slope) if indefinite else ""
 
 
 def without_curvature(problem: Problem, now: Point, first: Point, run: Run) -> tuple[tuple[int, ...], int]:

@@ -21,6 +21,9 @@ Rows = Sequence[slice] | None  # runs of examples to take the mean over; None: a
 class Objective(Protocol):
     """Means over the examples, asked for at a vector (P,); each call is one pass over them."""
 
+    @property
+    def convex(self) -> bool: ...  # it is known to be
+
     def value_gradient(self, theta: Any, rows: Rows = None) -> tuple[float, Any]: ...
 
     def value_gradient_hessian(self, theta: Any, rows: Rows = None) -> tuple[float, Any, Any]: ...
@@ -39,6 +42,10 @@ class Penalised:
     inner: Objective
     l2: Any
     about: Any = 0.0
+
+    @property
+    def convex(self) -> bool:
+        return self.inner.convex
 
     def value_gradient(self, theta: Any, rows: Rows = None) -> tuple[float, Any]:
         value, gradient = self.inner.value_gradient(theta, rows)
@@ -69,6 +76,10 @@ class Part:
 
     inner: Objective
     rows: Sequence[slice]
+
+    @property
+    def convex(self) -> bool:
+        return self.inner.convex
 
     def value_gradient(self, theta: Any, rows: Rows = None) -> tuple[float, Any]:
         return self.inner.value_gradient(theta, self.rows)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import many
-from .curvature import cholesky
-from .newton import FINE, PATIENT, part_of
+from .curvature import Curvature, cholesky
+from .newton import FINE, PATIENT, SADDLE, part_of
 from .objective import ALMOST, Options, Outcome, Problem, Run
 from .region import Point
 
@@ -33,7 +33,7 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
         run.record(theta, now.cost, problem.slope(theta, gradient), 0.0)
         run.beside += 1
         theta, done = by_gradients(problem, now, run, options)
-        if done:
+        if done and problem.smooth.convex:  # else the curvature of all rows tells whether it is an optimum
             return done._replace(message=f"{done.message}; by the curvature of {count:,} rows")
     now = whole(problem, theta)
     slope = run.record(theta, now.cost, problem.slope(theta, now.gradient), 0.0)
@@ -62,7 +62,7 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
         now = new
         if some is not None and share == 1.0:
             theta, done = by_gradients(problem, now, run, options)
-            if done:
+            if done and problem.smooth.convex:
                 return done
             if theta is not now.theta:
                 now = whole(problem, theta)
@@ -115,6 +115,9 @@ def falls(now: Point, cost: float, downhill: float) -> bool:
 
 def finished(problem: Problem, now: Point, promised: float) -> Outcome:
     norm = np.linalg.norm(problem.slope(now.theta, now.gradient))
+    if not problem.smooth.convex and saddle(problem, now):
+        return Outcome(now.theta, now.cost, False, f"stopped {SADDLE.format(norm)}: start elsewhere, with start or seed",
+                       now.hessian)
     said = f"converged: the gradient's norm is {norm:.1e}, the cost can fall by at most {max(promised, 0.0):.0e} more"
     zeros = int(np.sum((now.theta == 0) & (problem.l1 > 0)))
     if problem.sparse:
@@ -123,6 +126,12 @@ def finished(problem: Problem, now: Point, promised: float) -> Outcome:
     if problem.bounded:
         said += f"; {at_bound:,} at a bound"
     return Outcome(now.theta, now.cost, True, said, now.hessian)
+
+
+def saddle(problem: Problem, now: Point) -> bool:
+    """Whether the cost bends down along parameters that are at no kink and no bound."""
+    free = (now.theta > problem.lower) & (now.theta < problem.upper) & ((now.theta != 0) | (problem.l1 == 0))
+    return Curvature(now.gradient[free], now.hessian[np.ix_(free, free)]).indefinite
 
 
 def definite(hessian: Any) -> Any:

@@ -52,7 +52,7 @@ from .array_shapes import (
     stack_shape,
     take_shape,
 )
-from .op import ATOM, POWER, PRODUCT, Op, Shape, call, infix, spell_key
+from .op import ATOM, CONCAVE, CONVEX, FROM_0, LINEAR, POWER, PRODUCT, Bend, Op, Shape, call, infix, spell_key
 
 # how they are computed
 
@@ -250,28 +250,28 @@ ROWS = [
           pull=dot_pull, unroll=unrolling.dot, numpy=dot_form, element=dot_element, latex=r"{} \, {}"),
     reduction("sum", np.sum, "spread(g, a)", lambda ranks, axis: (f"spread(g, a{over(axis)})",), analytic=True,
               numpy=along("np.sum"), element=sum_element, unroll=unrolling.reduced(unrolling.total),
-              latex=r"\sum\left({}\right)"),
+              latex=r"\sum\left({}\right)", bends=LINEAR),
     reduction("mean", np.mean, "spread(g, a)/count(a)",
               lambda ranks, axis: (f"spread(g/count(a{over(axis)}), a{over(axis)})",), some_shape, analytic=True,
-              numpy=along("np.mean"), unroll=unrolling.reduced(unrolling.mean)),
+              numpy=along("np.mean"), unroll=unrolling.reduced(unrolling.mean), bends=LINEAR),
     reduction("max", np.max, "g where a is largest", extreme_pull("max"), some_shape, numpy=along("np.max"),
               unroll=unrolling.reduced(unrolling.largest),
-              kink="those that are equal share alike", latex=r"\max\left({}\right)"),
+              kink="those that are equal share alike", latex=r"\max\left({}\right)", bends=CONVEX),
     reduction("min", np.min, "g where a is smallest", extreme_pull("min"), some_shape, numpy=along("np.min"),
               unroll=unrolling.reduced(unrolling.smallest),
-              kink="those that are equal share alike", latex=r"\min\left({}\right)"),
+              kink="those that are equal share alike", latex=r"\min\left({}\right)", bends=CONCAVE),
     reduction("logsumexp", logsumexp, "g*softmax(a)",
               lambda ranks, axis: (f"spread(g, a{over(axis)})*softmax(a{over(axis)})",), numpy=along("our.logsumexp"),
-              unroll=unrolling.reduced(unrolling.logsumexp)),
+              unroll=unrolling.reduced(unrolling.logsumexp), bends=CONVEX),
     reduction("softmax", softmax, "softmax(a)*(g - sum(g*softmax(a)))", lambda ranks, axis: (
         f"softmax(a{over(axis)})*(g - spread(sum(g*softmax(a{over(axis)}){over(axis)}), a{over(axis)}))",),
         kept_shape, numpy=along("our.softmax"), unroll=unrolling.softmax),
     reduction("logsoftmax", logsoftmax, "g - softmax(a)*sum(g)", logsoftmax_pull, kept_shape, numpy=along("our.logsoftmax"),
-              unroll=unrolling.logsoftmax),
+              unroll=unrolling.logsoftmax, bends=Bend(-1, (0,))),
     reduction("norm", norm, "g*a/norm(a)", lambda ranks, axis: (
         f"spread(where(norm(a{over(axis)}) > 0, g/norm(a{over(axis)}), 0), a{over(axis)})*a",),
         numpy=along("our.norm"), unroll=unrolling.reduced(unrolling.norm), kink="at a = 0: 0",
-        latex=r"\left\lVert {} \right\rVert"),
+        latex=r"\left\lVert {} \right\rVert", bends=FROM_0),
     call("outer", np.multiply.outer, "g @ b", "transpose(g) @ a", shape=outer_shape, domain="two vectors", analytic=True,
          pull=lambda ranks: ("g @ b", "transpose(g) @ a"), numpy=outer_form, element=outer_element, unroll=unrolling.outer,
          latex=r"{} \, {}^{{\mathsf T}}", latex_sides=(PRODUCT, ATOM), latex_binds=PRODUCT),
@@ -288,7 +288,8 @@ ROWS = [
          pull=lambda ranks, at: ("g" + spell_key(at), None), moves=True, numpy=place_form),
     call("take", take, "g*onehot(b, a)", None, brackets="{}[{}]", numbers=(1,), shape=take_shape, pull=take_pull, numpy=take_form,
          unroll=unrolling.take,
-         latex="{{{}}}_{{{}}}", latex_sides=(ATOM, 0), domain="a vector, or a matrix's rows; b: 0, 1, 2, …"),
+         latex="{{{}}}_{{{}}}", latex_sides=(ATOM, 0), domain="a vector, or a matrix's rows; b: 0, 1, 2, …",
+         bends=Bend(0, (1, None))),
     call("onehot", onehot, None, None, numbers=(0,), shape=onehot_shape, likes=(1,), numpy=onehot_form,
          unroll=unrolling.onehot,
          domain="a number 0, 1, 2, …; then what it numbers", pull=lambda ranks: (None, None)),

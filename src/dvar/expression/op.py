@@ -55,6 +55,19 @@ class Loops(NamedTuple):
     sum: str  # the name of Python's sum here
 
 
+class Bend(NamedTuple):
+    """How the values of an operation bend and go, wherever it is defined: what convexity is composed of."""
+
+    curve: int | None  # 1: convex, -1: concave, 0: linear, None: now so, now so
+    goes: tuple[int | None, ...]  # with each operand, the last told stands for all that follow: 1 rises, -1 falls, 0 neither,
+    # AWAY falls below 0 and rises above, None: so for an operand that is constant only
+
+
+AWAY = 2
+CONVEX, CONCAVE = Bend(1, (1,)), Bend(-1, (1,))  # rising, as most are
+FROM_0, LINEAR, RISING, FALLING = Bend(1, (AWAY,)), Bend(0, (1,)), Bend(None, (1,)), Bend(None, (-1,))
+
+
 def elementwise(*shapes: Shape) -> Shape:
     """The common shape; a scalar joins any, nothing else is spread. Raises ValueError where they differ."""
     joined = {s for s in shapes if s != ()}
@@ -94,6 +107,7 @@ class Op:
     numbers: Container[int] = ()  # operands that are numbers where nothing says otherwise
     unroll: Callable[..., list[int]] | None = None  # number by number
     moves: bool = False  # it only moves numbers about, and puts in zeros
+    bends: Bend | None = None  # None: it does not, or by the sign of another operand, as products do
     spell: Callable[..., str] | None = None  # options → "{}[0]"
     brackets: str = ""  # "{}[{}]": as text, where that is no call; see `written`
     numpy: Callable[[Layout], Form] | None = None  # in a vectorised program

@@ -62,6 +62,10 @@ class Standardised:
         return self if cost is self.cost else Standardised(cost, self.maps, self.units)
 
     @property
+    def convex(self) -> bool:
+        return bool(self.cost.convex)
+
+    @property
     def met(self) -> dict[str, str]:
         return dict(self.cost.met)
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..data.columns import Columns
 from ..data.native import Chunked
 from ..data.sparse import Sparse
+from ..derive.convex import ANY, is_convex
 from ..derive.derivation import derive
 from ..errors import DvarError, UsageError, nearest
 from ..expression.graph import Graph, as_array, assign
@@ -311,6 +312,15 @@ class Summed:
         return found
 
     # what is asked of a cost
+
+    @cached_property
+    def convex(self) -> bool:
+        """Whether the operations of the loss tell that J is convex; where they do not it may be all the same."""
+        def ranges(name: str) -> tuple[float, float]:
+            value = self.data[name]
+            return ANY if isinstance(value, TYPED) else (float(np.min(value)), float(np.max(value)))
+
+        return is_convex(self.derivation.run, self.derivation.value[-1], self.inputs, ranges)
 
     def value_gradient(self, theta: Any, rows: Sequence[slice] | None = None) -> tuple[float, Any]:
         """J and its gradient (P,) at a flat vector: one pass over the data, or the mean over these runs of rows alone."""
