@@ -160,12 +160,14 @@ def test_random_losses_over_random_data(text, m, n):
         ("L = sin(b*k)*y + b**2", {"y": ()}, {"b": (), "k": ()}),
         ("L = w @ x", {"x": (3,)}, {"w": (3,)}),
         ("L = log(1 + exp(w*x + b)) + q*x", {"x": ()}, {"b": (), "q": (), "w": ()}),
+        (NETWORK, {"x": (3,), "y": ()}, {"W": (2, 3), "b": (), "c": (2,), "v": (2,)}),
     ],
 )  # fmt: skip
 def test_the_hessian_is_the_slope_of_the_gradient(text, data, parameters):
     graph = dv.graph(f"inputs: {', '.join([*parameters, *data])}\n{text}")
-    cost = graph.over({k: drawn((9, *s)) for k, s in data.items()})
-    theta = cost.flat({k: drawn(s) for k, s in parameters.items()})
+    given = {k: drawn(s) for k, s in parameters.items()}
+    cost = graph.over({k: drawn((9, *s)) for k, s in data.items()}).sized(given)
+    theta = cost.flat(given)
     hessian = cost.hessian(cost.named(theta))
     assert hessian.shape == (len(theta), len(theta))
     np.testing.assert_allclose(hessian, hessian.T, rtol=1e-13, atol=1e-15)
@@ -176,10 +178,25 @@ def test_the_hessian_is_the_slope_of_the_gradient(text, data, parameters):
         np.testing.assert_allclose(hessian[k], numeric, rtol=1e-7, atol=1e-8)
 
 
-def test_the_hessian_is_refused_for_a_network():
-    cost = dv.graph(NETWORK).over(x=np.ones((4, 3)), y=np.ones(4))
-    with pytest.raises(dv.DvarError, match="w @ x"):
-        cost.hessian(W=np.ones((2, 3)), b=0.0, c=np.ones(2), v=np.ones(2))
+def test_the_hessian_is_refused_where_a_matrix_meets_what_is_no_data():
+    cost = dv.graph("h = tanh(W @ x); L = (v @ tanh(U @ h) - y)**2").over(x=np.ones((4, 3)), y=np.ones(4))
+    with pytest.raises(dv.DvarError, match="the matrix U"):
+        cost.hessian(W=np.ones((2, 3)), U=np.ones((2, 2)), v=np.ones(2))
+
+
+@pytest.mark.parametrize("weight", [None, "drawn"])
+def test_the_hessian_of_several_results_is_the_slope_of_the_gradient(weight):
+    y = rng.integers(0, 3, size=900)
+    cost = dv.graph("z = W @ x + c; L = logsumexp(z) - z[y]").over(
+        x=drawn((900, 4)), y=y, weight=None if weight is None else rng.random(900), threads=2)
+    cost = cost.sized({"W": np.zeros((3, 4)), "c": np.zeros(3)})
+    theta, h = drawn((15,)), 1e-5
+    for rows in (None, [slice(3, 400), slice(500, 777)]):
+        *first, hessian = cost.value_gradient_hessian(theta, rows)
+        np.testing.assert_array_equal(np.r_[tuple(first)], np.r_[cost.value_gradient(theta, rows)])
+        slopes = [(cost.value_gradient(theta + e, rows)[1] - cost.value_gradient(theta - e, rows)[1]) / (2 * h)
+                  for e in h * np.eye(15)]
+        np.testing.assert_allclose(hessian, slopes, rtol=1e-7, atol=1e-9)
 
 
 # threads and blocks

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,14 +20,18 @@ from ..derive.rewrite import Rewriter
 from ..derive.rules import EXACT, STABILITY
 from ..derive.tape import ancestors
 from ..errors import DvarError, UsageError
-from ..expression.graph import INPUT
+from ..expression.graph import INPUT, Graph
+from ..expression.op import Shape
 from .core import Core, core
-from .cost import Cost
 from .example import with_curves
 from .hessian import product
 from .program import compiled, listing
 from .run import added
 from .write_numpy import write_numpy
+
+if TYPE_CHECKING:
+    from .cost import Cost
+    from .summed import Summed
 
 ROWS = 4096  # of a block that is written out as numbers
 
@@ -55,33 +60,16 @@ class ByExample:
                 u = weight(a, b)
                 if not u.any():
                     continue
-                piece = self.crossed(s, t, u)
-                total[s.place, t.place] += piece
-                if a != b:
-                    total[t.place, s.place] += piece.T
+                place(total, s, t, self.crossed(s, t, u))
         return total
 
     def crossed(self, s: Slot, t: Slot, u: Any) -> Any:
         """Σ u_i x_si x_tiᵀ, block by block."""
-        if not s.data and not t.data:
-            return np.reshape(u.sum(), (1, 1))
-        total = np.zeros((s.place.stop - s.place.start, t.place.stop - t.place.start))
-        for group in self.cost.groups:
-            for rows in group:
-                x, other = self.features(s, rows), self.features(t, rows)
-                if x is None or other is None:
-                    one = (u[rows] @ (x if other is None else other))[None]
-                    total += one.T if other is None else one
-                else:
-                    total += product(x, x if s.data == t.data else other, u[rows])
-        return total
+        blocks = [rows for group in self.cost.groups for rows in group] if s.data or t.data else [slice(0, self.cost.m)]
+        return sum(crossed(self.features(s, rows), self.features(t, rows), u[rows]) for rows in blocks)
 
     def features(self, slot: Slot, rows: slice) -> Any:
-        """The data that the slot's parameters are multiplied with; None where that is 1."""
-        if not slot.data:
-            return None
-        part = self.cost.data[slot.data][rows]
-        return part.astype(np.float64, copy=False) if isinstance(part, np.ndarray) else part
+        return features(self.cost, slot.data, rows)
 
     def blocks(self) -> Iterator[slice]:
         return (slice(lo, min(lo + ROWS, self.cost.m)) for lo in range(0, self.cost.m, ROWS))
@@ -123,22 +111,78 @@ def numbers(x: Any) -> Any:
     return x if isinstance(x, np.ndarray) else x @ np.eye(x.shape[1])
 
 
+def features(cost: Summed, data: str, rows: slice) -> Any:
+    """The data that a slot's parameters are multiplied with; None where that is 1."""
+    if not data:
+        return None
+    part = cost.data[data][rows]
+    return part.astype(np.float64, copy=False) if isinstance(part, np.ndarray) else part
+
+
+def crossed(x: Any, other: Any, u: Any) -> Any:
+    """Σ u_i x_i otherᵢᵀ over the rows of a block, None standing for 1."""
+    if x is not None and other is not None:
+        return product(x, other, u)
+    if x is None and other is None:
+        return np.reshape(u.sum(), (1, 1))
+    one = (u @ (x if other is None else other))[None]
+    return one.T if other is None else one
+
+
+def place(total: Any, s: Slot, t: Slot, piece: Any) -> None:
+    """A piece added in both of its places in a symmetric matrix (P, P)."""
+    total[s.place, t.place] += piece
+    if s is not t:
+        total[t.place, s.place] += piece.T
+
+
 def by_example(cost: Cost, theta: Any) -> ByExample:
     """Each example's derivatives at a flat vector: one pass over the data. Raises DvarError where a matrix of parameters enters
     the loss otherwise than as W @ x."""
-    sizes = {n: cost.sizes[n] if n in cost.inputs else cost.data[n].shape[1:] for n in cost.loss.inputs}
+    slots, derivatives = derivatives_at(cost, theta)
+    slopes, curves = np.zeros((len(slots), cost.m)), np.zeros((len(slots), len(slots), cost.m))
+
+    def fill(rows: slice) -> tuple[()]:
+        slopes[:, rows], curves[:, :, rows] = derivatives(rows)
+        return ()
+
+    added(fill, cost.groups, cost.threads)
+    return ByExample(cost, tuple(slots), slopes, curves)
+
+
+def hessian_by_example(cost: Summed, theta: Any, groups: list[list[slice]]) -> Any:
+    """Σ of the examples' Hessians (P, P), each times its weight, over groups of blocks. Raises DvarError as above."""
+    slots, derivatives = derivatives_at(cost, theta)
+
+    def block(rows: slice) -> tuple[Any]:
+        _, curves = derivatives(rows)
+        if cost.weight:
+            curves *= cost.data[cost.weight][rows]
+        data, total = {n: features(cost, n, rows) for n in {s.data for s in slots}}, np.zeros((cost.size, cost.size))
+        for a, s in enumerate(slots):
+            for b, t in enumerate(slots[: a + 1]):
+                if curves[a, b].any():
+                    place(total, s, t, crossed(data[s.data], data[t.data], curves[a, b]))
+        return (total,)
+
+    return added(block, groups, cost.threads)[0]
+
+
+def derivatives_at(cost: Summed, theta: Any) -> tuple[list[Slot], Callable[[slice], tuple[Any, Any]]]:
+    """The slots; and a function of a block of n rows → the slopes (q, n) and curves (q, q, n) of its examples there."""
+    sizes = tuple((n, cost.sizes[n] if n in cost.inputs else cost.data[n].shape[1:]) for n in cost.loss.inputs)
     data = frozenset(cost.data) & frozenset(cost.loss.inputs)
-    found = core(cost.loss, sizes, data)
+    found = found_core(cost.loss, sizes, data)
     slots, names = slots_of(cost, found)
-    run, first, second, shape = program(found, names, [n for n in found.graph.inputs if n in data])
+    run, first, second, shape = found_program(cost.loss, sizes, data, tuple(dict.fromkeys(name for name, _ in names)))
     at: dict[str, int] = {}
     for slot in range(len(slots)):
         at.setdefault(names[slot][0], slot)
-    slopes, curves = np.zeros((len(slots), cost.m)), np.zeros((len(slots), len(slots), cost.m))
     parameters = cost.named(theta)
 
-    def fill(rows: slice) -> tuple[()]:
+    def of(rows: slice) -> tuple[Any, Any]:
         block, count = cost.block(rows), rows.stop - rows.start
+        slopes, curves = np.zeros((len(slots), count)), np.zeros((len(slots), len(slots), count))
         given: dict[str, Any] = {n: block[n] if n in block else np.asarray(parameters[n]) for n in found.graph.inputs
                                  if n in block or n in parameters}
         for m in found.maps:
@@ -148,19 +192,30 @@ def by_example(cost: Cost, theta: Any) -> ByExample:
             answers = run(given)
         for name, value, size in zip(first, answers, shape):
             part = np.broadcast_to(value, (count, *size)).reshape(count, -1)
-            slopes[at[name] : at[name] + part.shape[1], rows] = part.T
+            slopes[at[name] : at[name] + part.shape[1]] = part.T
         for (element, other), value, size in zip(second, answers[len(first):], shape[len(first):]):
             part = np.broadcast_to(value, (count, *size)).reshape(count, -1)
             a, b = at[element.name] + element.at, at[other]
-            curves[a, b : b + part.shape[1], rows] = part.T
-            curves[b : b + part.shape[1], a, rows] = part.T
-        return ()
+            curves[a, b : b + part.shape[1]] = part.T
+            curves[b : b + part.shape[1], a] = part.T
+        return slopes, curves
 
-    added(fill, cost.groups, cost.threads)
-    return ByExample(cost, tuple(slots), slopes, curves)
+    return slots, of
 
 
-def slots_of(cost: Cost, found: Core) -> tuple[list[Slot], list[tuple[str, int]]]:
+@lru_cache(maxsize=64)
+def found_core(loss: Graph, sizes: tuple[tuple[str, Shape], ...], data: frozenset[str]) -> Core:
+    return core(loss, dict(sizes), data)
+
+
+@lru_cache(maxsize=64)
+def found_program(loss: Graph, sizes: tuple[tuple[str, Shape], ...], data: frozenset[str], names: tuple[str, ...]) -> Any:
+    """What `program` finds, once for a loss and its shapes."""
+    found = found_core(loss, sizes, data)
+    return program(found, names, [n for n in found.graph.inputs if n in data])
+
+
+def slots_of(cost: Summed, found: Core) -> tuple[list[Slot], list[tuple[str, int]]]:
     """The slots, and for each the input of the core and the element that it is."""
     slots, names = [], []
     for m in found.maps:
@@ -182,11 +237,11 @@ def slots_of(cost: Cost, found: Core) -> tuple[list[Slot], list[tuple[str, int]]
     return slots, names
 
 
-def program(found: Core, names: list[tuple[str, int]], data: list[str]) -> tuple[Any, list[str], list[Any], list[Any]]:
+def program(found: Core, names: tuple[str, ...], data: list[str]) -> tuple[Any, list[str], list[Any], list[Any]]:
     """A function of the core's inputs by name → its derivatives; which they are, first ones and second, and their shapes."""
     derivation = derive(found.graph, tuple(found.sizes[n] for n in found.graph.inputs))
     index = {n.name: i for i, n in enumerate(found.graph.nodes) if n.op == INPUT}
-    by = {n: found.sizes[n] for n in dict.fromkeys(name for name, _ in names)}
+    by = {n: found.sizes[n] for n in names}
     d = {n: derivation.d[index[n]] for n in by if index[n] in derivation.d}
     tape, pairs = with_curves(derivation.run.copy(), d, by)
     rewriter = Rewriter((*STABILITY, *EXACT), share=True)

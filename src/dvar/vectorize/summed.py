@@ -363,7 +363,7 @@ class Summed:
     def value_gradient_hessian(self, theta: Any, rows: Sequence[slice] | None = None) -> tuple[float, Any, Any]:
         """J, its gradient (P,) and its Hessian (P, P): one pass over the data, or the mean over these runs of rows alone.
 
-        Raises DvarError where a vector of parameters enters the loss otherwise than through a linear map w @ x.
+        Raises DvarError where a matrix of parameters enters the loss otherwise than as W @ x.
         """
         if self.runs_fused_second and not isinstance(self.fused_second, str):
             value, *slopes, hessian = self.run_fused(self.fused_second, self.named(theta), rows)
@@ -372,9 +372,11 @@ class Summed:
         if self.size > MOST_SECOND:
             raise DvarError(f"the Hessian of {self.size:,} parameters has {self.size**2:,} numbers, "
                             f"{self.size**2 / 1.25e8:,.0f} GB", "ask for hvp, or take a method that needs none")
+        groups = self.second_groups if rows is None else within(self.second_groups, rows)
         if self.second is None:
-            raise DvarError("the Hessian needs a loss whose vectors of parameters meet the data only as w @ x",
-                            "ask for hvp, or take a method that needs none, such as l-bfgs")
+            from .by_example import hessian_by_example
+
+            return *self.value_gradient(theta, rows), hessian_by_example(self, theta, groups) / self.total_of(rows)
         program, assembled = self.second
         parameters, total = self.operands(theta), self.total_of(rows)
         count = 1 + len(self.inputs)
@@ -385,8 +387,7 @@ class Summed:
             curvature = assembled(data, block.stop - block.start, answers[count:]) / total
             return (*answers[:count], curvature)
 
-        parts = self.second_groups
-        value, *slopes, hessian = added(sums, parts if rows is None else within(parts, rows), self.threads)
+        value, *slopes, hessian = added(sums, groups, self.threads)
         return float(value), raveled(slopes), hessian
 
     def has_hessian(self) -> bool:
