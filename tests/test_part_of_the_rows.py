@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import dvar as dv
+from dvar.descend.newton import part_of
+from dvar.descend.objective import Problem
 
 LOGISTIC = dv.graph("L = softplus(w @ x + b) - y*(w @ x + b)")
 POISSON = dv.graph("L = exp(w @ x + b) - y*(w @ x + b)")
@@ -94,3 +96,79 @@ def test_a_loss_that_is_not_convex_ends_where_the_curvature_of_all_rows_is_posit
 def test_few_rows_need_no_part(data):
     X, yes, _ = data
     assert BEGUN not in LOGISTIC.over(x=X[:40_000], y=yes[:40_000]).minimize().message
+
+
+# several results: one Hessian, of the part
+
+SOFTMAX = dv.graph("z = W @ x + c; L = logsumexp(z) - z[y]")
+AT_ZERO = {"W": np.zeros((4, 6)), "c": np.zeros(4)}
+
+
+def classes(X, seed=2):
+    rng = np.random.default_rng(seed)
+    return np.argmax(X @ rng.normal(size=(6, 4)) / 2 + rng.gumbel(size=(len(X), 4)), axis=1)
+
+
+@pytest.mark.parametrize("options", [{"l2": 1e-3, "penalize": ["W"]}, {"l2": 0.1, "penalize": ["W", "c"]}, {}],
+                         ids=["but for the intercepts", "all", "nothing"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_softmax_ends_where_l_bfgs_does(data, options, weighted):
+    X, y = data[0], classes(data[0])
+    cost = SOFTMAX.over(x=X, y=y, weight=np.arange(M) % 3 if weighted else None)
+    fit = cost.minimize(start=AT_ZERO, **options)
+    theirs = cost.minimize("l-bfgs", start=AT_ZERO, tol=1e-10, **options)
+    assert fit.method == "subsampled-newton"
+    assert fit.converged
+    assert BEGUN in fit.message
+    assert "the cost can fall by at most" in fit.message
+    assert fit.passes < theirs.passes
+    for name in ("W", "c"):
+        np.testing.assert_allclose(*(f.params[name] - f.params[name].mean(axis=0) for f in (fit, theirs)), atol=1e-8)
+    q = cost.at(fit.params)
+    slope = q.dW + options.get("l2", 0.0) * fit.params["W"]
+    assert np.abs(slope).max() < 1e-9
+
+
+def test_bits_of_several_results_do_not_depend_on_the_threads(data):
+    y = classes(data[0])
+    one, *others = (SOFTMAX.over(x=data[0], y=y, threads=t, program="numpy").minimize(l2=1e-3, start=AT_ZERO) for t in (1, 2, 5, 1))
+    for fit in others:
+        assert fit.cost == one.cost
+        np.testing.assert_array_equal(fit.params["W"], one.params["W"])
+
+
+def test_where_the_part_leads_nowhere_all_rows_are_asked_by_l_bfgs(data):
+    X, y = data[0].copy(), classes(data[0])
+    rare = np.zeros(M)
+    found = part_of(Problem(None, 0, 0, 0, M), 32)[0]
+    outside = np.ones(M, bool)
+    for rows in found.rows:
+        outside[rows] = False
+    rare[np.flatnonzero(outside)[::7]] = 1.0  # a column of which the part says nothing
+    cost = SOFTMAX.over(x=np.column_stack([X, rare]), y=y)
+    start = {"W": np.zeros((4, 7)), "c": np.zeros(4)}
+    fit = cost.minimize(start=start)
+    assert fit.method == "subsampled-newton"
+    assert fit.converged
+    assert "can fall by" not in fit.message
+    assert np.abs(cost.at(fit.params).dW).max() < 1e-6
+    assert fit.cost == pytest.approx(cost.minimize("l-bfgs", start=start).cost, rel=1e-12)
+
+
+@pytest.mark.parametrize(("loss", "rows", "method"), [
+    ("z = W @ x + c; L = logsumexp(z) - z[y]", M, "subsampled-newton"),
+    ("z = W @ x + c; L = logsumexp(z) - z[y]", 40_000, "l-bfgs"),  # too few rows
+    ("z = W @ x + c; L = log1p((z[y] - 1)**2) + sum(z**2)", M, "l-bfgs"),  # not told to be convex
+    ("z = W @ x + c; L = logsumexp(z) - z[y] + norm(W[0])", M, "l-bfgs"),  # W elsewhere than in W @ x
+])
+def test_which_method_auto_takes(data, loss, rows, method):
+    cost = dv.graph(loss).over(x=data[0][:rows], y=classes(data[0])[:rows])
+    assert cost.minimize(start=AT_ZERO, steps=1).method == method
+
+
+def test_all_rows_are_the_part_where_it_is_asked_for_of_few(data):
+    X, y = data[0][:900], classes(data[0])[:900]
+    fit = SOFTMAX.over(x=X, y=y).minimize("subsampled-newton", start=AT_ZERO, l2=0.01)
+    theirs = SOFTMAX.over(x=X, y=y).minimize("l-bfgs", start=AT_ZERO, l2=0.01, tol=1e-10)
+    np.testing.assert_allclose(fit.params["W"], theirs.params["W"], atol=1e-8)
+    assert "900 rows" in fit.message

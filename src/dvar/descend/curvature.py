@@ -72,24 +72,27 @@ class Curvature:
     def whole(self) -> Step:
         """−H⁻¹g; along directions without curvature −g, which is nothing but rounding where they are directions of collinear
         features; negative curvature is taken with its sign changed."""
-        if self.root is not None:
-            p = solve(self.root, self.downhill)
-        elif self.ridged is not None:
-            root = self.ridged
-            downhill = self.scaled @ solve(root, self.downhill)  # H times something: nothing along directions without curvature
-            p = self.scaled @ solve(root, solve(root, downhill))
-            for _ in range(REFINED):
-                p += solve(root, downhill - self.scaled @ p)
-            p += self.downhill - downhill
-        else:
-            values, vectors, along = self.spectrum
-            kept = np.abs(values) > SINGULAR * np.max(np.abs(values), initial=0.0)
-            p = vectors @ (along / np.where(kept, np.abs(values), 1.0))
+        p = self.solve(self.downhill)
         return Step(p / self.roots, 0.5 * float(self.downhill @ p), float(np.linalg.norm(p)), True)
 
     def solved(self, v: Any) -> Any:
-        """H⁻¹v, where H is positive definite."""
-        return solve(self.root, v / self.roots) / self.roots
+        """H⁻¹v, in the same sense."""
+        return self.solve(v / self.roots) / self.roots
+
+    def solve(self, v: Any) -> Any:
+        """In scaled coordinates."""
+        if self.root is not None:
+            return solve(self.root, v)
+        if self.ridged is not None:
+            root = self.ridged
+            curved = self.scaled @ solve(root, v)  # H times something has nothing along directions without curvature
+            p = self.scaled @ solve(root, solve(root, curved))
+            for _ in range(REFINED):
+                p += solve(root, curved - self.scaled @ p)
+            return p + (v - curved)
+        values, vectors, _ = self.spectrum
+        kept = np.abs(values) > SINGULAR * np.max(np.abs(values), initial=0.0)
+        return vectors @ ((vectors.T @ v) / np.where(kept, np.abs(values), 1.0))
 
     def fall(self, move: Any) -> float:
         """By how much the parabola falls along a step."""

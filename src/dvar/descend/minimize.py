@@ -15,11 +15,12 @@ from .accelerated import accelerated
 from .asked import checked, limits, penalties, starting_point
 from .gradient_descent import gradient_descent
 from .lbfgs import lbfgs
-from .newton import newton
+from .newton import has_part, newton
 from .newton_cg import newton_cg
 from .objective import Objective, Options, Penalised, Problem, Row, Run, Solver, stoppable
 from .proximal import proximal_newton
 from .stochastic import adam, sgd
+from .subsampled import subsampled_newton
 from .working_set import working_set
 
 
@@ -39,6 +40,7 @@ METHODS = {
     "proximal-newton": Method(proximal_newton, 100, 1e-9, ("l1", "bounds"), True),
     "newton-cg": Method(newton_cg, 200, 1e-8, ("l1", "bounds")),
     "working-set": Method(working_set, 50, 1e-8, ("l1",)),
+    "subsampled-newton": Method(subsampled_newton, 5000, 1e-8),
     "l-bfgs": Method(lbfgs, 5000, 1e-7, ("bounds",)),
     "fista": Method(accelerated, 5000, 1e-7, ("l1", "bounds")),
     "sgd": Method(sgd, 20, 1e-7, ("rate", "momentum", "nesterov", "batch")),
@@ -69,6 +71,7 @@ class Sums(Objective, Protocol):
     def flat(self, parameters: Mapping[str, Any]) -> Any: ...
     def named(self, theta: Any) -> dict[str, Any]: ...
     def has_hessian(self) -> bool: ...
+    def has_curves(self) -> bool: ...
     def has_products(self) -> bool: ...
     def zero_is_saddle(self) -> str: ...
     def bad_rows(self) -> str: ...
@@ -139,9 +142,10 @@ def minimize(
 ) -> Fit:
     """Minimise a cost over its parameters.
 
-    `method`: "newton" (a Hessian each pass), "newton-cg" (its products with vectors), "l-bfgs", "gradient-descent"; "sgd" and
-    "adam" (a step for each batch of rows); with l1 or bounds "proximal-newton", "newton-cg" or "fista", with l1 "working-set"
-    (where most parameters end at zero). "auto" takes the one that suits, and `fit.method` says which.
+    `method`: "newton" (a Hessian each pass), "subsampled-newton" (one, of a part of the rows), "newton-cg" (its products with
+    vectors), "l-bfgs", "gradient-descent"; "sgd" and "adam" (a step for each batch of rows); with l1 or bounds
+    "proximal-newton", "newton-cg" or "fista", with l1 "working-set" (where most parameters end at zero). "auto" takes the one
+    that suits, and `fit.method` says which.
 
     `rate`: the learning rate of gradient descent, sgd and adam, a number or "auto". `momentum`: the share of the last step that
     is taken again. `nesterov`: steps are accelerated, and start anew where that leads uphill. `batch`: the rows that a step of
@@ -231,7 +235,11 @@ def automatic(cost: Sums, told: set[str]) -> str:
         return "proximal-newton" if second else "newton-cg" if "bounds" in told or not cost.met else "working-set"
     if "bounds" in told:
         return "proximal-newton" if second else "l-bfgs"
-    return "newton" if second else "newton-cg" if cost.has_products() else "l-bfgs"
+    if second:
+        return "newton"
+    if cost.size <= MANY and cost.convex and has_part(cost.m, cost.size) and cost.has_curves():
+        return "subsampled-newton"
+    return "newton-cg" if cost.has_products() else "l-bfgs"
 
 
 def lower_nearby(problem: Problem, theta: Any, cost: float, run: Run) -> bool:

@@ -150,12 +150,17 @@ def near(problem: Problem, theta: Any, run: Run, options: Options) -> Begun | No
 def part_of(problem: Problem, size: int) -> tuple[Part, int] | None:
     """The objective over runs of rows from all over the data, and how many these are; None where there are too few to tell of so
     many parameters in a small part of the time."""
-    count = max(problem.examples // PART, FEW * size)
-    if count > problem.examples // 8 or problem.examples < LARGE:
+    if not has_part(problem.examples, size):
         return None
+    count = max(problem.examples // PART, FEW * size)
     runs = int(np.clip(count // max(4 * size, 512), 4, RUNS))
     starts = np.linspace(0, problem.examples - count // runs, runs).astype(int).tolist()
     return Part(problem.smooth, [slice(lo, lo + count // runs) for lo in starts]), count // runs * runs
+
+
+def has_part(m: int, size: int) -> bool:
+    """Whether a small part of m rows tells about so many parameters."""
+    return m >= LARGE and FEW * size <= m // 8
 
 
 def by_gradients(problem: Problem, begun: Begun, run: Run, options: Options) -> tuple[Any, Outcome | None]:
@@ -185,7 +190,7 @@ def kept_curvature(problem: Problem, now: Point, curved: Curvature, run: Run, en
     left to go at the pace of the last."""
     theta, cost, gradient = now.theta, now.cost, now.gradient
     pairs: list[tuple[Any, Any]] = []
-    left = curved.whole().promised
+    left = 0.5 * float(gradient @ curved.solved(gradient))
     while left > enough and not run.stopped:
         move = -quasi(curved, pairs, gradient)
         new_cost, new_gradient = problem.smooth.value_gradient(theta + move)

@@ -85,6 +85,9 @@ class Standardised:
     def has_hessian(self) -> bool:
         return bool(self.cost.has_hessian())
 
+    def has_curves(self) -> bool:
+        return bool(self.cost.has_curves())
+
     def has_products(self) -> bool:
         return bool(self.cost.has_products())
 

@@ -139,7 +139,7 @@ def place(total: Any, s: Slot, t: Slot, piece: Any) -> None:
 def by_example(cost: Cost, theta: Any) -> ByExample:
     """Each example's derivatives at a flat vector: one pass over the data. Raises DvarError where a matrix of parameters enters
     the loss otherwise than as W @ x."""
-    slots, derivatives = derivatives_at(cost, theta)
+    slots, derivatives = derivatives_at(cost, cost.loss, theta)
     slopes, curves = np.zeros((len(slots), cost.m)), np.zeros((len(slots), len(slots), cost.m))
 
     def fill(rows: slice) -> tuple[()]:
@@ -151,13 +151,11 @@ def by_example(cost: Cost, theta: Any) -> ByExample:
 
 
 def hessian_by_example(cost: Summed, theta: Any, groups: list[list[slice]]) -> Any:
-    """Σ of the examples' Hessians (P, P), each times its weight, over groups of blocks. Raises DvarError as above."""
-    slots, derivatives = derivatives_at(cost, theta)
+    """Σ of the examples' Hessians (P, P), their weights included, over groups of blocks. Raises DvarError as above."""
+    slots, derivatives = derivatives_at(cost, cost.graph, theta)
 
     def block(rows: slice) -> tuple[Any]:
         _, curves = derivatives(rows)
-        if cost.weight:
-            curves *= cost.data[cost.weight][rows]
         data, total = {n: features(cost, n, rows) for n in {s.data for s in slots}}, np.zeros((cost.size, cost.size))
         for a, s in enumerate(slots):
             for b, t in enumerate(slots[: a + 1]):
@@ -168,13 +166,13 @@ def hessian_by_example(cost: Summed, theta: Any, groups: list[list[slice]]) -> A
     return added(block, groups, cost.threads)[0]
 
 
-def derivatives_at(cost: Summed, theta: Any) -> tuple[list[Slot], Callable[[slice], tuple[Any, Any]]]:
-    """The slots; and a function of a block of n rows → the slopes (q, n) and curves (q, q, n) of its examples there."""
-    sizes = tuple((n, cost.sizes[n] if n in cost.inputs else cost.data[n].shape[1:]) for n in cost.loss.inputs)
-    data = frozenset(cost.data) & frozenset(cost.loss.inputs)
-    found = found_core(cost.loss, sizes, data)
+def derivatives_at(cost: Summed, graph: Graph, theta: Any) -> tuple[list[Slot], Callable[[slice], tuple[Any, Any]]]:
+    """The slots of a graph over the cost's data; and a function of a block of n rows → the slopes (q, n) and curves (q, q, n)
+    of its examples there."""
+    sizes, data = shapes_of(cost, graph)
+    found = found_core(graph, sizes, data)
     slots, names = slots_of(cost, found)
-    run, first, second, shape = found_program(cost.loss, sizes, data, tuple(dict.fromkeys(name for name, _ in names)))
+    run, first, second, shape = found_program(graph, sizes, data, tuple(dict.fromkeys(name for name, _ in names)))
     at: dict[str, int] = {}
     for slot in range(len(slots)):
         at.setdefault(names[slot][0], slot)
@@ -203,15 +201,30 @@ def derivatives_at(cost: Summed, theta: Any) -> tuple[list[Slot], Callable[[slic
     return slots, of
 
 
-@lru_cache(maxsize=64)
-def found_core(loss: Graph, sizes: tuple[tuple[str, Shape], ...], data: frozenset[str]) -> Core:
-    return core(loss, dict(sizes), data)
+def has_slots(cost: Summed) -> bool:
+    """Whether an example's loss depends on the parameters through a few numbers, its slots."""
+    try:
+        slots_of(cost, found_core(cost.graph, *shapes_of(cost, cost.graph)))
+    except DvarError:
+        return False
+    return True
+
+
+def shapes_of(cost: Summed, graph: Graph) -> tuple[tuple[tuple[str, Shape], ...], frozenset[str]]:
+    """The shapes of a graph's inputs, and which of them are data."""
+    sizes = tuple((n, cost.sizes[n] if n in cost.inputs else cost.data[n].shape[1:]) for n in graph.inputs)
+    return sizes, frozenset(cost.data) & frozenset(graph.inputs)
 
 
 @lru_cache(maxsize=64)
-def found_program(loss: Graph, sizes: tuple[tuple[str, Shape], ...], data: frozenset[str], names: tuple[str, ...]) -> Any:
-    """What `program` finds, once for a loss and its shapes."""
-    found = found_core(loss, sizes, data)
+def found_core(graph: Graph, sizes: tuple[tuple[str, Shape], ...], data: frozenset[str]) -> Core:
+    return core(graph, dict(sizes), data)
+
+
+@lru_cache(maxsize=64)
+def found_program(graph: Graph, sizes: tuple[tuple[str, Shape], ...], data: frozenset[str], names: tuple[str, ...]) -> Any:
+    """What `program` finds, once for a graph and its shapes."""
+    found = found_core(graph, sizes, data)
     return program(found, names, [n for n in found.graph.inputs if n in data])
 
 

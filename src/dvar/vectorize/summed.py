@@ -393,6 +393,12 @@ class Summed:
     def has_hessian(self) -> bool:
         return self.second is not None
 
+    def has_curves(self) -> bool:
+        """Whether there is a Hessian at all: example by example it takes longer than a gradient, the more results there are."""
+        from .by_example import has_slots
+
+        return self.has_hessian() or has_slots(self)
+
     def per_example(self, theta: Any, node: int = -1) -> Any:
         """A node of the graph (its index; the output unless said) for every example, (m, …) float64, at a flat vector."""
         at = self.derivation.value[node]
