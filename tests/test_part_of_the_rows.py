@@ -172,3 +172,26 @@ def test_all_rows_are_the_part_where_it_is_asked_for_of_few(data):
     theirs = SOFTMAX.over(x=X, y=y).minimize("l-bfgs", start=AT_ZERO, l2=0.01, tol=1e-10)
     np.testing.assert_allclose(fit.params["W"], theirs.params["W"], atol=1e-8)
     assert "900 rows" in fit.message
+
+
+@pytest.mark.parametrize(("cost", "options"), [
+    (LOGISTIC, {}), (LOGISTIC, {"l1": 0.01}), (SOFTMAX, {"start": AT_ZERO})], ids=["newton", "proximal", "softmax"])
+def test_history_has_a_row_for_each_pass_over_the_part_too(data, cost, options):
+    X, yes, _ = data
+    seen = []
+    cost = cost.over(x=X, y=yes if cost is LOGISTIC else classes(X))
+    options = {"l2": 1e-3, **options}
+    fit = cost.minimize(**options, watch=seen.append)
+    part = [row for row in fit.history if row.share < 1]
+    assert (*part, *fit.whole) == fit.history
+    assert fit.whole == tuple(seen)
+    assert [row.share for row in part] == [pytest.approx(1 / 16, rel=0.01)] * len(part)
+    if "found in" in fit.message:
+        assert f"found in {len(part)} passes over these" in fit.message
+    assert [row.passes for row in part] == [-(-k // 16) for k in range(1, len(part) + 1)]
+    read = -(-len(part) // 16) + (fit.method == "subsampled-newton")  # its Hessian gives no cost
+    assert [row.passes for row in fit.whole] == list(range(read + 1, fit.passes + 1))
+    start = options.get("start", {"w": np.zeros(6), "b": 0.0})
+    assert part[0].cost == pytest.approx(cost.at(start).value, rel=0.05)
+    assert part[0].gradient != cost.minimize("gradient-descent", steps=1, **options | {"l1": 0.0}).history[0].gradient
+    assert all(a.seconds <= b.seconds for a, b in zip(part, part[1:]))

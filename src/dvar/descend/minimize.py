@@ -87,7 +87,7 @@ class Fit:
     message: str
     method: str
     passes: int  # over the data
-    history: tuple[Row, ...]
+    history: tuple[Row, ...]  # a row a pass; where a run begins with a part of the examples, of passes over these too
     seconds: float
     curvature: Any = None  # the Hessian at the end (P, P), or a function that asks for it; None where the method needs none
     flat: tuple[int, ...] = ()  # positions of parameters without a finite optimum
@@ -100,6 +100,11 @@ class Fit:
         """The Hessian at the end, (P, P), where the method works with it, else None; where the end was told by gradients this
         takes a pass over the data, when it is first asked for. A pickled fit has what was asked for before."""
         return self.curvature() if callable(self.curvature) else self.curvature
+
+    @property
+    def whole(self) -> tuple[Row, ...]:
+        """The history of the passes over all examples, whose costs can be compared."""
+        return tuple(row for row in self.history if row.share == 1.0)
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"curvature": vars(self).get("hessian")} if callable(self.curvature) else vars(self)
@@ -154,7 +159,7 @@ def minimize(
 
     `l2` adds l2/2·‖·‖² and `l1` l1·‖·‖₁ of the vectors and matrices, or of the parameters named in `penalize`. `bounds`:
     (lowest, highest) by name, as {"w": (0, inf)}. `start` gives parameters by name, `seed` draws them, and the order of batches.
-    `watch` is called with the Row of each pass.
+    `watch` is called with the Row of each pass over all rows.
 
     Raises UsageError for what cannot be meant, DvarError where the cost is not finite at the start.
     """
@@ -191,7 +196,7 @@ def minimize(
         why = cost.bad_rows() or "the loss is not defined there; give another start (start=, --start)"
         raise DvarError(f"the cost is {first} at the start", why)
     return Fit(cost.named(outcome.theta), outcome.cost, outcome.converged, outcome.message, method,
-               len(run.history) + run.beside, tuple(run.history), run.history[-1].seconds,
+               len(run.history) + run.beside, (*run.part, *run.history), run.history[-1].seconds,
                partial(hessian_at, problem.smooth, outcome.theta) if outcome.regular else outcome.hessian, outcome.flat,
                outcome.regular, told_of(rate, momentum, nesterov), cost.ran)
 

@@ -131,16 +131,18 @@ def near(problem: Problem, theta: Any, run: Run, options: Options) -> Begun | No
     if some is None:
         return None
     part, count = some
+    within, share = Run(), count / problem.examples
     first = Point(theta, *part.value_gradient_hessian(theta))
+    norm_of_first = within.record(theta, first.cost, first.gradient, 0.0)
     if not first.finite or Curvature(first.gradient, first.hessian).root is None:
+        run.begun(within, share)
         return None
     hold = HOLD * np.diag(first.hessian)
-    rough, within = options._replace(tol=np.sqrt(ROUGH * len(theta) / count), steps=12), Run()
-    norm_of_first = within.record(theta, first.cost, first.gradient, 0.0)
+    rough = options._replace(tol=np.sqrt(ROUGH * len(theta) / count), steps=12)
     found = steps(replace(problem, smooth=Penalised(part, hold, theta), examples=count), theta, within, rough,
                   now=first._replace(hessian=first.hessian + np.diag(hold)), keep=False)
     passes = len(within.history)
-    run.beside += -(-passes * count // problem.examples)
+    run.begun(within, share)
     if not found.converged or (within.history[1:] and within.history[1].gradient <= PARABOLA * norm_of_first):
         return None
     said = f"; begun at the optimum of {count:,} rows, found in {passes} passes over these"

@@ -143,7 +143,7 @@ class Problem:
 
 
 class Row(NamedTuple):
-    """A pass over the data that gave a cost."""
+    """A pass that gave a cost: over the data, or over a part of the rows at the start of a run."""
 
     passes: int  # so far; products with a Hessian, which give no cost, among them
     cost: float
@@ -151,6 +151,7 @@ class Row(NamedTuple):
     step: float  # how far the parameters moved, a Euclidean norm
     rate: float  # the learning rate, or the share of the Newton step, that led here
     seconds: float  # since the start
+    share: float = 1.0  # of the examples that it read; cost and gradient are of these
 
 
 @dataclass
@@ -162,7 +163,8 @@ class Run:
     best: Any = None
     best_cost: float = np.inf
     started: float = field(default_factory=time.perf_counter)
-    beside: int = 0  # passes that gave no cost
+    beside: int = 0  # passes that gave no cost, or that of a part of the rows
+    part: list[Row] = field(default_factory=list)  # which those were
     stopped: bool = False
 
     def record(self, theta: Any, cost: float, gradient: Any, rate: float, step: float = 0.0) -> float:
@@ -177,6 +179,13 @@ class Run:
         if self.watch is not None:
             self.watch(self.history[-1])
         return norm
+
+    def begun(self, within: Run, share: float) -> None:
+        """Beside this run there was one over a part of the rows, their share of all."""
+        since, before = within.started - self.started, len(self.history) + self.beside
+        self.part += [row._replace(passes=before + -int(-row.passes * share // 1), seconds=since + row.seconds, share=share)
+                      for row in within.history]
+        self.beside += -int(-len(within.history) * share // 1)
 
     @property
     def small(self) -> float:

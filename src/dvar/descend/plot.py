@@ -21,13 +21,13 @@ def plot(fits: Sequence[Any], ax: Any = None) -> Any:
     if ax is None:
         figure, ax = subplots(figsize=(6.4, 4.0), layout="constrained")
         assert isinstance(figure, Figure)
-    costs = [np.array([row.cost for row in fit.history]) for fit in fits]
+    costs = [np.array([row.cost for row in fit.whole]) for fit in fits]
     finite = np.concatenate([c[np.isfinite(c)] for c in costs])
     best = float(min(finite)) if len(finite) else 0.0
     # Below the rounding of the cost there is nothing to see; passes that reached the lowest end the line there.
     floor = max(np.spacing(max(abs(best), float(np.max(np.abs(finite), initial=0.0)) * 1e-16)), 1e-300)
     for fit, cost in zip(fits, costs):
-        passes = [row.passes for row in fit.history]
+        passes = [row.passes for row in fit.whole]
         ax.plot(passes, np.maximum(cost - best, floor), marker="." if len(cost) <= 50 else "", label=label(fit))
     ax.set(xlabel="passes over the data", ylabel=f"cost − {best:.6g}, the lowest reached", yscale="log")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))

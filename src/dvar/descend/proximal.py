@@ -29,9 +29,12 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
     if some is not None:
         part, count = some
         cost, gradient = problem.smooth.value_gradient(theta)
-        now = Point(theta, cost + problem.bends(theta), gradient, part.value_gradient_hessian(theta)[2])
+        within = Run()
+        part_cost, part_gradient, hessian = part.value_gradient_hessian(theta)
+        within.record(theta, part_cost + problem.bends(theta), problem.slope(theta, part_gradient), 0.0)
+        run.begun(within, count / problem.examples)
+        now = Point(theta, cost + problem.bends(theta), gradient, hessian)
         run.record(theta, now.cost, problem.slope(theta, gradient), 0.0)
-        run.beside += 1
         theta, done = by_gradients(problem, now, run, options)
         if done and problem.smooth.convex:  # else the curvature of all rows tells whether it is an optimum
             return done._replace(message=f"{done.message}; by the curvature of {count:,} rows")

@@ -26,7 +26,8 @@ def subsampled_newton(problem: Problem, theta: Any, run: Run, options: Options) 
     at = lbfgs(replace(problem, smooth=part, examples=count), theta, within, options._replace(tol=ROUGH)).theta
     curved = Curvature(*part.value_gradient_hessian(at)[1:])
     passes = len(within.history)
-    run.beside += -(-(passes + 1) * count // problem.examples)
+    run.begun(within, count / problem.examples)
+    run.beside += 1  # for the Hessian
     said = f"; begun at the optimum of {count:,} rows, found in {passes} passes over these, with their Hessian"
     cost, gradient = problem.smooth.value_gradient(at)
     run.record(at, cost, gradient, 0.0)

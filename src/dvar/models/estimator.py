@@ -155,7 +155,7 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
             self.still_ = tuple(self.reader_.names[j] for one in seen.maps for j in np.flatnonzero(one.spread == 0))
         self.fit_, self.penalised_, self._cost = fit, bool(l2 or self.l1), cost
         self.n_iter_ = max(fit.passes, 1)
-        self.loss_curve_ = [row.cost for row in fit.history]
+        self.loss_curve_ = [row.cost for row in fit.whole]
 
     def _warm(self, cost: Cost, reader: inputs.Reader, fit: Fit) -> dict[str, Any] | None:
         """The parameters of the fit before, in the coordinates of this one; None where they are of other shapes or features."""

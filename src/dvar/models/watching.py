@@ -79,11 +79,12 @@ class Early:
             raise Enough("stopped early")
 
     def chosen(self, fit: Fit) -> Fit:
-        if self.best_row == len(fit.history):
+        rows = self.watched.rows
+        if self.best_row == len(rows):
             return fit
-        best = fit.history[self.best_row - 1]
+        best = rows[self.best_row - 1]
         message = (f"stopped early: on the {many(self.held.m, 'row')} held out the loss was best, {self.best:.6g}, after "
-                   f"{best.passes:,} of {fit.history[-1].passes:,} passes; these parameters are kept")
+                   f"{best.passes:,} of {rows[-1].passes:,} passes; these parameters are kept")
         return replace(fit, params=self.params, cost=best.cost, converged=False, message=message,
                        curvature=None, flat=())
 

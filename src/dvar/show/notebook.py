@@ -98,7 +98,7 @@ def fit_html(fit: Fit) -> str:
 def course_html(fit: Fit) -> str:
     """How a fit went: where it ended and the curve of its cost."""
     told = f"by {fit.method} in {many(fit.passes, 'pass')}, {fit.seconds:.3g} s; {fit.message}"
-    drawn = curve([row.cost for row in fit.history], "J by pass")
+    drawn = curve([row.cost for row in fit.whole], "J by pass")
     return f"<p><b>J = {show(float(fit.cost))}</b> {xml(told)}</p>{drawn}"
 
 
