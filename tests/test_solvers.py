@@ -648,3 +648,15 @@ def test_zero_is_a_start_where_every_parameter_has_a_slope_there():
     assert own_scale.converged
     residuals = y - x @ own_scale.params["w"] - own_scale.params["b"]
     assert own_scale.params["s"] == pytest.approx(np.log(residuals.std()), abs=1e-6)  # the maximum-likelihood scale
+
+
+@pytest.mark.parametrize("options", [{}, {"l2": 0.1}, {"l1": 0.02}, {"method": "newton-cg", "l1": 0.02}, {"bounds": {"w": (0, 1)}}])
+@pytest.mark.parametrize("order", ["", "inputs: b, w, x, y\n", "inputs: w, b, x, y\n"])
+def test_many_parameters_are_kept_apart_in_whatever_order_the_inputs_are(options, order):
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(60, 1200))
+    y = x[:, 3] - x[:, 5] + 2
+    fit = dv.graph(order + "L = (w @ x + b - y)**2/2").over(x=x, y=y).minimize(**options)
+    assert np.shape(fit.params["w"]) == (1200,)
+    assert np.mean((x @ fit.params["w"] + fit.params["b"] - y) ** 2) / 2 + options.get("l2", 0.0) / 2 * np.sum(
+        fit.params["w"] ** 2) + options.get("l1", 0.0) * np.abs(fit.params["w"]).sum() == pytest.approx(fit.cost, rel=1e-12, abs=1e-14)

@@ -122,7 +122,7 @@ def infer(graph: Graph, known: Mapping[str, Shape], parameters: tuple[str, ...])
     for name in parameters:  # what no operation uses, or only other parameters of unknown shape, is a number
         if name not in sizes and all(s is not None for s, n in zip(found, graph.nodes) if n.op != INPUT):
             sizes[name] = ()
-    sizes = {} if found[-1] is None else sizes
+    sizes = {} if found[-1] is None else {n: sizes[n] for n in parameters if n in sizes}  # in the order of the inputs
     unknown = [n for n in parameters if n not in sizes]
     return sizes, (why or open_shapes(unknown)) if unknown else ""
 
