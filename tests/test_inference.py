@@ -278,6 +278,18 @@ def test_errors_are_not_said_where_bounds_hold_coefficients():
     assert held["x1"].coefficient == 0.0
     assert column(held, "error") == [None] * 4
     assert "bounds or a penalty may hold them" in held.text
+    assert held.aic is held.bic is None
+
+
+@pytest.mark.parametrize("options", [{"l2": 0.1}, {"l1": 0.1}, {"steps": 1}])
+def test_a_likelihood_below_its_top_has_no_aic(options):
+    est = dv.LogisticRegression(**options)
+    with warnings.catch_warnings(action="ignore"):
+        est.fit(X, YES)
+    found = est.summary()
+    assert found.aic is found.bic is None
+    assert "none: the log-likelihood is not the highest" in found.text
+    assert "none: the log-likelihood" not in dv.LogisticRegression().fit(X, YES).summary().text
 
 
 def test_collinear_columns_have_no_errors_and_their_sums_do():

@@ -70,7 +70,7 @@ def inference(
     bread = held(curvature, flat) if flat else inner.matrix
     separated = endless(turn, flat, inner.matrix, bread)
     free = n - inner.rank
-    why = PENALISED if l2 else not_there(fit, each, cost, bread, kind, known_of, free)
+    why, highest = (PENALISED, False) if l2 else not_there(fit, each, cost, bread, kind, known_of, free)
     covariance, clusters = np.full((len(told),) * 2, np.nan), 0
     clear = inner.known(turn) & ~separated
     if why:
@@ -91,7 +91,7 @@ def inference(
     ends = tuple(name for name, end in zip(told, separated) if end)
     square = of_square(cost, params) if known_of.scaled else 0.0
     return Inference(title, lines, covariance, kind, level, degrees, n, inner.rank, clusters, ends, why, tuple(notes), known_of,
-                     cost, params, mean_loss, square, turn)
+                     cost, params, mean_loss, square, turn, highest)
 
 
 def checked(family: str, kind: str, groups: Any, level: float) -> None:
@@ -172,22 +172,23 @@ def not_intercept(name: str) -> bool:
 
 def not_there(
     fit: Fit | Mapping[str, Any], each: ByExample | None, cost: Cost, bread: Any, kind: str, family: Family, free: float
-) -> str:
-    """Why there are no standard errors, as a sentence; "" where there are."""
+) -> tuple[str, bool]:
+    """Why there are no standard errors, as a sentence, "" where there are; and whether the likelihood is at its top."""
     if kind == "classical" and not family.likelihood:
-        return 'the loss is not known to be a likelihood, so its curvature alone tells no standard errors: ask for kind="HC1"'
+        return ('the loss is not known to be a likelihood, so its curvature alone tells no standard errors: ask for kind="HC1"',
+                True)
     if free <= 0 and (family.scaled or kind == "HC1"):
-        return f"there are as many coefficients as rows ({cost.total:,g}), so nothing is left to estimate errors from"
+        return f"there are as many coefficients as rows ({cost.total:,g}), so nothing is left to estimate errors from", True
     if isinstance(fit, Fit) and not fit.converged:
-        return f"the fit has not reached the optimum, so there are no standard errors: {fit.message}"
+        return f"the fit has not reached the optimum, so there are no standard errors: {fit.message}", False
     if each is None:
-        return ""
+        return "", True
     gradient = each.total(weights(cost) * each.slopes)
     rise = 0.5 * float(gradient @ bread @ gradient)
     if rise <= STILL:
-        return ""
+        return "", True
     return (f"the parameters are not at the optimum (the sum of losses can fall by {rise:.2g}; bounds or a penalty may hold "
-            "them), so there are no standard errors")
+            "them), so there are no standard errors"), False
 
 
 def of_square(cost: Cost, params: Mapping[str, Any]) -> float:

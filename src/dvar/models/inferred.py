@@ -59,6 +59,7 @@ class Inference:
     mean_loss: float
     square: float  # σ² is the mean of the loss times this, n/(n − p) apart; 0 where no variance is estimated
     turn: Any
+    highest: bool = True  # the likelihood is at its top: nothing held the parameters back
 
     # the likelihood
 
@@ -146,16 +147,19 @@ class Inference:
 
     @property
     def aic(self) -> float | None:
-        """Akaike's criterion, −2 log-likelihood + 2p; σ² is not counted."""
+        """Akaike's criterion, −2 log-likelihood + 2p; σ² is not counted. None where the log-likelihood is not the highest, as
+        that of a penalised fit."""
         return self.criterion(2.0)
 
     @property
     def bic(self) -> float | None:
-        """Schwarz's criterion, −2 log-likelihood + p log n; σ² is not counted."""
+        """Schwarz's criterion, −2 log-likelihood + p log n; σ² is not counted. None as `aic`."""
         return self.criterion(math.log(self.n))
 
     def criterion(self, price: float) -> float | None:
-        return -2 * self.log_likelihood + price * self.parameters if self.complete and self.log_likelihood is not None else None
+        if not self.highest or not self.complete or self.log_likelihood is None:
+            return None
+        return -2 * self.log_likelihood + price * self.parameters
 
     # the coefficients
 

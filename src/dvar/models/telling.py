@@ -57,6 +57,8 @@ def figures(found: Inference) -> list[tuple[str, str]]:
         said += null_figures(found)
     except DvarError as error:
         said.append(("null model", f"none: {error.what}"))
+    if not found.highest:
+        said.append(("AIC, BIC", "none: the log-likelihood is not the highest that these parameters can have"))
     for name, value in (("AIC", found.aic), ("BIC", found.bic)):
         if value is not None:
             said.append((name, f"{value:.4f}"))
