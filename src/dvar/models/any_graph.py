@@ -104,7 +104,7 @@ class Estimator(Learner):
     def _numbers(self, y: Any) -> Any:
         made, node = self._made()
         if self.classes is None:
-            return real(y)
+            return real(y, 'where y are labels, say so: classes="auto", or classes=[…] in the order of 0, 1, …')
         if isinstance(self.classes, str):
             self.classes_, codes = np.unique(labels(y), return_inverse=True)
         else:

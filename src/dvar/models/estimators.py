@@ -19,9 +19,15 @@ from .estimator import Learner
 from .named import LOGISTIC, MODELS, Named, start
 
 
-def real(y: Any) -> Any:
-    """y as numbers (m,), all finite."""
-    return column_or_1d(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"))
+def real(y: Any, help: str = "give numbers; LogisticRegression tells classes apart") -> Any:
+    """y as numbers (m,), all finite. Raises DvarError for text, with this help, and what scikit-learn raises."""
+    try:
+        return column_or_1d(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"))
+    except ValueError as error:
+        if "could not convert" not in str(error):
+            raise
+        text = next((v for v in np.ravel(np.asarray(y, dtype=object)) if isinstance(v, str)), "")
+        raise DvarError(f"y holds text, {str(text)!r}, where a number is asked", help) from None
 
 
 def labels(y: Any) -> Any:

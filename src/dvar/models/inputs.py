@@ -88,7 +88,10 @@ def checked(estimator: Any, X: Any, y: Any = None, *, fit: bool, target: str = "
     if table is None:
         unlike_numbers(X)
         kinds = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "reset": fit}
-        return validate_data(estimator, X, y, **kinds) if fit else (validate_data(estimator, X, **kinds), None)
+        try:
+            return validate_data(estimator, X, y, **kinds) if fit else (validate_data(estimator, X, **kinds), None)
+        except ValueError as error:
+            raise missing(error, X, fit) from None
     if target and target in table.column_names:
         y = table.column(target).to_numpy() if y is None and fit else y
         X = table = table.drop_columns(target)
@@ -101,6 +104,17 @@ def checked(estimator: Any, X: Any, y: Any = None, *, fit: bool, target: str = "
     if not table.num_rows:
         raise DvarError(f"the frame has {many(table.num_columns, 'column')} but no rows", "give at least one row to learn from")
     return table, y
+
+
+def missing(error: ValueError, X: Any, fit: bool) -> ValueError:
+    """What scikit-learn says of missing numbers, with what to do about them here; any other error as it is."""
+    if "Input X contains NaN" not in str(error):
+        return error
+    numbers = X.toarray() if hasattr(X, "toarray") else np.asarray(X, dtype=np.float64)
+    rows = int(np.isnan(numbers).any(axis=1).sum())
+    frame = "; or give a frame, as pandas.DataFrame(X), which may have missing values" if fit else ""
+    return DvarError(f"Input X contains NaN in {rows:,} of {many(len(numbers), 'row')}; no number of an array may be missing",
+                     f"leave these rows out, or fill them{frame}")
 
 
 def unlike_numbers(X: Any) -> None:

@@ -17,6 +17,7 @@ from .coordinates import Standardised
 from .diagnostics import diagnose
 from .inference import default_names
 from .named import linear_maps
+from .words import listed
 
 GIVEN = "the shortest is given"
 ALIKE = 1e-11  # curvature below this share is rounding
@@ -41,6 +42,8 @@ def remarks(estimator: Any, cost: Cost) -> list[str]:
     said = []
     if encoding is not None and encoding.dropped:
         said.append("left out: " + "; ".join(f"{name}: {reason}" for name, reason in encoding.dropped.items()))
+    if weightless := unseen_classes(estimator, cost):
+        said.append(f"all rows of {listed(weightless)} weigh 0: nothing was learned of what classes_ has; leave these rows out")
     penalised = estimator.penalised_
     unsure = not penalised and (fit.flat or estimator.collinear_ or estimator.still_ or fit.curvature is None)
     single = hasattr(estimator, "classes_") and np.bincount(np.asarray(cost.data["y"], dtype=np.intp)).min() == 1
@@ -51,6 +54,15 @@ def remarks(estimator: Any, cost: Cost) -> list[str]:
             said += [] if fit.converged else [fit.message]
     early = fit.message.startswith(("stopped early", "stopped by a callback"))
     return [one for one in said if not (early and one == fit.message)]
+
+
+def unseen_classes(estimator: Any, cost: Cost) -> list[str]:
+    """The classes that stand in rows of weight 0 alone."""
+    classes = getattr(estimator, "classes_", ())
+    if not len(classes) or not cost.weight:
+        return []
+    total = np.bincount(np.asarray(cost.data["y"], dtype=np.intp), cost.data[cost.weight], len(classes))
+    return [repr(one) for one, weight in zip(np.asarray(classes).tolist(), total) if weight == 0]
 
 
 def new_in(x: Any) -> list[str]:

@@ -168,7 +168,7 @@ class Cost(Summed):
                 finite = value.finite() if isinstance(value, Sparse) else np.isfinite(value)
                 if not finite.all():
                     bad = int((~(finite if finite.ndim == 1 else finite.all(axis=1))).sum())
-                    return f"{name} holds nan or inf in {bad:,} of {many(self.m, 'example')}"
+                    return f"{name} holds nan or inf in {bad:,} of {many(self.m, 'example')}: leave these out, or fill them"
         return ""
 
     def __repr__(self) -> str:
