@@ -660,3 +660,18 @@ def test_many_parameters_are_kept_apart_in_whatever_order_the_inputs_are(options
     assert np.shape(fit.params["w"]) == (1200,)
     assert np.mean((x @ fit.params["w"] + fit.params["b"] - y) ** 2) / 2 + options.get("l2", 0.0) / 2 * np.sum(
         fit.params["w"] ** 2) + options.get("l1", 0.0) * np.abs(fit.params["w"]).sum() == pytest.approx(fit.cost, rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize("method", ["gradient-descent", "l-bfgs", "newton-cg", "fista"])
+def test_a_gradient_that_is_small_beside_a_huge_one_alone_is_no_optimum(method):
+    rng = np.random.default_rng(0)
+    t = 1.7e9 + 3e7 * rng.random(2000)  # seconds since 1970, a year of them
+    y = 0.3 * (t - 1.7e9) / 1e6 + 2 + rng.normal(size=2000)
+    cost = dv.graph("L = (k*t + b - y)**2").over(t=t, y=y)
+    fit, best = cost.minimize(method), np.polynomial.Polynomial.fit(t, y, 1)
+    assert not fit.converged
+    assert "scales" in fit.message
+    assert fit.cost > 2 * cost.minimize().cost == pytest.approx(2 * np.mean((best(t) - y) ** 2), rel=1e-9)
+    near = dv.graph("L = (k*t + b - y)**2").over(t=(t - t.mean()) / t.std(), y=y).minimize(method)
+    assert near.converged
+    assert near.cost == pytest.approx(np.mean((best(t) - y) ** 2), rel=1e-9)

@@ -13,11 +13,12 @@ from ..errors import DvarError, UsageError, many, nearest
 from ..vectorize.run import one_blas_thread
 from .accelerated import accelerated
 from .asked import checked, limits, penalties, starting_point
+from .curvature import Curvature
 from .gradient_descent import gradient_descent
 from .lbfgs import lbfgs
 from .newton import has_part, newton
 from .newton_cg import newton_cg
-from .objective import Objective, Options, Penalised, Problem, Row, Run, Solver, stoppable
+from .objective import Objective, Options, Outcome, Penalised, Problem, Row, Run, Solver, stoppable
 from .proximal import proximal_newton
 from .stochastic import adam, sgd
 from .subsampled import subsampled_newton
@@ -48,6 +49,11 @@ METHODS = {
 }
 NO_OPTIMUM = ("stopped at the start: the gradient is zero there, but beside it the cost is lower (a saddle, a maximum or "
               "a kink): start elsewhere, with start or seed")
+CRAWLS = ("stopped: the gradient's norm is {:.1e}, little beside that at the start, but the cost can fall by {:.1g} more: "
+          "features are on scales too far apart for gradients alone; take the method newton, or measure them from their means, "
+          "in units of their spreads")
+BY_GRADIENTS = ("gradient-descent", "newton-cg", "l-bfgs", "fista", "sgd", "adam")
+DOUBT = 1e-6  # of the cost at the start, or what was asked for where that is more
 TRIES, NEARBY = 4, 1e-3  # steps beside a start without a slope, and how far they go
 MANY = 1000  # parameters: beyond, a Hessian of P² numbers costs more than it saves
 
@@ -188,6 +194,8 @@ def minimize(
         outcome = one.solve(problem, theta, run, options)
         if outcome.converged and np.array_equal(outcome.theta, theta) and lower_nearby(problem, theta, outcome.cost, run):
             outcome = outcome._replace(converged=False, message=NO_OPTIMUM)
+        if outcome.converged and method in BY_GRADIENTS and cost.size <= MANY and cost.has_hessian():
+            outcome = confirmed(problem, outcome, run, options)
     if not np.isfinite(run.best_cost):
         first = run.history[0].cost
         if np.isfinite(first):
@@ -199,6 +207,21 @@ def minimize(
                len(run.history) + run.beside, (*run.part, *run.history), run.history[-1].seconds,
                partial(hessian_at, problem.smooth, outcome.theta) if outcome.regular else outcome.hessian, outcome.flat,
                outcome.regular, told_of(rate, momentum, nesterov), cost.ran)
+
+
+def confirmed(problem: Problem, outcome: Outcome, run: Run, options: Options) -> Outcome:
+    """An end that the gradient's norm alone told: beside the start's it is small too where one feature's numbers are large and
+    the others' slopes drown in its slope. The Hessian tells, by a pass more."""
+    if problem.sparse or problem.bounded:
+        return outcome
+    gradient, hessian = problem.smooth.value_gradient_hessian(outcome.theta)[1:]
+    run.beside += 1
+    if not np.isfinite(hessian).all():
+        return outcome
+    left = Curvature(gradient, hessian).whole().promised
+    if left <= max(DOUBT, options.tol) * abs(run.history[0].cost):
+        return outcome
+    return outcome._replace(converged=False, message=CRAWLS.format(float(np.linalg.norm(gradient)), left))
 
 
 def hessian_at(smooth: Objective, theta: Any) -> Any:
