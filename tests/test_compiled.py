@@ -112,6 +112,22 @@ def answered(process):
     return json.loads(out)
 
 
+LINEAR_ALGEBRA = EVERYTHING + """
+import numba
+told = ["scipy.linalg" in sys.modules]
+a = np.arange(9.0).reshape(3, 3) + 4*np.eye(3)
+for function in (lambda a: np.dot(a, a), lambda a: np.linalg.inv(a), lambda a: np.cov(a)):
+    told.append(bool(np.allclose(numba.njit(function)(a), function(a))))
+print(json.dumps(told))
+"""
+
+
+def test_what_numba_does_for_others_is_as_without_us(cache):
+    out, err = run(LINEAR_ALGEBRA, cache).communicate()
+    assert err == ""
+    assert json.loads(out.splitlines()[-1]) == [False, True, True, True]
+
+
 def test_a_process_that_finds_a_program_does_without_numba(cache):
     target, notes, with_numba, answer = answered(run(EVERYTHING, cache))
     assert (target, notes, with_numba) == ("fused", 0, True)

@@ -8,6 +8,7 @@ with a plain C function in it: it needs nothing of Numba, nor of Python, to run.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -128,6 +129,7 @@ def object_code(source: str, name: str, kinds: tuple[Kind, ...]) -> tuple[bytes,
 
     The words are the program's arguments as Numba passes them (see `arguments.words`)."""
     with global_compiler_lock, without_collecting():
+        load_without_blas()
         space: dict[str, Any] = {"__name__": "dvar_fused_program"}
         exec(compile(source, "<dvar fused program>", "exec"), space)
         exchange(space, linked_kernels())
@@ -140,6 +142,20 @@ def object_code(source: str, name: str, kinds: tuple[Kind, ...]) -> tuple[bytes,
         needed = [f.name for f in (*module.functions, *module.global_variables)
                   if f.is_declaration and not f.name.startswith("llvm.")]
         return library._codegen._tm.emit_object(module), needed
+
+
+def load_without_blas() -> None:
+    """Numba's functions of arrays, loaded without a look at SciPy's BLAS, whose import takes a twentieth of a first call: it is
+    there, as SciPy is, and no program calls it."""
+    from numba.np import linalg
+
+    if "numba.np.arraymath" not in sys.modules:
+        look, linalg.ensure_blas = linalg.ensure_blas, lambda: None
+        try:
+            from numba.np import arraymath
+        finally:
+            linalg.ensure_blas = look
+        arraymath.ensure_blas = look  # type: ignore[attr-defined]
 
 
 @contextmanager
