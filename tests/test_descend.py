@@ -229,6 +229,15 @@ def test_a_single_example():
 # Ctrl-C, watching, refusals
 
 
+@pytest.fixture
+def heeds_ctrl_c():
+    """A process that was started in the background may have been told to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 @pytest.mark.parametrize(("method", "options"), [("gradient-descent", {"rate": 0.01}), ("gradient-descent", {}), ("newton", {})])
 def test_ctrl_c_stops_after_the_pass_under_way_and_keeps_what_was_learned(method, options):
     before = signal.getsignal(signal.SIGINT)
@@ -246,6 +255,7 @@ def test_ctrl_c_stops_after_the_pass_under_way_and_keeps_what_was_learned(method
     assert COST.at(fit.params).value == fit.cost
 
 
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_a_second_ctrl_c_interrupts_at_once_and_gives_the_signal_back():
     before = signal.getsignal(signal.SIGINT)
 
