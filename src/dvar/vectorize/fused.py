@@ -64,10 +64,10 @@ class FusedProgram:
     def shapes_of_sums(self) -> list[Shape]:
         """Of what it adds up: the value and the derivatives outside maps; per map (results, width); then the second derivatives
         by what maps give and by small parameters, times the features, and those by what maps give, both."""
-        one, widths = self.program, [self.features[m.data].width for m in self.program.maps]
-        results = [prod(m.shape) for m in one.maps]
-        width = widths[0] if widths else 0
-        return [(one.count,), *zip(results, widths), (len(one.crosses), width), (len(one.grams), width, width)]
+        one, features = self.program, [self.features[m.data] for m in self.program.maps]
+        slopes = [(prod(m.shape), f.apart * f.width) for m, f in zip(one.maps, features)]
+        width, sums = (features[0].width, slopes[0][1]) if features else (0, 0)
+        return [(one.count,), *slopes, (len(one.crosses), sums), (len(one.grams), width, width)]
 
     def shapes_of_room(self) -> list[Shape]:
         """Of scratch: for a block of rows what maps give and its slopes, numbers made of typed columns, second derivatives; for

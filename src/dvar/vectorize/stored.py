@@ -17,6 +17,7 @@ from .stores import PAIRED, Categories, Name, Store, columns_store, rows_store, 
 from .write_fused import PITCH
 
 FEATURES = 200  # typed columns in one program; it has some lines for each
+FOUR, NEAR = 4, 1024  # sums of each coefficient where there are so few coefficients that all stay in the first cache
 FEW = 8  # numbers for which it has a line with each category
 
 
@@ -43,6 +44,7 @@ class Features:
     numbers: int = 0  # that are dense, or columns of numbers
     block: Shape = ()  # of scratch for the numbers of one block
     categories: int = 0
+    apart: int = 1  # sums of each coefficient, (h, apart · width)
 
     def symmetric(self, h: Any) -> Any:
         """Sums (width, width) in which every pair stands in one of its two places → (n, n)."""
@@ -56,7 +58,8 @@ class Features:
         return weights
 
     def compact(self, g: Any) -> Any:
-        return g[:, self.places]
+        """Sums (h, apart · width) → (h, n)."""
+        return np.sum(g.reshape(len(g), self.apart, self.width), axis=1)[:, self.places]
 
 
 def by_columns(value: Any) -> bool:
@@ -145,6 +148,7 @@ def typed_features(columns: Columns) -> Features:
         number += 1
     if numbers:
         lines.gram.append("gram_columns([block].T, {d}, {t}, {h}, 0, {n})")
+    apart = FOUR if categories and at <= NEAR else 1
     many = numbers > FEW and len(categories) <= PAIRED
     if many:
         lines.gram.extend(f"gram_codes_numbers([{column}], {first}, [block], {{d}}, {{h}}, {{at}}, {{n}})"
@@ -152,7 +156,7 @@ def typed_features(columns: Columns) -> Features:
 
     def store(name: Name) -> Store:
         called = {n: name(n) for n in (*arguments, "block")}
-        made = Categories(name, [(called[column], first) for column, first in categories])
+        made = Categories(name, [(called[column], first) for column, first in categories], at if apart > 1 else 0)
 
         def told(line: str) -> str:
             return re.sub(r"\[([a-z]+\d*)\]", lambda match: called[match[1]], line)
@@ -164,7 +168,7 @@ def typed_features(columns: Columns) -> Features:
                      tuple(made.views()))
 
     return Features(store, tuple(arguments.values()), np.array(places, dtype=np.intp), at, numbers, (max(numbers, 1), PITCH),
-                    len(categories))
+                    len(categories), apart)
 
 
 class Lines(NamedTuple):

@@ -65,11 +65,11 @@ def sparse_store(name: Name) -> Store:
 
 class Categories:
     """The lines for categories, each an array of codes whose coefficients begin somewhere: loops over a block's rows, as one
-    would write them, for several categories at a time. What one level adds up must wait for what it added before; those of
-    other categories need not."""
+    would write them, for several categories at a time. What one level adds up must wait for what it added before, and levels
+    often come in long runs: of four rows each adds to sums of its own where these are `apart`, the width of one."""
 
-    def __init__(self, name: Name, columns: Sequence[tuple[str, int]]) -> None:
-        self.i, self.d, self.four = name("row"), name("d"), name("four")
+    def __init__(self, name: Name, columns: Sequence[tuple[str, int]], apart: int = 0) -> None:
+        self.i, self.d, self.four, self.of_four, self.apart = name("row"), name("d"), name("four"), name("of_four"), apart
         self.codes = [(name(f"codes{k}"), column, first) for k, (column, first) in enumerate(columns)]
         self.places = [plus(first, f"{codes}[{self.i}]") for codes, _, first in self.codes]
 
@@ -87,11 +87,16 @@ class Categories:
 
     def backward(self) -> Iterator[str]:
         """Four rows at a time, each with lines of its own: of one line for all rows every addition waits for the one before."""
-        first, more = "{n} - {n} % 4", self.four
-        for k in range(0, len(self.places), LINES):
-            lines = [f"{self.d} = {{z}}[{self.i}]", *(f"{{g}}[{place}] += {self.d}" for place in self.places[k : k + LINES])]
-            yield f"for {more} in range(0, {first}, 4):"
-            yield from indented([f"for {self.i} in range({more}, {more} + 4):", *indented(lines)])
+        first, four, k = "{n} - {n} % 4", self.four, self.of_four
+        own = f" + {self.apart} * {k}" if self.apart else ""
+        for at in range(0, len(self.places), LINES):
+            places = self.places[at : at + LINES]
+            lines = [f"{self.d} = {{z}}[{self.i}]", *(f"{{g}}[{place}] += {self.d}" for place in places)]
+            yield f"for {four} in range(0, {first}, 4):"
+            yield f"    for {k} in range(4):"
+            yield f"        {self.i} = {four} + {k}"
+            yield f"        {self.d} = {{z}}[{self.i}]"
+            yield from (f"        {{g}}[{place}{own}] += {self.d}" for place in places)
             yield from [f"for {self.i} in range({first}, {{n}}):", *indented(lines)]
 
     def gram(self, name: Name, block: str, numbers: int) -> list[str]:
