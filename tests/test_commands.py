@@ -167,7 +167,7 @@ def test_a_leak_is_said(capsys):
     rng = np.random.default_rng(0)
     y = rng.random(m) < 0.5
     pq.write_table(pa.table({"y": y, "delay": np.where(y, 30, 3) + rng.random(m), "status": np.where(y, "LATE", "OK"), "x": rng.normal(size=m),
-                             "why": pa.array(np.where(y, "rain", None)), "half": pa.array(np.where(y, 1.0, rng.normal(size=m)))}), "t.parquet")
+                             "why": pa.array(np.where(y, "rain", None)), "_half": pa.array(np.where(y, 1.0, rng.normal(size=m)))}), "t.parquet")
     _, err = dvar(capsys, "fit", "t.parquet", "--target", "y", "--l2", "0.01")
     told = [line for line in err.splitlines() if "alone tells" in line]
     assert [line.split()[0] for line in told] == ["delay", "status", "why"]
@@ -334,6 +334,16 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     (["completion", "csh"], 2, "no completion for 'csh'", "bash"),
     (["fit", "t.parquet", "--target", "y", "--fetures", "x"], 2, "--fetures", "dvar fit --help"),
     (["fti", "t.parquet"], 2, "fti", "dvar --help"),
+    (["fit", "quote.csv", "--target", "y"], 1, "quote.csv line 2: a quotation mark is opened and never closed", "close it"),
+    (["fit", "late.csv", "--target", "y"], 1, "late.csv line 3: a quotation mark is opened and never closed", "close it"),
+    (["fit", "word.csv", "--target", "word"], 1, "word.csv has 1 column but no rows", "at least one row"),
+    (["fit", "names.csv", "--target", "y"], 1, "names.csv has 2 columns but no rows", "at least one row"),
+    (["fit", "blank.csv", "--target", "y"], 1, "blank.csv holds nothing but blank lines", "column names"),
+    (["fit", "_half", "--target", "y"], 1, f"{Path('half', '2.parquet')} cannot be read", "whole"),
+    (["fit", "odd.csv", "--target", "my col > 2"], 2, "^", "a formula cannot name 'my col', which is not one word: rename"),
+    (["fit", "odd.csv", "--target", "a-b > 2"], 2, "names 'a', which is no column", "cannot name 'a-b'"),
+    (["show", "empty.json"], 1, "empty.json is empty (0 bytes)", "fit again"),
+    (["evaluate", "count.json", "t.parquet", "--threshold", "0.3"], 2, "a threshold is a probability's", "leave it out"),
 ]
 
 
@@ -351,10 +361,18 @@ def learned(tmp_path_factory) -> str:
     (folder / "parts").mkdir()
     pq.write_table(whole.select(["y", "x"]), folder / "parts" / "1.parquet")
     pq.write_table(pa.table({"y": ["yes"], "x": [[1.0]]}), folder / "parts" / "2.parquet")
+    (folder / "_half").mkdir()
+    pq.write_table(whole, folder / "_half" / "1.parquet")
+    (folder / "_half" / "2.parquet").write_bytes((folder / "_half" / "1.parquet").read_bytes()[:900])
+    for name, text in {"quote.csv": 'a,b,y\n1,"x,0\n2,3,1\n', "late.csv": 'a,b,y\n1,x,0\n2,"3,1\n', "word.csv": "word",
+                       "names.csv": "a,y\n", "blank.csv": "\n\n\n", "odd.csv": "my col,a-b,y\n1,2,0\n2,1,1\n", "empty.json": ""}.items():
+        (folder / name).write_text(text)
     (folder / "t.xlsx").write_bytes(b"PK")
     (folder / "empty.csv").write_bytes(b"")
     (folder / "junk.csv").write_bytes(bytes(range(256)))
-    assert cli.main(["fit", str(folder / "t.parquet"), "--target", "y", "--features", "n", "--out", str(folder / "m.json")]) == 0
+    table, squared = str(folder / "t.parquet"), ["--loss", "z = w@x + b; L = (z - y)**2", "--out", str(folder / "count.json")]
+    assert cli.main(["fit", table, "--target", "y", "--features", "n", "--out", str(folder / "m.json")]) == 0
+    assert cli.main(["fit", table, "--target", "n", "--features", "wt", *squared]) == 0
     return str(folder)
 
 

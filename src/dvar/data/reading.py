@@ -171,8 +171,11 @@ def part(folder: Path, path: Path) -> Any:
     """One part; a folder called key=value is a column of text."""
     import pyarrow as pa
 
-    with path.open("rb") as file:
-        table = parquet(Ahead(file))
+    try:
+        with path.open("rb") as file:
+            table = parquet(Ahead(file))
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(str(path), error) from None
     for step in path.relative_to(folder).parts[:-1]:
         key, sign, value = step.partition("=")
         if sign and key not in table.column_names:

@@ -80,6 +80,8 @@ def cut(name: str, form: str, start: bytes, decimal: str, content: Any = b"", en
     whole = head if len(start) < HEAD else head[: head.rfind("\n") + 1] or head
     delimiter = "\t" if form == "tsv" else sniffed(whole, decimal)
     names = tuple(next(filter(None, lines.reader(io.StringIO(whole, newline=""), delimiter=delimiter)), ()))
+    if not names and len(start) < HEAD:
+        raise DvarError(f"{name} holds nothing but blank lines", "a table needs a line of column names and at least one row")
     some = whole.encode() if wide or not content else content
     return Cut(delimiter, encoding, names, led_by_zero(some, delimiter, names))
 
@@ -205,7 +207,11 @@ def cut_up(name: str, made: Cut, content: Any, how: How, say: Callable[[str], No
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
             wrong = error
             if "Expected" in str(error) and "columns, got" in str(error):
+                refuse_unclosed(name, made, content)
                 raise ragged(name, made, content) or error from None
+            if "Empty CSV" in str(error):
+                what = f"{name} has {many(len(made.names), 'column')} but no rows"
+                raise DvarError(what, "a table needs at least one row") from None
     else:
         raise unreadable(name, wrong) from None
     if swallowed(table):

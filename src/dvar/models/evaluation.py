@@ -46,6 +46,8 @@ def evaluate(model: Model, table: Any, threshold: float = 0.5) -> Evaluation:
     """Raises UsageError for a threshold that is none, DvarError where the table does not allow it."""
     if not 0 <= threshold <= 1:
         raise UsageError(f"a threshold of {threshold} is no probability", "give a number from 0 to 1, as 0.5")
+    if not model.positive and threshold != 0.5:
+        raise UsageError(f"a threshold is a probability's, and the model predicts {model.target} as a number", "leave it out")
     y, known = answers(model, table)
     rows = np.flatnonzero(known)
     data, notes = model.data(table, rows)

@@ -130,6 +130,8 @@ def loaded(path: Path) -> dict[str, Any]:
     """The object in a model file whose format is this one. Raises DvarError for any other."""
     if (size := path.stat().st_size) > LARGEST:
         raise DvarError(f"{path} has {size:,} bytes, too many for a model", DAMAGED)
+    if not size:
+        raise DvarError(f"{path} is empty (0 bytes)", DAMAGED)
     try:
         content = path.read_bytes().decode("utf-8")
         value = json.loads(content)

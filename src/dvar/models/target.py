@@ -48,11 +48,15 @@ def formula(table: Any, target: str) -> Graph | None:
     if target in table.column_names or SIGNS.isdisjoint(target):
         tables.column(table, target)
         return None
-    graph = parse(target)
+    odd = next((c for c in table.column_names if c in target and not c.isidentifier()), None)
+    help = HELP if odd is None else f"a formula cannot name {odd!r}, which is not one word: rename the column"
+    try:
+        graph = parse(target)
+    except UsageError as error:
+        raise UsageError(error.what, error.help if odd is None else help) from None
     for name in graph.inputs:
         if name not in table.column_names:
-            raise UsageError(f"the target `{target}` names {name!r}, which is no column{nearest(name, table.column_names)}",
-                             HELP)
+            raise UsageError(f"the target `{target}` names {name!r}, which is no column{nearest(name, table.column_names)}", help)
     if not graph.inputs:
         raise UsageError(f"the target `{target}` names no column", HELP)
     return graph
