@@ -22,7 +22,7 @@ from statsmodels.genmod.families import Binomial
 
 import dvar as dv
 from dvar import cli
-from dvar.data import reading, writing
+from dvar.data import batching, reading, writing
 from dvar.data import table as tables
 from dvar.models.training import auc, train
 
@@ -88,7 +88,7 @@ def test_predicting_a_batch_at_a_time_is_predicting_at_once(capsys, table, monke
     writing.write("t.csv", iter([table]))
     whole, _ = dvar(capsys, "predict", "y.json", "t.parquet")
     assert dvar(capsys, "predict", "y.json", "t.csv")[0] == whole
-    monkeypatch.setattr(reading, "ROWS", 7)
+    monkeypatch.setattr(batching, "ROWS", 7)
     cut = dvar(capsys, "predict", "y.json", "t.parquet")[0]
     answers = [np.loadtxt(text.splitlines()[1:], delimiter=",") for text in (whole, cut)]
     np.testing.assert_allclose(*answers, rtol=1e-14)  # sums of other lengths end in another last digit
@@ -96,7 +96,7 @@ def test_predicting_a_batch_at_a_time_is_predicting_at_once(capsys, table, monke
 
 def test_what_was_not_learned_is_counted(capsys, table, monkeypatch):
     fitted(capsys, "--target", "y", "--features", "c,n")
-    monkeypatch.setattr(reading, "ROWS", 2)
+    monkeypatch.setattr(batching, "ROWS", 2)
     pq.write_table(pa.table({"c": ["a", "zz", None, "zz", "zz"], "n": [1, None, 3, 4, 5]}), "new.parquet")
     out, err = dvar(capsys, "predict", "y.json", "new.parquet")
     assert len(out.splitlines()) == 6

@@ -19,11 +19,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import feather
 
+from dvar.data import batching, reading, writing
 from dvar.data import features as asked
-from dvar.data import reading, writing
 from dvar.data import table as tables
+from dvar.data.cutting import led_by_zero
 from dvar.data.encoding import Encoding
-from dvar.data.text import How, as_number, led_by_zero
+from dvar.data.numerals import as_number
+from dvar.data.text import How
 from dvar.errors import DvarError, UsageError
 
 
@@ -99,7 +101,7 @@ def test_a_file_as_people_have_it(tmp_path, name, content, how, rows, said):
     assert table.to_pylist() == rows
     assert said in "; ".join(notes)
     assert bool(notes) == bool(said)
-    streamed = pa.concat_tables(list(reading.batches(tmp_path / name, How(**how), {"a": "number", "b": "category"})))
+    streamed = pa.concat_tables(list(batching.batches(tmp_path / name, How(**how), {"a": "number", "b": "category"})))
     assert streamed.num_rows == len(rows)
     if not isinstance(rows[0]["a"], str) and "1 000" not in str(content):
         assert streamed.column("a").to_pylist() == [r["a"] for r in rows]
@@ -195,7 +197,7 @@ def test_a_damaged_file_is_told(tmp_path, name, content, what, help):
     assert help in whole.value.help
     assert name in whole.value.what
     with pytest.raises(DvarError):
-        list(reading.batches(tmp_path / name))
+        list(batching.batches(tmp_path / name))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -206,7 +208,7 @@ def test_any_damage_is_an_error_or_a_table(tmp_path, which, at, cut, byte):
     content = whole[:at] if cut else whole[:at] + bytes([byte]) + whole[at + 1 :]
     path = tmp_path / f"t.{'arrow' if which == 'stream' else which}"
     path.write_bytes(content)
-    for way in (reading.read, lambda p: list(reading.batches(p))):
+    for way in (reading.read, lambda p: list(batching.batches(p))):
         try:
             way(path)
         except DvarError as error:
@@ -262,7 +264,7 @@ def test_a_folder_of_parts(tmp_path):
     (tmp_path / "_SUCCESS").write_text("")
     table = reading.read(tmp_path)
     assert table.to_pydict() == {"a": [2023, 1, 2024, 1], "t": ["x", None, "x", None], "year": ["2023", "2023", "2024", "2024"]}
-    assert sum(t.num_rows for t in reading.batches(tmp_path)) == 4
+    assert sum(t.num_rows for t in batching.batches(tmp_path)) == 4
     pq.write_table(pa.table({"b": [1]}), tmp_path / "odd.parquet")
     with pytest.raises(DvarError, match="other columns"):
         reading.read(tmp_path)

@@ -101,7 +101,7 @@ def learned(table: Any, options: dict[str, Any], progress: Progress) -> Trained:
 
 def predict(model: str, file: str, keep: bool, how: How, out: str | None) -> None:
     from .data import writing
-    from .data.reading import batches
+    from .data.batching import batches
     from .models import model_file
     from .models.predictions import predictions, wanted
     from .models.training import Note

@@ -1,4 +1,4 @@
-"""Files in, Arrow tables out: whole, or a batch at a time so that memory stays bounded whatever the file holds.
+"""Files in, Arrow tables out, whole.
 
 PyArrow does the reading and is imported inside functions only, so that `import dvar` does not pay for it.
 """
@@ -11,26 +11,9 @@ from typing import Any
 
 from ..errors import DvarError, UsageError, many
 from ..threads import each
+from .numerals import as_number
 from .opening import READS, Ahead, called, checked_names, opened, suffixes, unreadable
-from .text import (
-    USUAL,
-    Cut,
-    How,
-    as_number,
-    called_well,
-    cut,
-    decoded,
-    is_text,
-    json_lines,
-    options,
-    ragged,
-    refuse_unclosed,
-    silent,
-    swallowed,
-    text,
-)
-
-ROWS = 1 << 17  # in a batch of Parquet
+from .text import USUAL, How, silent, text
 
 
 def read(path: str | Path, how: How = USUAL, say: Callable[[str], None] = silent) -> Any:
@@ -207,135 +190,3 @@ def arrow(stream: Ahead) -> Any:
 
         return Whole()
     return pa.ipc.open_stream(pa.PythonFile(stream, "r"))
-
-
-def batches(path: str | Path, how: How = USUAL, wanted: dict[str, str] | None = None) -> Iterator[Any]:
-    """The table of a file as tables of some ten thousand rows, so that memory stays bounded whatever the file holds.
-
-    `wanted` says of columns whether they are numbers or categories: text has no types of its own, and its first rows need
-    not show them. Raises as `read` does.
-    """
-    import pyarrow as pa
-
-    name, count, stream = called(path), 0, None
-    try:
-        form, stream = opened(path)
-        checked_how(name, form, how)
-        for table in streamed(name, form, stream, path, how, wanted or {}):
-            table.validate()
-            if form not in ("csv", "tsv"):
-                table = made_missing(table, how)
-            if not count:
-                checked_names(name, table.column_names)
-            count += table.num_rows
-            if table.num_rows:
-                yield table
-    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise unreadable(name, error) from None
-    finally:
-        if stream is not None:
-            stream.close()
-    if not count:
-        raise DvarError(f"{name} has no rows", "a table needs at least one row")
-
-
-def streamed(name: str, form: str, stream: Any, path: str | Path, how: How, wanted: dict[str, str]) -> Iterator[Any]:
-    import pyarrow as pa
-
-    if form == "folder":
-        for file in part_files(Path(path)):
-            yield part(Path(path), file)
-    elif form == "parquet":
-        with parquet_file(stream.buffer() if str(path) == "-" else str(path)) as file:
-            for batch in file.iter_batches(ROWS):
-                yield pa.Table.from_batches([batch])
-    elif form == "arrow":
-        for batch in arrow(stream):
-            yield pa.Table.from_batches([batch])
-    elif form == "jsonl":
-        yield from json_batches(name, stream)
-    else:
-        yield from csv_batches(name, form, stream, how, wanted)
-
-
-def json_batches(name: str, stream: Ahead) -> Iterator[Any]:
-    import pyarrow as pa
-
-    left = b""
-    while more := stream.read(1 << 23):
-        left += more
-        end = left.rfind(b"\n") + 1
-        if end:
-            yield json_lines(name, pa.py_buffer(left[:end]))
-            left = left[end:]
-    if left.strip():
-        yield json_lines(name, pa.py_buffer(left))
-
-
-def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str, str]) -> Iterator[Any]:
-    """Types are those of the first block, but what is wanted as levels is text, and whole numbers may go on as others."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    start = stream.ahead(1 << 20)
-    made = cut(name, form, start, how.decimal)
-    whole = start if len(start) < 1 << 20 else start[: start.rfind(b"\n") + 1] or start
-    try:
-        first = cut_types(made, whole, how)
-        types, called = {}, dict(zip(made.names, called_well(made.names)))
-        for column, type_ in first.items():
-            as_what = wanted.get(called[column])
-            if as_what == "category":
-                types[column] = pa.string()
-            elif pa.types.is_integer(type_) or pa.types.is_null(type_):
-                types[column] = pa.float64() if as_what == "number" else pa.string()
-            else:
-                types[column] = type_.value_type if pa.types.is_dictionary(type_) else type_
-        parse, convert = options(made, how, types)
-        convert.auto_dict_encode = False
-        reading = csv.ReadOptions(block_size=2**22, encoding=made.letters)
-        table = None
-        for batch in csv.open_csv(pa.PythonFile(stream, "r"), reading, parse, convert):
-            table = pa.Table.from_batches([batch]).rename_columns(called_well(made.names))
-            yield with_numbers(table, [n for n, what in wanted.items() if what == "number"], how)
-    except pa.ArrowInvalid as error:
-        if (again := reread(name)) is not None and (told := ragged(name, made, again)):
-            raise told from None
-        raise unreadable(name, error) from None
-    if table is not None and swallowed(table) and (again := reread(name)) is not None:
-        refuse_unclosed(name, made, again)
-
-
-def with_numbers(table: Any, wanted: Sequence[str], how: How) -> Any:
-    """The table, text in which numbers are wanted made so, where all of it is."""
-    import pyarrow as pa
-
-    for k, field in enumerate(table.schema):
-        if field.name in wanted and is_text(field.type):
-            made = [decoded(chunk.dictionary_encode(), how.decimal) for chunk in table.column(k).chunks]
-            if all(chunk is not None for chunk in made):
-                table = table.set_column(k, field.name, pa.chunked_array(made))
-    return table
-
-
-def reread(name: str) -> Any:
-    """The bytes of a text file once more, to say where a mistake is; None of a stream that is gone."""
-    if not Path(name).is_file():
-        return None
-    _, stream = opened(name)
-    try:
-        return stream.buffer()
-    finally:
-        stream.close()
-
-
-def cut_types(made: Cut, start: bytes, how: How) -> dict[str, Any]:
-    import pyarrow as pa
-    from pyarrow import csv
-
-    parse, convert = options(made, how)
-    reading = csv.ReadOptions(block_size=len(start) + 1, encoding=made.letters)
-    schema = csv.read_csv(pa.py_buffer(start), reading, parse, convert).schema
-    return dict(zip(schema.names, schema.types))

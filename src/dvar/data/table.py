@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DvarError, UsageError, many, nearest
+from .numerals import as_number, is_code
 from .reading import read as read
-from .text import as_number, is_code
 
 MANY = 20  # rows: of fewer, different whole numbers may well have no gaps by chance
 
