@@ -251,34 +251,6 @@ def test_arrays_are_refused_as_scikit_learn_refuses_them():
         dv.LogisticRegression().fit(np.array([["a", 1], ["b", 2]], dtype=object), [0, 1])
 
 
-def test_missing_numbers_and_text_are_refused_with_what_to_do():
-    hole = np.where(np.arange(X.size).reshape(X.shape) == 4, np.nan, X)
-    for wrong in (hole, sp.csr_array(hole)):
-        with pytest.raises(dv.DvarError, match="NaN in 1 of") as told:
-            dv.LogisticRegression().fit(wrong, YES)
-        assert "pandas.DataFrame(X)" in told.value.help
-    assert np.isfinite(dv.LogisticRegression(l2=0.1).fit(pd.DataFrame(hole), YES).coef_).all()
-    with pytest.raises(dv.DvarError, match="NaN in 1 of") as told:
-        dv.LogisticRegression().fit(X, YES).predict(hole)
-    assert "frame" not in told.value.help  # of an array was learned
-    text = np.where(YES, "yes", "no")
-    with pytest.raises(dv.DvarError, match="'no'|'yes'") as told:
-        dv.Estimator("a = sigmoid(w @ x + b); L = -(y*log(a) + (1 - y)*log(1 - a))", predict="a").fit(X, text)
-    assert 'classes="auto"' in told.value.help
-    with pytest.raises(dv.DvarError, match="y holds text") as told:
-        dv.LinearRegression().fit(X, text.astype(object))
-    assert "LogisticRegression" in told.value.help
-
-
-@pytest.mark.parametrize("weighs", [False, True])
-def test_a_class_of_rows_that_weigh_nothing_is_told(weighs):
-    weight = np.where(THREE == "mid", 0.0 + weighs, 1.0)
-    with warnings.catch_warnings(record=True, action="always") as heard:
-        made = dv.LogisticRegression(l2=0.1).fit(X, THREE, sample_weight=weight)
-    assert any("all rows of 'mid' weigh 0" in str(w.message) for w in heard) is not weighs
-    assert len(made.classes_) == 3
-
-
 @pytest.mark.parametrize("y", [YES, THREE], ids=["binary", "multinomial"])
 def test_a_sparse_matrix_gives_the_same(y):
     sparse = sp.random_array((M, 30), density=0.2, rng=np.random.default_rng(1), format="csr")
@@ -402,7 +374,7 @@ def test_ordered_classes_and_dispersed_counts():
     assert fitted.predict_proba(X).sum(axis=1) == pytest.approx(np.ones(M))
     assert fitted.score(X, THREE) > 0.5
     counts = stats.nbinom.rvs(2, 2 / (2 + np.exp(0.3 * np.tanh(SCORE))), random_state=3)
-    theirs = __import__("statsmodels.api").api.NegativeBinomial(counts, np.column_stack([X, np.ones(M)])).fit(disp=0, gtol=1e-7)
+    theirs = __import__("statsmodels.api").api.NegativeBinomial(counts, np.column_stack([X, np.ones(M)])).fit(disp=0, method="newton", tol=1e-12)
     ours = dv.Estimator("negative-binomial").fit(X, counts)
     assert ours.coef_ == pytest.approx(theirs.params[:4], abs=1e-5)
     assert np.exp(ours.fit_.params["s"]) == pytest.approx(theirs.params[5], rel=1e-4)
