@@ -719,5 +719,8 @@ def test_what_is_missing_counts_as_the_weighted_mean():
     np.testing.assert_allclose(cost.data["x"] @ np.eye(len(cost.data["x"].names))[0], [1, 4, 5, 9])
     none = loss.over(x=frame, y=y, weight=np.array([1.0, 2.0, 0.0, 1.0]))
     assert "x: 'c' is left out, as nothing of it is known" in none.notes
-    with pytest.raises(dv.DvarError, match="3"):
+    with pytest.raises(dv.DvarError, match="x has 4, y has 4, weight has 3"):
         loss.over(x=frame, y=y, weight=np.ones(3))
+    for wrong in (np.zeros(4), -np.ones(4), np.array([np.nan, 1, 1, 1])):
+        with pytest.raises(dv.DvarError, match="weights must be finite"):
+            loss.over(x=frame, y=y, weight=wrong)

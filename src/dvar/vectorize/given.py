@@ -12,7 +12,7 @@ from ..data.frames import columns, is_frame, is_series, is_table, numbers, read
 from ..data.native import Chunked, native_dtype, streamed, told
 from ..data.sparse import Sparse, is_sparse, sparse
 from ..derive.tape import ancestors
-from ..errors import UsageError
+from ..errors import DvarError, UsageError
 from ..expression.graph import CONST, INPUT, Builder, Graph, result_shape
 from ..expression.op import Shape, elementwise
 from ..expression.ops import OPS
@@ -45,6 +45,15 @@ def by_row(name: str, value: Any, axis: int, vector: bool, notes: list[str] | No
     if is_series(value):
         return numbers(name, value)
     return array_by_row(name, value, axis, vector, notes)
+
+
+def as_weights(value: Any, axis: int, notes: list[str]) -> Any:
+    """The examples' weights. Raises DvarError for what cannot weigh."""
+    weight = by_row("weight", value, axis, False, notes)
+    least, total = (float(np.min(weight)), float(np.sum(weight, dtype=np.float64))) if len(weight) else (0.0, 1.0)
+    if not (least >= 0 and 0 < total < np.inf):
+        raise DvarError(f"the weights must be finite, at least 0 and not all 0; their smallest is {least:g}, their sum {total:g}")
+    return weight
 
 
 def array_by_row(name: str, value: Any, axis: int, vector: bool, notes: list[str]) -> Any:

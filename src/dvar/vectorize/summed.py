@@ -21,7 +21,7 @@ from ..errors import DvarError, UsageError, nearest
 from ..expression.graph import Graph, as_array, assign
 from ..expression.op import Shape
 from ..threads import thread_count
-from .given import TYPED, as_block, beside_dot, by_row, infer, weighted
+from .given import TYPED, as_block, as_weights, beside_dot, by_row, infer, weighted
 from .hessian import assemble, second_order, slots
 from .program import Listing, compiled, listing
 from .run import added, group_count, partition
@@ -59,7 +59,7 @@ class Summed:
         vectors = beside_dot(graph)
         notes: list[str] = []  # what was converted, or read otherwise than plainly
         # In the order of the graph's inputs, which is the order in which programs take them.
-        weights = None if weight is None else by_row("weight", weight, axis, False, notes)
+        weights = None if weight is None else as_weights(weight, axis, notes)
         self.data = {n: by_row(n, data[n], axis, n in vectors, notes, weights) for n in graph.inputs if n in data}
         if not self.data:
             raise UsageError("no input varies by example", "say which do, e.g. L.over(x=X, y=Y)")
@@ -70,9 +70,6 @@ class Summed:
         self.notes = tuple(notes)
         self.m = self.count()
         self.total = float(np.sum(self.data[self.weight], dtype=np.float64)) if self.weight else float(self.m)
-        if self.weight and not (np.min(self.data[self.weight]) >= 0 and 0 < self.total < np.inf):
-            raise DvarError(f"the weights must be finite, at least 0 and not all 0; their smallest is "
-                            f"{np.min(self.data[self.weight])}, their sum {self.total}")
         self.graph = graph
         self.inputs = tuple(n for n in graph.inputs if n not in self.data)
         # Counting by category holds Python's lock: a second thread would only wait for it (two threads took 1.3 × as long).
