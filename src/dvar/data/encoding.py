@@ -157,10 +157,10 @@ class Encoding:
                 x, gaps = within(x, gaps, texts[part.within], part)
             data.append(x)
             gaps_of[-1] = gaps
-        for within_ in {p.within for p in self.parts if isinstance(p, Slope)}.difference(missing):
-            if all(p.level is not None for p in self.parts if isinstance(p, Slope) and p.within == within_):  # no slope of theirs
-                levels = texts[within_]
-                missing[within_] = m if levels is None else int(np.count_nonzero(levels.codes < 0))
+        slopes = [p for p in self.parts if isinstance(p, Slope)]
+        for name in sorted({p.within for p in slopes} - {p.within for p in slopes if p.level is None} - set(missing)):
+            levels = texts[name]
+            missing[name] = m if levels is None else int(np.count_nonzero(levels.codes < 0))
         told = ({name: count for name, count in counts.items() if count} for counts in (unseen, missing))
         return Columns(self, tuple(data), tuple(gaps_of), *told)
 
