@@ -342,6 +342,7 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     (["fit", "_half", "--target", "y"], 1, f"{Path('half', '2.parquet')} cannot be read", "whole"),
     (["fit", "odd.csv", "--target", "my col > 2"], 2, "^", "a formula cannot name 'my col', which is not one word: rename"),
     (["fit", "odd.csv", "--target", "a-b > 2"], 2, "names 'a', which is no column", "cannot name 'a-b'"),
+    (["predict", "m.json", "list.parquet", "--keep", "-o", "k.csv"], 1, "Unsupported Type:list", "a .parquet file"),
     (["show", "empty.json"], 1, "empty.json is empty (0 bytes)", "fit again"),
     (["evaluate", "count.json", "t.parquet", "--threshold", "0.3"], 2, "a threshold is a probability's", "leave it out"),
 ]
@@ -361,6 +362,7 @@ def learned(tmp_path_factory) -> str:
     (folder / "parts").mkdir()
     pq.write_table(whole.select(["y", "x"]), folder / "parts" / "1.parquet")
     pq.write_table(pa.table({"y": ["yes"], "x": [[1.0]]}), folder / "parts" / "2.parquet")
+    pq.write_table(whole.append_column("list", pa.array([[1]] * len(whole))), folder / "list.parquet")
     (folder / "_half").mkdir()
     pq.write_table(whole, folder / "_half" / "1.parquet")
     (folder / "_half" / "2.parquet").write_bytes((folder / "_half" / "1.parquet").read_bytes()[:900])

@@ -57,7 +57,9 @@ class Joint(Category):
 
 OTHER = {
     "nothing": "all missing",
-    "time": "a date or time ({0}), neither number nor category; ask for hour({1}), weekday({1}), month({1}) or year({1})",
+    "timestamp": "a date or time ({0}), neither number nor category; ask for hour({1}), weekday({1}), month({1}) or year({1})",
+    "date": "a date ({0}), neither number nor category; ask for weekday({1}), month({1}) or year({1})",
+    "time": "a time of day ({0}), neither number nor category; ask for hour({1})",
     "other": "of type {}, neither number nor category",
 }
 
@@ -164,8 +166,9 @@ def learn(
             if factors and reference and all(f in wanted for f in factors):
                 learned = beside_its_factors(table, learned, factors, rows)
     else:
-        lasts = str(column.type).startswith("duration")  # which has no hour and no month
-        learned = OTHER["other" if lasts else how].format(column.type, name)
+        of = str(column.type)
+        when = next((kind for kind in ("timestamp", "date", "time") if of.startswith(kind)), "other") if how == "time" else how
+        learned = OTHER[when].format(of, name)  # a duration has no hour and no month
     return ([], gaps, {**dropped, name: learned}) if isinstance(learned, str) else ([learned], gaps, dropped)
 
 

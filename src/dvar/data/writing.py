@@ -43,7 +43,9 @@ def write(out: str, tables: Iterator[Any]) -> int:
                 return stream(stream_, form, tables)
     except (OSError, pa.ArrowException) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
-        raise DvarError(f"{out} cannot be written: {why}", "name another file with -o") from None
+        plainer = "Unsupported Type" in why  # as of lists in CSV
+        help = "name a .parquet file, which holds any type, or leave out --keep" if plainer else "name another file with -o"
+        raise DvarError(f"{out} cannot be written: {why}", help) from None
 
 
 class Kept(io.RawIOBase):
