@@ -261,7 +261,7 @@ class Pass(_passes.Pass):
         endings = {".svg": self.svg, ".html": self.html}
         made = endings.get("." + str(path).rpartition(".")[2].lower())
         if made is None:
-            raise UsageError(f"{str(path)!r} does not end in {' or '.join(endings)}", 'e.g. p.save("J.svg")')
+            raise UsageError(f"{str(path)!r} does not end in {' or '.join(endings)}", "name a file such as J.svg")
         save(made(), path)
 
     def widget(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -69,6 +70,13 @@ app = App(
     suppress_keyboard_interrupt=False,  # it is told in `terminal.run`
 )
 
+
+def whole(type_: Any, tokens: Sequence[Any]) -> int:
+    """A whole number as it is written: int("1.5") is refused, where cyclopts would round."""
+    return int(tokens[0].value)
+
+
+Whole = Annotated[int, Parameter(converter=whole)]
 Table = Annotated[str, Parameter(allow_leading_hyphen=True)]  # "-" is standard input
 Features = Annotated[str | None, Parameter(allow_leading_hyphen=True)]  # "-name" leaves one out
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False)]
@@ -105,10 +113,10 @@ def fit(
     l1: float = 0.0,
     l2: float = 0.0,
     start: str | None = None,
-    seed: int | None = None,
+    seed: Annotated[int | None, Parameter(converter=whole)] = None,
     positive: str | None = None,
     weight: str | None = None,
-    max_levels: int = 1000,
+    max_levels: Whole = 1000,
     decimal: Decimal = ".",
     missing: Missing = None,
     out: Out = None,
@@ -248,7 +256,7 @@ def race(
     *,
     target: str | None = None,
     features: Features = None,
-    rows: int = 20_000,
+    rows: Whole = 20_000,
     json_: Json = False,
 ) -> None:
     """The programs that one graph writes – a plain loop, NumPy, compiled – on the same data: the same answer, three times.
@@ -310,7 +318,7 @@ def explain(
 
 
 @app.command(usage=USAGE["play"])
-def play(*, port: int = 8000, browser: bool = True) -> None:
+def play(*, port: Whole = 8000, browser: bool = True) -> None:
     """A page on this machine: slopes, the graph, logistic regression, m examples.
 
     Parameters

@@ -38,7 +38,7 @@ def nearest(name: object, known: object) -> str:
     import difflib
 
     names = [str(k) for k in known]  # type: ignore[attr-defined]
-    close = difflib.get_close_matches(str(name), names, 3, 0.6)
+    close = [n for n in names if n.casefold() == str(name).casefold()] or difflib.get_close_matches(str(name), names, 3, 0.6)
     if close:
         return "; did you mean " + " or ".join(repr(c) for c in close) + "?"
     shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")

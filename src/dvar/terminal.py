@@ -163,8 +163,8 @@ def mistyped(error: CycloptsError, arguments: list[str], app: Any) -> str:
             return f"dvar {arguments[0]} needs {'' if name.startswith('-') else 'a '}{name}"
         case RepeatArgumentError(token=token):
             return f"{token.keyword} is given twice"
-        case CoercionError(token=token, target_type=type_) if token is not None and type_ in (int, float):
-            return f"{token.keyword}: {token.value!r} is not a {'whole ' * (type_ is int)}number"
+        case CoercionError(token=token, target_type=type_) if token is not None and type_ in (int, int | None, float):
+            return f"{token.keyword}: {token.value!r} is not a {'whole ' * (type_ is not float)}number"
     return str(error).strip()
 
 

@@ -55,7 +55,8 @@ def slope(graph: Graph, given: dict[str, Any], nudge: float = 0.001, of: str | N
             raise UsageError(f"{name} has shape {np.shape(given[name])}, and one number is nudged",
                              ".at(…).check() nudges every element")
         if len(graph.inputs) != 1:
-            raise UsageError(f"there are {len(graph.inputs)} inputs: {', '.join(graph.inputs)}", 'say which, of="a"')
+            raise UsageError(f"there are {len(graph.inputs)} inputs: {', '.join(graph.inputs)}",
+                             f"say which: of={graph.inputs[0]!r}, as an option --of {graph.inputs[0]}")
         of = graph.inputs[0]
     if of not in scalars:
         raise UsageError(f"{of!r} is not a scalar input{nearest(of, scalars)}")
