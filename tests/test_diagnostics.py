@@ -1,11 +1,13 @@
 """What is said before a fit is trusted: separated, collinear, constant and degenerate data, one a line; and silence where all is well."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 import dvar as dv
 from dvar import cli
@@ -156,3 +158,28 @@ def test_the_command_says_it(tmp_path, monkeypatch, capsys):
     assert out.count("no finite optimum, the last finite value is shown") == 1
     assert cli.main(["fit", "t.csv", "--target", "y", "--holdout", "0", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["separated"] == ["intercept", "k=e"]
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_separation_is_what_a_linear_program_finds(seed):
+    """Konis, 2007: the direction along which no row's loss rises and as many as possible fall; some data here have none."""
+    rng = np.random.default_rng(seed)
+    m, n = rng.integers(15, 60), rng.integers(2, 5)
+    X = rng.normal(size=(m, n))
+    X[: m // 3, -1] = 0.0
+    y = (X @ rng.normal(size=n) + rng.choice([0.0, 0.0, 0.5]) * rng.logistic(size=m) > 0).astype(int)
+    if seed % 4 == 3:  # undecided rows: of each of these there is one of the other class
+        X, y = np.vstack([X, X[: m // 3]]), np.r_[y, 1 - y[: m // 3]]
+    signed = np.c_[X, np.ones(len(X))] * (2 * y - 1)[:, None]
+    k = n + 1
+    found = linprog(np.r_[np.zeros(k), -np.ones(len(X))], A_ub=np.c_[-signed, np.eye(len(X))], b_ub=np.zeros(len(X)),
+                    bounds=[(-1e5, 1e5)] * k + [(0, 1)] * len(X))
+    rows = int((signed @ found.x[:k] > 1e-3).sum())
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        dv.LogisticRegression().fit(X, y)
+    said = " ".join(str(w.message) for w in seen)
+    assert ("no finite optimum" in said) == (rows > 0)
+    if rows and "rows where" not in said:  # no column alone
+        told = f"all {rows} rows (perfect separation)" if rows == len(X) else f"{rows} of {len(X)} rows (quasi-complete separation)"
+        assert told in said
