@@ -202,14 +202,14 @@ def number_of(name: str, made: str) -> int:
 
 
 def automatic(node: Node, nodes: Sequence[Node]) -> str:
-    """`b_times_c` where the operands have names of their own and it stays short, else `times`."""
+    """`b_times_c` where the operands have names of their own and it stays short, else `times`: the operation."""
     word = OPS[node.op].word or node.op
     names = [nodes[k].name for k in node.operands]
     if all(nodes[k].given for k in node.operands):
         made = f"{names[0]}_{word}_{names[1]}" if len(names) == 2 else "_".join([word, *names])
         if len(made) <= SHORT and made.isidentifier() and not keyword.iskeyword(made):
             return made
-    return word
+    return node.op
 
 
 def constant(value: Any) -> Value:
