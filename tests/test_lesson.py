@@ -270,6 +270,15 @@ def test_all_of_the_picture_is_on_paper_and_only_what_was_seen(opened):
     assert not page.is_visible("#values li")
 
 
+def test_paper_is_light_where_the_screen_is_dark(opened):
+    page = opened(FIRST.at(a=5, b=3, c=2))
+    colours = "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('.paper')).fill]"
+    page.emulate_media(media="screen", color_scheme="dark")
+    assert page.evaluate(colours) == ["rgb(28, 37, 34)"] * 2
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate(colours) == ["rgb(251, 250, 246)"] * 2
+
+
 def test_what_is_no_number_is_not_asked_for(opened):
     page = opened(VECTORS.at(w=[0.5, -0.25], b=0.1, x=[1, 2], y=0))
     page.select_option("#mode", "blank")

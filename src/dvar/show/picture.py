@@ -53,7 +53,7 @@ STYLE = f"""
 .dvar .folded{{stroke-dasharray:6 3}}
 .dvar .along{{font-size:{SMALL}px;text-anchor:end;stroke-width:4px;paint-order:stroke}}
 {"".join(f".dvar .{name}{{{what}:{light}}}" for name, what, light, _ in COLOURS)}
-@media (prefers-color-scheme:dark){{{"".join(f".dvar .{name}{{{what}:{dark}}}" for name, what, _, dark in COLOURS)}}}
+@media screen and (prefers-color-scheme:dark){{{"".join(f".dvar .{name}{{{what}:{dark}}}" for name, what, _, dark in COLOURS)}}}
 """
 
 
