@@ -259,7 +259,7 @@ def test_a_loop_folds_with_all_that_lies_between():
         return L
 
     lines = [(b.kind, b.line) for b in boxes(deep, None, {}, None, MOST)]
-    assert lines == [("parameter", "x"), ("parameter", "w"), ("line", "x_times_w = x * w"), ("line", "`layer.s` = tanh(x_times_w)"), ("folded", "h … h_30: 88 lines"),
+    assert lines == [("parameter", "x"), ("parameter", "w"), ("line", "x_times_w = x * w"), ("line", "layer.s = tanh(x_times_w)"), ("folded", "h … h_30: 88 lines"),
                      ("output", "L = (h_30 - 1)**2")]
 
 
@@ -276,7 +276,7 @@ def test_each_call_of_a_function_is_a_box_of_its_own():
         return k**2
 
     assert [b.line for b in boxes(twice, None, {}, True, MOST)] == [
-        "x", "w", "v", "b", "layer: 2 lines", "h = tanh(`layer.z_2`)", "layer_2: 2 lines", "k = tanh(`layer_2.z_2`)", "twice = k**2"]
+        "x", "w", "v", "b", "layer: 2 lines", "h = tanh(layer.z_2)", "layer_2: 2 lines", "k = tanh(layer_2.z_2)", "twice = k**2"]
     assert [b.name for b in boxes(twice, None, {}, "layer_2", MOST)][4:] == ["layer.z", "layer.z_2", "h", "layer_2", "k", "twice"]
 
 

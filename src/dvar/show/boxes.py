@@ -15,13 +15,12 @@ import numpy as np
 from ..derive.derivation import derivative_name
 from ..derive.passes import Pass, show
 from ..expression.graph import CONST, INPUT, Graph, Value
-from ..expression.writing import spell_name
 from .chain import with_lines
 from .folding import folded
 from .messages import messages
 from .steps import signed, steps
 from .story import ALONG, LOCAL, RIGHT, Step
-from .wording import reach, told_number, write_root
+from .wording import reach, told_name, told_number, write_root
 
 LONGEST = 44  # characters of a line in a box
 FEW = 4  # contributions at a fork that are written out
@@ -51,7 +50,7 @@ def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collectio
     say = messages(language)
     nodes = list(graph.nodes)
     shown = with_lines(nodes)
-    written = {k: spell_name(nodes[k].name) for k in shown}
+    written = {k: told_name(nodes[k].name) for k in shown}
     operands, lines = {}, {}
     for i in shown:
         atoms = {k: name for k, name in written.items() if k != i}
@@ -65,7 +64,7 @@ def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collectio
         outside = list(dict.fromkeys(place[k] for i in group.lines for k in operands[i] if place[k] != n))
         i = group.last
         name = nodes[i].name
-        value = glimpse(f"{spell_name(name)} = " if group.name else "= ", p.values[name]) if p else ""
+        value = glimpse(f"{told_name(name)} = " if group.name else "= ", p.values[name]) if p else ""
         slope = sloped(name, forks.get(name, ""), p.d[name]) if p else ""
         if group.name:
             lined = say["lines"].format(name=group.name, count=len(group.lines))
@@ -79,7 +78,7 @@ def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collectio
 
 def sloped(name: str, fork: str, number: Any) -> str:
     """The line of a derivative; what came along each edge is left out where the line would grow too long."""
-    line = f"{spell_name(derivative_name(name))} = "
+    line = f"{told_name(derivative_name(name))} = "
     whole = line + fork + show(number)
     return whole if len(whole) <= LONGEST else glimpse(line, number)
 

@@ -15,7 +15,6 @@ from ..derive.derivation import derivative_name
 from ..derive.passes import Pass
 from ..expression.graph import INPUT
 from ..expression.ops import OPS
-from ..expression.writing import spell_name
 from ..vectorize.unrolled import NotUnrolled
 from ..vectorize.write_javascript import Script, form, script, spell
 from .boxes import Box, boxes
@@ -24,7 +23,7 @@ from .messages import LANGUAGES, messages, of_page
 from .page import Content, fill, framed, part, running
 from .picture import MOST, svg, title, xml
 from .steps import Teller, steps
-from .wording import CUT, reach, write_root
+from .wording import CUT, reach, told_name, write_root
 
 SCRIPTS = ("common.js", "lesson.js", "moves.js")
 CODE = 1000  # characters of one formula; a page has as many as edges
@@ -69,8 +68,8 @@ def lesson(p: Pass, language: str = "en") -> Content:
         "c": arrays([forks(teller, one, i) for i in wanted]),
     }
     data = {
-        "output": spell_name(p.graph.output),
-        "inputs": [{"name": spell_name(n), "shape": np.shape(p.given[n]), "at": np.ravel(p.given[n]).tolist(),
+        "output": told_name(p.graph.output),
+        "inputs": [{"name": told_name(n), "shape": np.shape(p.given[n]), "at": np.ravel(p.given[n]).tolist(),
                     "box": [b.name for b in told].index(n), "last": last_picked(p, n)} for n in p.graph.inputs],
         "boxes": [story(teller, box, i, wanted) for box, i in zip(told, wanted)],
         "messages": of_page(part("lesson.html"), *map(part, SCRIPTS)),
@@ -102,7 +101,7 @@ def story(teller: Teller, box: Box, i: int, wanted: list[int]) -> dict[str, Any]
     names |= {teller.symbol[k]: marked("d", n, derivative_name(teller.nodes[k].name), teller.tape.shapes[k])
               for k, n in place.items() if k in teller.symbol}
     told: dict[str, Any] = {
-        "name": spell_name(box.name), "derivative": spell_name(derivative_name(box.name)), "kind": box.kind, "uses": box.uses,
+        "name": told_name(box.name), "derivative": told_name(derivative_name(box.name)), "kind": box.kind, "uses": box.uses,
         "shape": teller.tape.shapes[i], "formula": "", "numbers": "", "steps": [], "put": "",
     }
     if node.op != INPUT:
@@ -118,7 +117,7 @@ def story(teller: Teller, box: Box, i: int, wanted: list[int]) -> dict[str, Any]
 
 
 def marked(kind: str, n: int, name: str, shape: tuple[int, ...]) -> str:
-    return spell_name(name) if shape else f"⟦{kind}{n}⟧"
+    return told_name(name) if shape else f"⟦{kind}{n}⟧"
 
 
 def expression(teller: Teller, one: Script, root: int) -> str | None:

@@ -15,11 +15,10 @@ from ..derive.derivation import derivative_name
 from ..derive.passes import Pass, show
 from ..errors import UsageError
 from ..expression.graph import Graph
-from ..expression.writing import spell_name
 from .boxes import LONGEST, Box, boxes
 from .layout import PORT, Rect, Wire, layout
 from .messages import messages, said_in
-from .wording import cells
+from .wording import cells, told_name
 
 MOST = 60  # boxes; more of them nobody reads as a picture
 FONT, SMALL, LINE = 15, 13, 23  # pixels: the text, the caption, from line to line
@@ -115,18 +114,18 @@ def svg(
 
 def caption_of(graph: Graph, first: Box, language: str) -> str:
     """What a derivative's name means, and a number at an edge."""
-    output, name, slope = (shortened(spell_name(n)) for n in (graph.output, first.name, derivative_name(first.name)))
+    output, name, slope = (shortened(told_name(n)) for n in (graph.output, first.name, derivative_name(first.name)))
     return messages(language)["caption"].format(derivative=slope, output=output, name=name)
 
 
 def said_along(told: Sequence[Box]) -> list[str]:
     """The local derivatives, as a screen reader says them."""
-    return [f"∂{spell_name(b.name)}/∂{spell_name(told[k].name)} = {text}"
+    return [f"∂{told_name(b.name)}/∂{told_name(told[k].name)} = {text}"
             for b in told for k, text in zip(b.uses, b.edges) if text]
 
 
 def title(graph: Graph, language: str = "en") -> str:
-    return messages(language)["title"].format(output=spell_name(graph.output))
+    return messages(language)["title"].format(output=told_name(graph.output))
 
 
 def box_drawn(number: int, box: Box, r: Rect, lines: Sequence[tuple[str, str]]) -> str:

@@ -14,7 +14,7 @@ from ..derive.passes import show
 from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.op import SUM, Form
 from ..expression.ops import OPS
-from ..expression.writing import latex_form, spell_number, text_form, write
+from ..expression.writing import latex_form, spell_name, spell_number, text_form, write
 
 TOLD = 500  # characters of one formula; a longer one tells nobody anything
 CUT = "…"  # at the end of one that is longer
@@ -52,6 +52,11 @@ def reach(nodes: Sequence[Node], root: int, atoms: Container[int]) -> set[int]:
             if k not in atoms:
                 stack += nodes[k].operands
     return found
+
+
+def told_name(name: str) -> str:
+    """A name as a picture shows it: layer.z without the backticks that it needs in a formula."""
+    return name if all(spell_name(part) == part for part in name.split(".")) else spell_name(name)
 
 
 def told_number(value: Any) -> str:
