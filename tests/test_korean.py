@@ -150,6 +150,7 @@ def readable(page):
 
 @pytest.mark.parametrize(("path", "formula"), [
     *(("/", f) for f in REFUSED if f not in ("a @ b", "a[0] + b", "a[y]")), ("/slopes", "a*b"), ("/slopes", "3"), ("/slopes", "a[0]"),
+    ("/", "J = " + " + ".join(f"log(a{k} - 1)" for k in range(30))),  # more inputs than sliders: told, not moved
     ("/", "J = sum(a) + log(b - 3)"), ("/", "J = abs(a)"), ("/logistic", "z = w*x\nL = softplus(z)"), ("/slopes", "f = a**3"),
 ])
 def test_a_page_is_korean(client, path, formula):

@@ -254,6 +254,9 @@ def test_by_touch(page):
     box = phone.locator("#plane").bounding_box()
     phone.touchscreen.tap(box["x"] + 100, box["y"] + 100)
     phone.locator(f"#plane circle:nth-of-type({before + 1})").wait_for()
+    phone.click("#clear")
+    phone.touchscreen.tap(box["x"] + 100, box["y"] + 100)
+    phone.locator("#trouble", has_text="점 1개: 배우기에 모자랍니다 → 종류마다 점을 몇 개 찍으세요").wait_for()
     phone.goto("/slopes")
     assert phone.text_content("h1") == MESSAGES["page_slopes"][1]
     box = phone.locator("#plot").bounding_box()
