@@ -163,6 +163,14 @@ def test_three_programs_agree(standardise):
     assert race[0]["cost"] == pytest.approx(race[2]["cost"], rel=1e-12)
 
 
+def test_the_loop_runs_over_fewer_rows_of_a_wide_table(client):
+    text = ",".join(f"a{j}" for j in range(500)) + ",y\n" + "".join(",".join(str(k * j % 7) for j in range(500)) + f",{k % 2}\n" for k in range(600))
+    begun = post(client, "/api/begin", kind="csv", base64=b64(text.encode())).json()
+    told = post(client, "/api/race", id=begun["id"]).json()
+    assert [r["m"] for r in told] == [trials.CELLS // begun["n"], 600, 600]
+    assert all(r["differs"] < 1e-11 for r in told)
+
+
 def test_a_table_of_ones_own(client):
     text = "age;job;bought\n" + "\n".join(f"{20 + k};{'ab'[k % 2]};{'yes' if k % 3 else 'no'}" for k in range(30))
     told = post(client, "/api/begin", kind="csv", base64=b64(text.encode())).json()
