@@ -129,6 +129,20 @@ def test_softmax_ends_where_l_bfgs_does(data, options, weighted):
     assert np.abs(slope).max() < 1e-9
 
 
+@pytest.mark.parametrize("rows", [range(100, 107), range(1000, 1007), range(100, M, 8500)], ids=["in the part", "not", "both"])
+def test_classes_that_the_part_hardly_has_take_steps_more(data, rows):
+    X, y = data[0], classes(data[0])
+    y[y == 3] = 2
+    y[list(rows)] = 3
+    options = {"l2": 1e-4, "penalize": ["W"], "start": AT_ZERO}
+    cost = SOFTMAX.over(x=X, y=y)
+    fit, theirs = (cost.minimize(m, **options) for m in ("auto", "l-bfgs"))
+    assert "the cost can fall by at most" in fit.message
+    assert fit.passes < theirs.passes
+    assert fit.cost <= theirs.cost * (1 + 1e-14)
+    assert np.abs(cost.at(fit.params).dW + 1e-4 * fit.params["W"]).max() < 1e-9
+
+
 def test_bits_of_several_results_do_not_depend_on_the_threads(data):
     y = classes(data[0])
     one, *others = (SOFTMAX.over(x=data[0], y=y, threads=t, program="numpy").minimize(l2=1e-3, start=AT_ZERO) for t in (1, 2, 5, 1))

@@ -1,6 +1,6 @@
 """Newton's method with the Hessian of a part of the rows (Roosta-Khorasani & Mahoney, Mathematical Programming 174, 2019), where
 one of all would cost as much as all else: the part's optimum by L-BFGS, one Hessian there, and from there steps of all rows by
-gradients alone, which correct it. What tells the optimum is the gradient, of all rows, by that Hessian.
+gradients alone, which correct it (BFGS). What tells the optimum is the gradient, of all rows, by that Hessian.
 """
 
 from __future__ import annotations
@@ -12,30 +12,65 @@ import numpy as np
 
 from .curvature import Curvature
 from .lbfgs import lbfgs
-from .newton import FINE, Kept, ended, kept_curvature, part_of
+from .newton import FINE, Kept, ended, part_of, quasi
 from .objective import Options, Outcome, Part, Problem, Run
-from .region import Point
+from .region import ROUNDING
 
 ROUGH = 1e-3  # of the gradient at the start is left at the part's optimum, which is that of all rows to a few digits only
-CERTAIN = 1e-7  # as L-BFGS ends, where the steps by that Hessian do not
+CERTAIN = 1e-7  # as L-BFGS ends, which goes on where the steps by that Hessian do not
+PAIRS = 50  # of the last steps and gradients that correct the Hessian
+ENOUGH = 1e-4  # of the fall that the slope promises
 
 
 def subsampled_newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
     part, count = part_of(problem, len(theta)) or (Part(problem.smooth, [slice(0, problem.examples)]), problem.examples)
     within = Run()
     at = lbfgs(replace(problem, smooth=part, examples=count), theta, within, options._replace(tol=ROUGH)).theta
-    curved = Curvature(*part.value_gradient_hessian(at)[1:])
+    _, slope, hessian = part.value_gradient_hessian(at)
+    told = np.diag(hessian) > 0  # else the part says nothing of a parameter
     passes = len(within.history)
     run.begun(within, count / problem.examples)
     run.beside += 1  # for the Hessian
-    said = f"; begun at the optimum of {count:,} rows, found in {passes} passes over these, with their Hessian"
-    cost, gradient = problem.smooth.value_gradient(at)
-    run.record(at, cost, gradient, 0.0)
-    kept = Kept(at, cost, gradient, np.inf, False)
-    if np.isfinite(cost) and not curved.indefinite:
-        kept = kept_curvature(problem, Point(at, cost, gradient, None), curved, run, FINE * options.tol**2 * abs(cost))
+    kept = stepped(problem, at, Curvature(slope, hessian), run, options if told.all() else options._replace(steps=0))
     if kept.done:
         found = ended(kept, run)._replace(regular=False)
     else:
         found = lbfgs(problem, kept.theta, run, options._replace(tol=CERTAIN * within.small / run.small))
+    said = f"; begun at the optimum of {count:,} rows, found in {passes} passes over these, with their Hessian"
     return found._replace(message=found.message + said)
+
+
+def stepped(problem: Problem, theta: Any, curved: Curvature, run: Run, options: Options) -> Kept:
+    """Steps by gradients alone, shortened until the cost falls: as far as they lead, and whether that is the optimum."""
+    cost, gradient = problem.smooth.value_gradient(theta)
+    run.record(theta, cost, gradient, 0.0)
+    pairs: list[tuple[Any, Any]] = []
+    enough = FINE * options.tol**2 * abs(cost)
+    if not np.isfinite(cost) or curved.indefinite:
+        return Kept(theta, cost, gradient, np.inf, False)
+    left = np.inf
+    for _ in range(options.steps):
+        move, left = promised(curved, pairs, gradient)
+        if left <= enough or run.stopped:
+            return Kept(theta, cost, gradient, left, left <= enough)
+        slope, share = float(gradient @ move), 1.0
+        while True:
+            new_cost, new_gradient = problem.smooth.value_gradient(theta + share * move)
+            run.record(theta + share * move, new_cost, new_gradient, share, share * float(np.linalg.norm(move)))
+            rounding = -share * slope < ROUNDING * abs(cost)  # then the gradient tells
+            if new_cost <= cost + ENOUGH * share * slope or (rounding and promised(curved, pairs, new_gradient)[1] < left):
+                break
+            if rounding or run.stopped:
+                return Kept(theta, cost, gradient, left, False)
+            share /= 2
+        move, turned = share * move, new_gradient - gradient
+        theta, cost, gradient = theta + move, new_cost, new_gradient
+        if float(move @ turned) > 0:
+            pairs = [*pairs[-PAIRS:], (move, turned)]
+    return Kept(theta, cost, gradient, left, False)
+
+
+def promised(curved: Curvature, pairs: list[tuple[Any, Any]], gradient: Any) -> tuple[Any, float]:
+    """The step, and what the cost can fall by: by the Hessian as it is corrected, or as it was where that tells of more."""
+    move = -quasi(curved, pairs, gradient)
+    return move, 0.5 * max(-float(gradient @ move), float(gradient @ curved.solved(gradient)))
