@@ -151,21 +151,21 @@ def test_bits_of_several_results_do_not_depend_on_the_threads(data):
         np.testing.assert_array_equal(fit.params["W"], one.params["W"])
 
 
-def test_where_the_part_leads_nowhere_all_rows_are_asked_by_l_bfgs(data):
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e4])
+def test_a_column_of_which_the_part_says_nothing(data, scale):
     X, y = data[0].copy(), classes(data[0])
     rare = np.zeros(M)
     found = part_of(Problem(None, 0, 0, 0, M), 32)[0]
     outside = np.ones(M, bool)
     for rows in found.rows:
         outside[rows] = False
-    rare[np.flatnonzero(outside)[::7]] = 1.0  # a column of which the part says nothing
+    rare[np.flatnonzero(outside)[::7]] = scale
     cost = SOFTMAX.over(x=np.column_stack([X, rare]), y=y)
     start = {"W": np.zeros((4, 7)), "c": np.zeros(4)}
     fit = cost.minimize(start=start)
     assert fit.method == "subsampled-newton"
     assert fit.converged
-    assert "can fall by" not in fit.message
-    assert np.abs(cost.at(fit.params).dW).max() < 1e-6
+    assert np.abs(cost.at(fit.params).dW).max() < 1e-7
     assert fit.cost == pytest.approx(cost.minimize("l-bfgs", start=start).cost, rel=1e-12)
 
 
