@@ -205,17 +205,19 @@ def path(options: Any) -> Job:
             return [{"w": w, "b": float(b)} for w, b in zip(made.coef_path_, made.intercept_path_)]
         return call
 
-    def of_sklearns() -> Call:
+    def of_sklearns(solver: str, **more: Any) -> Call:
         from sklearn.linear_model import LogisticRegression
 
         def call(tol: float) -> Any:
-            made = LogisticRegression(l1_ratio=1.0, solver="saga", tol=tol, max_iter=1000, warm_start=True)
+            made = LogisticRegression(l1_ratio=1.0, solver=solver, tol=tol, max_iter=1000, **more)
             fits = (made.set_params(C=1 / (l1 * len(X))).fit(X, y) for l1 in strengths)
             return [{"w": f.coef_[0].copy(), "b": float(f.intercept_[0])} for f in fits]
         return call
 
+    peers = {"glum": of_glums, "sklearn saga": partial(of_sklearns, "saga", warm_start=True),
+             "sklearn liblinear": partial(of_sklearns, "liblinear", intercept_scaling=1e4)}  # its intercept is as good as free
     total = lambda answers: sum(objective(cost, 0.0, a, l1) for a, l1 in zip(answers, strengths))  # noqa: E731
-    return Job(total, of_dvar, there({"glum": of_glums, "sklearn saga": of_sklearns}))
+    return Job(total, of_dvar, there(peers))
 
 
 def flights(options: Any) -> Job:

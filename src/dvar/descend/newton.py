@@ -32,7 +32,7 @@ LINEAR = 0.25  # of what one step promised is promised by the next: the digits d
 # end where the cost cannot be seen to fall
 PATIENT = 10  # steps by gradients alone that may be left; where there are more, a Hessian costs less
 FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and the kept Hessian tells what is left by some digits
-SADDLE = "at a saddle or a maximum, where the gradient's norm is {:.1e}"
+SADDLE = "at a saddle or a maximum: the gradient's norm is {:.1e}{}"
 VALLEY = 0.01  # of the way from the start: a direction without curvature that took no more of it leads nowhere
 UNKNOWN = 1e-14  # of the cost: by less it does not bend along a parameter that does something
 LEVEL = 1e-6  # of the cost: a rise below it is none
@@ -259,7 +259,7 @@ def finished(problem: Problem, now: Point, first: Point, why: str, run: Run, con
     slope = norm(now.gradient)
     other = no_optimum(now, first, slope, convex)
     if other:
-        return Outcome(now.theta, now.cost, False, f"stopped {other}: start elsewhere, with start or seed", now.hessian)
+        return Outcome(now.theta, now.cost, False, f"stopped {other}; start elsewhere, with start or seed", now.hessian)
     flat, alike = without_curvature(problem, now, first, run)
     said = f"converged: the gradient's norm is {slope:.1e}, {why}"
     if flat:
@@ -275,7 +275,12 @@ def no_optimum(now: Point, first: Point, slope: float, convex: bool) -> str:
     still = 0 if (convex and not indefinite) or now.cost <= NOTHING * abs(first.cost) else without_effect(now, first)
     if still:
         return f"on a plateau, where {still} parameter{'s do' if still > 1 else ' does'} not change the cost"
-    return SADDLE.format(slope) if indefinite else ""
+    return at_saddle(slope, norm(first.gradient)) if indefinite else ""
+
+
+def at_saddle(slope: float, first: float) -> str:
+    """In words; beside a large gradient at the start one that is not small may be as good as zero."""
+    return SADDLE.format(slope, f", {slope / first:.0e} of that at the start" if 0 < slope < first else "")
 
 
 def without_curvature(problem: Problem, now: Point, first: Point, run: Run) -> tuple[tuple[int, ...], int]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import many
 from .curvature import Curvature, cholesky
-from .newton import FINE, PATIENT, SADDLE, part_of
+from .newton import FINE, PATIENT, at_saddle, part_of
 from .objective import ALMOST, Options, Outcome, Problem, Run
 from .region import Point
 
@@ -46,7 +46,7 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
             return run.kept(False, f"stopped: the cost is {now.cost} or its derivatives are not finite")
         move, downhill, promised = parabola_step(problem, now)
         if max(promised, -0.5 * downhill) <= enough * max(size, abs(now.cost)):
-            return finished(problem, now, promised)
+            return finished(problem, now, promised, run)
         if run.stopped:
             return run.kept(False, "stopped on request", now.hessian)
         share = 1.0
@@ -57,7 +57,7 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
             if falls(now, new.cost, share * downhill):
                 break
             if promised <= ALMOST * abs(now.cost) and share < 1e-3 and not run.stopped:  # what is left is rounding of the cost
-                return finished(problem, now, promised)
+                return finished(problem, now, promised, run)
             if share < 1e-10 or run.stopped:
                 return run.kept(False, "stopped on request" if run.stopped else
                                 f"stopped: no step lowers the cost any more; the gradient's norm is {slope:.1e}", now.hessian)
@@ -82,7 +82,7 @@ def by_gradients(problem: Problem, now: Point, run: Run, options: Options) -> tu
         move, downhill, promised = parabola_step(problem, now)
         left = max(promised, -0.5 * downhill)
         if left <= enough:
-            return now.theta, finished(problem, now, promised)._replace(hessian=None, regular=True)
+            return now.theta, finished(problem, now, promised, run)._replace(hessian=None, regular=True)
         if run.stopped or np.log(left / enough) > PATIENT * np.log(before / left):
             break
         theta = now.theta + move
@@ -116,10 +116,10 @@ def falls(now: Point, cost: float, downhill: float) -> bool:
     return cost <= now.cost + 1e-4 * downhill or (-downhill < 1e-12 * abs(now.cost) and cost <= now.cost + 1e-15 * abs(now.cost))
 
 
-def finished(problem: Problem, now: Point, promised: float) -> Outcome:
-    norm = np.linalg.norm(problem.slope(now.theta, now.gradient))
+def finished(problem: Problem, now: Point, promised: float, run: Run) -> Outcome:
+    norm = float(np.linalg.norm(problem.slope(now.theta, now.gradient)))
     if not problem.smooth.convex and saddle(problem, now):
-        return Outcome(now.theta, now.cost, False, f"stopped {SADDLE.format(norm)}: start elsewhere, with start or seed",
+        return Outcome(now.theta, now.cost, False, f"stopped {at_saddle(norm, run.small)}; start elsewhere, with start or seed",
                        now.hessian)
     said = f"converged: the gradient's norm is {norm:.1e}, the cost can fall by at most {max(promised, 0.0):.0e} more"
     zeros = int(np.sum((now.theta == 0) & (problem.l1 > 0)))
