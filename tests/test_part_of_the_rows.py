@@ -209,3 +209,11 @@ def test_history_has_a_row_for_each_pass_over_the_part_too(data, cost, options):
     assert part[0].cost == pytest.approx(cost.at(start).value, rel=0.05)
     assert part[0].gradient != cost.minimize("gradient-descent", steps=1, **options | {"l1": 0.0}).history[0].gradient
     assert all(a.seconds <= b.seconds for a, b in zip(part, part[1:]))
+
+
+@pytest.mark.parametrize("row", [5, 20_000], ids=["in the part", "outside"])
+def test_a_number_that_is_not_finite_is_told_wherever_it_is(data, row):
+    X, y = data[0].copy(), classes(data[0])
+    X[row, 2] = np.nan
+    with pytest.raises(dv.DvarError, match="x holds nan or inf in 1 of 60,000"):
+        SOFTMAX.over(x=X, y=y).minimize(start=AT_ZERO)

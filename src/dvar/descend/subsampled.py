@@ -27,11 +27,11 @@ def subsampled_newton(problem: Problem, theta: Any, run: Run, options: Options) 
     within = Run()
     at = lbfgs(replace(problem, smooth=part, examples=count), theta, within, options._replace(tol=ROUGH)).theta
     _, slope, hessian = part.value_gradient_hessian(at)
-    told = np.diag(hessian) > 0  # else the part says nothing of a parameter
+    tells = np.isfinite(hessian).all() and (np.diag(hessian) > 0).all()  # of every parameter
     passes = len(within.history)
     run.begun(within, count / problem.examples)
     run.beside += 1  # for the Hessian
-    kept = stepped(problem, at, Curvature(slope, hessian), run, options if told.all() else options._replace(steps=0))
+    kept = stepped(problem, at, Curvature(slope, hessian), run, options if tells else options._replace(steps=0))
     if kept.done:
         found = ended(kept, run)._replace(regular=False)
     else:
@@ -46,7 +46,7 @@ def stepped(problem: Problem, theta: Any, curved: Curvature, run: Run, options: 
     run.record(theta, cost, gradient, 0.0)
     pairs: list[tuple[Any, Any]] = []
     enough = FINE * options.tol**2 * abs(cost)
-    if not np.isfinite(cost) or curved.indefinite:
+    if not options.steps or not np.isfinite(cost) or curved.indefinite:
         return Kept(theta, cost, gradient, np.inf, False)
     left = np.inf
     for _ in range(options.steps):
