@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse as sp
+from sklearn.linear_model import Lasso
 
 import dvar as dv
 from dvar.descend.minimize import METHODS
@@ -675,3 +676,18 @@ def test_a_gradient_that_is_small_beside_a_huge_one_alone_is_no_optimum(method):
     near = dv.graph("L = (k*t + b - y)**2").over(t=(t - t.mean()) / t.std(), y=y).minimize(method)
     assert near.converged
     assert near.cost == pytest.approx(np.mean((best(t) - y) ** 2), rel=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.1, 0.03, 0.01])
+def test_a_wide_lasso_is_found_without_meeting_kinks_one_by_one(share, monkeypatch):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 360))
+    y = x[:, :8] @ rng.normal(size=8) * 2 + rng.normal(size=60)
+    l1 = share * np.abs(x.T @ (y - y.mean())).max() / 60
+    monkeypatch.setattr("dvar.descend.proximal.one_by_one", lambda *given: pytest.fail("guesses and sweeps do"))
+    cost = dv.graph("L = (w @ x + b - y)**2/2").over(x=x, y=y)
+    fit = cost.minimize("working-set", l1=l1)
+    assert fit.converged
+    assert cost.gap(fit.params, l1=l1) <= 1e-9 * fit.cost
+    theirs = Lasso(alpha=l1, tol=1e-10, max_iter=1_000_000).fit(x, y)
+    assert fit.cost <= np.mean((theirs.predict(x) - y) ** 2) / 2 + l1 * np.abs(theirs.coef_).sum() + 1e-10
