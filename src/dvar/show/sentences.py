@@ -195,6 +195,8 @@ KOREAN = {
     "{n} levels in {said}: it looks like an identifier": "{said}에 서로 다른 값 {n}개: 고유 번호로 보임",
     "a date or time ({kind}), neither number nor category; ask for {parts}":
         "날짜나 시각({kind}): 수도 범주도 아님",
+    "a date ({kind}), neither number nor category; ask for {parts}": "날짜({kind}): 수도 범주도 아님",
+    "a time of day ({kind}), neither number nor category; ask for {parts}": "하루 중 시각({kind}): 수도 범주도 아님",
     "of type {kind}, neither number nor category": "{kind} 유형: 수도 범주도 아님",
     "features are numbers or categories that vary": "특성은 값이 변하는 수나 범주여야 합니다",
 
