@@ -7,8 +7,7 @@ table (`"1/b"`, `"sigmoid(a)*(1 - sigmoid(a))"`) are written in with their varia
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -18,11 +17,12 @@ import numpy as np
 from ..expression.formula import parse
 from ..expression.graph import CONST, INPUT, Graph, Node, Value, constant, digits
 from ..expression.op import Options, Shape, elementwise
-from ..expression.ops import OPS
+from ..expression.ops import OPS, ROWS
 
 Key = tuple[str, tuple[int, ...], Options]
-COMMUTE = ("plus", "times")  # with the same result bit for bit
-EXACTLY: dict[str, Callable[[Any, Any], Any]] = {"plus": operator.add, "minus": operator.sub, "times": operator.mul}
+COMMUTE = frozenset(op.name for op in ROWS if op.commutes and op.exact)  # with the same result bit for bit
+
+
 @lru_cache(maxsize=1024)
 def formula(text: str) -> Graph:
     """A formula of the table or of a rule, read once. One that is a name or a number alone is that node alone."""
@@ -98,7 +98,7 @@ class Tape:
 
     def folded(self, op: str, *operands: int, options: Options = ()) -> int:
         """The operation; where a formula joins two numbers (the b − 1 of b·a^(b − 1)), the number they make, if it is a float."""
-        if op in EXACTLY:
+        if OPS[op].exact:
             values = [self.nodes[k].value for k in operands]
             if all(isinstance(v, float) for v in values) and is_exact(op, *values):  # type: ignore[arg-type]
                 return self.const(OPS[op].compute(*values))
@@ -107,8 +107,10 @@ class Tape:
 
 def is_exact(op: str, a: float, b: float) -> bool:
     """Whether a float holds what two floats make: 0.5 − 1 yes, 0.1 − 1 no."""
-    made: float = EXACTLY[op](a, b)
-    return math.isfinite(made) and bool(EXACTLY[op](Fraction(a), Fraction(b)) == Fraction(made))
+    exact = OPS[op].exact
+    assert exact is not None
+    made: float = exact(a, b)
+    return math.isfinite(made) and bool(exact(Fraction(a), Fraction(b)) == Fraction(made))
 
 
 def tape_of(nodes: Iterable[Node], shapes: Iterable[Shape]) -> Tape:

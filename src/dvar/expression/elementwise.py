@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from functools import lru_cache
 from typing import Any
 
@@ -153,9 +154,10 @@ def step(name: str, compute: Any, **more: Any) -> Op:
 
 
 ROWS = [
-    infix("plus", "+", np.add, ("1", "1"), SUM, "plus", commutes=True, analytic=True, bends=LINEAR),
-    infix("minus", "-", np.subtract, ("1", "-1"), SUM, "minus", analytic=True, bends=Bend(0, (1, -1))),
-    infix("times", "*", np.multiply, ("b", "a"), PRODUCT, "times", latex=r"{} \cdot {}", commutes=True, analytic=True),
+    infix("plus", "+", np.add, ("1", "1"), SUM, "plus", commutes=True, exact=operator.add, analytic=True, bends=LINEAR),
+    infix("minus", "-", np.subtract, ("1", "-1"), SUM, "minus", exact=operator.sub, analytic=True, bends=Bend(0, (1, -1))),
+    infix("times", "*", np.multiply, ("b", "a"), PRODUCT, "times", latex=r"{} \cdot {}", commutes=True, exact=operator.mul,
+          analytic=True),
     infix("over", "/", np.divide, ("1/b", "-a/b**2"), PRODUCT, "over", latex=r"\frac{{{}}}{{{}}}", latex_sides=(0, 0),
           domain="b ≠ 0", analytic=True),
     infix("power", "**", np.power, ("b*a**(b - 1)", "a**b*log(a)"), POWER, "to", latex="{}^{{{}}}",

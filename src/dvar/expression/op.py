@@ -93,6 +93,7 @@ class Op:
     note: str = ""  # where it is less exact than the rest of the table
     shape: Callable[..., Shape] = elementwise  # of (*shapes of the operands, **options)
     commutes: bool = False
+    exact: Callable[[Any, Any], Any] | None = None  # on fractions: a float is this, rounded once
     latex_sides: tuple[int, ...] | None = None  # where LaTeX's braces make parentheses needless
     latex_binds: int | None = None  # where that is not as in text: e^z is a power, exp(z) a call
     analytic: bool = False  # takes complex numbers too: the complex step applies
