@@ -22,7 +22,6 @@ from .terms import DEEP, Monomial, Terms, TooLong, add, multiplied, only, plus
 
 Definition = tuple[str, tuple[int, ...], Options]  # an operation, its operands, its options
 ARITHMETIC = ("plus", "minus", "neg", "times", "over", "power", "same")
-REFLECTED = {"sigmoid": "1 - sigmoid(a)", "softplus": "softplus(a) - a", "tanh": "-tanh(a)", "sin": "-sin(a)", "cos": "cos(a)"}
 
 
 class Algebra:
@@ -148,13 +147,14 @@ class Algebra:
         """Any other operation, on its operands as they are told."""
         if node.op in LINEAR:
             return linear(self, node)
-        if self.whole and node.op in REFLECTED:
+        op = OPS[node.op]
+        if self.whole and op.reflected:
             inside = self.terms(node.operands[0])
             if inside and all(c < 0 for c in inside.values()):
                 other = self.compose({term: -c for term, c in inside.items()})
-                return self.terms(self.tape.write(REFLECTED[node.op], a=other))
+                return self.terms(self.tape.write(op.reflected, a=other))
         operands = self.operands(node)
-        if OPS[node.op].shape is elementwise:
+        if op.shape is elementwise:
             bare = tuple(map(self.bare, node.operands))
             if self.tape.shape_of(node.op, bare, node.options) == self.tape.shapes[k]:
                 operands = bare

@@ -108,6 +108,7 @@ class Op:
     numbers: Container[int] = ()  # operands that are numbers where nothing says otherwise
     unroll: Callable[..., list[int]] | None = None  # number by number
     moves: bool = False  # it only moves numbers about, and puts in zeros
+    reflected: str = ""  # what it is of -a, in its value of a
     bends: Bend | None = None  # None: it does not, or by the sign of another operand, as products do
     spell: Callable[..., str] | None = None  # options → "{}[0]"
     brackets: str = ""  # "{}[{}]": as text, where that is no call; see `written`
