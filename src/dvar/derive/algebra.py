@@ -16,7 +16,7 @@ from fractions import Fraction
 from ..expression.graph import CONST, INPUT, Node
 from ..expression.op import Options, Shape, elementwise
 from ..expression.ops import OPS
-from .linear import LINEAR, linear, picked, summed
+from .linear import linear, picked, summed
 from .tape import Tape
 from .terms import DEEP, Monomial, Terms, TooLong, add, multiplied, only, plus
 
@@ -145,9 +145,9 @@ class Algebra:
 
     def operation(self, k: int, node: Node) -> Terms:
         """Any other operation, on its operands as they are told."""
-        if node.op in LINEAR:
-            return linear(self, node)
         op = OPS[node.op]
+        if op.linear:
+            return linear(self, node)
         if self.whole and op.reflected:
             inside = self.terms(node.operands[0])
             if inside and all(c < 0 for c in inside.values()):

@@ -7,13 +7,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ..expression.graph import CONST, Node
+from ..expression.ops import OPS
 from .terms import ONE, Monomial, Terms, plus
 
 if TYPE_CHECKING:
     from .algebra import Algebra
-
-LINEAR = {"sum": (0,), "mean": (0,), "transpose": (0,), "dot": (0, 1), "outer": (0, 1), "spread": (0,), "index": (0,),
-          "take": (0,), "place": (0,), "reshape": (0,), "shaped": (0,), "cut": (0,)}  # operation → in which operands
 
 
 def linear(told: Algebra, node: Node) -> Terms:
@@ -32,7 +30,7 @@ def linear(told: Algebra, node: Node) -> Terms:
     operands, outside = list(told.operands(node)), ONE
     if node.op == "transpose" and operands[0] not in told.atoms and tape.nodes[operands[0]].op == "transpose":
         return told.terms(tape.nodes[operands[0]].operands[0])
-    for p in LINEAR[node.op]:
+    for p in OPS[node.op].linear:
         terms = told.terms(node.operands[p])
         if not terms:
             return {}

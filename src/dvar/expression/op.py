@@ -107,6 +107,7 @@ class Op:
     likes: tuple[int, ...] = ()  # operands that only lend their shape
     numbers: Container[int] = ()  # operands that are numbers where nothing says otherwise
     unroll: Callable[..., list[int]] | None = None  # number by number
+    linear: tuple[int, ...] = ()  # operands that it is a multiple of: a factor of such a one is a factor of the whole
     moves: bool = False  # it only moves numbers about, and puts in zeros
     reflected: str = ""  # what it is of -a, in its value of a
     bends: Bend | None = None  # None: it does not, or by the sign of another operand, as products do
