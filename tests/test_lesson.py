@@ -253,10 +253,19 @@ def test_a_wrong_guess_stays_and_is_told_and_the_keyboard_keeps_its_place(opened
 def test_nudging_does_not_tell_what_is_to_be_found(opened, mode):
     page = opened(FIRST.at(a=5, b=3, c=2))
     page.select_option("#mode", mode)
+    def told():
+        return [e.text_content() for e in page.query_selector_all("#nudge dt, #nudge dd") if e.text_content()]
+
     if mode == "watch":
-        assert page.query_selector_all("#nudge dd")[2].text_content() == "3"
+        assert told()[1:5] == ["slope: (33.003 − 33) / 0.001", "3", "exact derivative da", "3"]
         page.click("#first")
-    assert [e.text_content() for e in page.query_selector_all("#nudge dd")][1:] == ["3", "?", "?"]
+        assert told()[1:5:3] == ["slope: (33.003 − 33) / 0.001", "?"]
+    else:  # the slope would nearly be the answer
+        assert told() == ["J moves from 33 to ?", "slope: (? − 33) / 0.001", "?", "exact derivative da", "?", "they differ by", "?"]
+    if mode == "blank":
+        page.fill("input[data-fill='0']", "3")
+        page.keyboard.press("Tab")
+        assert told()[:5] == ["J moves from 33 to 33.003", "slope: (33.003 − 33) / 0.001", "3", "exact derivative da", "3"]
 
 
 def test_all_of_the_picture_is_on_paper_and_only_what_was_seen(opened):

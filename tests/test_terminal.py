@@ -66,6 +66,20 @@ def test_what_is_wider_than_the_terminal_is_not_drawn():
     assert drawn(dv.graph("; ".join(f"u{k} = x + {k}" for k in range(70)) + "; J = u1")) == ""
 
 
+CHAIN = dv.graph("; ".join(["h = tanh(w*x)", *["h = tanh(w*h)"] * 8, "`out.u` = h*v", "`out.o` = `out.u` + 1", "L = (`out.o` - y)**2"]))
+
+
+@pytest.mark.parametrize(("width", "folded"), [
+    (400, []), (300, []), (260, ["out: 2 lines"]), (110, ["h … h_9: 9 lines", "out: 2 lines"]), (84, ["h … h_9: 9 lines", "out: 2 lines"])])
+def test_groups_fold_by_themselves_where_the_terminal_is_too_narrow_and_no_more_than_that(width, folded):
+    p = CHAIN.at(w=1, x=1, v=2, y=0)
+    told = drawn(p.graph, p, width)
+    assert 0 < max(map(cells, told.splitlines())) <= width
+    assert sorted(re.findall(r"[\w.]+(?: … \w+)?: \d+ lines", told)) == folded
+    assert not drawn(p.graph, p, 110, fold=False)  # where it is told not to it does not
+    assert not drawn(p.graph, p, 80)  # all that can be is folded
+
+
 def test_without_a_pass_there_are_no_numbers():
     told = drawn(dv.graph("u = b*c; J = 3*u"))
     assert "=" in told

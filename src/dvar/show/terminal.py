@@ -40,13 +40,16 @@ class Place(NamedTuple):
 
 def drawn(graph: Graph, p: Pass | None = None, width: int = 10_000, unicode: bool = True,
           fold: Collection[str] | bool | None = None, colour: bool = False, language: str = "en") -> str:
-    """The picture as lines of text, narrower where it must be: lines are broken, then edges say nothing. "" where it is wider
-    than `width` characters even so, or has more than 60 boxes."""
-    told = boxes(graph, p, {}, fold, MOST, language)
-    if len(told) > MOST:
-        return ""
-    canvases = (Canvas(told, unicode, longest, along) for longest, along in NARROWER)
-    return next((canvas.text_in(colour) for canvas in canvases if canvas.width <= width), "")
+    """The picture as lines of text, narrower where it must be: lines are broken, edges say nothing, then groups are folded one
+    more at a time unless `fold` says which. "" where it is wider than `width` characters even so, or has more than 60 boxes."""
+    most = MOST
+    while len(told := boxes(graph, p, {}, fold, most, language)) <= most:
+        canvases = (Canvas(told, unicode, longest, along) for longest, along in NARROWER)
+        text = next((canvas.text_in(colour) for canvas in canvases if canvas.width <= width), "")
+        if text or fold is not None:
+            return text
+        most = len(told) - 1
+    return ""
 
 
 class Canvas:

@@ -24,14 +24,15 @@ function sliders() {
   if (chosen) $("nudged").value = chosen;
 }
 
-function nudge(r) { // the exact derivative only where it is revealed
+function nudge(r) { // the exact derivative only where it is revealed; the slope, which nearly is it, where it is not to be found
   const k = Number($("nudged").value) || 0, h = sized($("h")), input = labels()[k], moved = [...x];
   moved[k] += h;
   const before = r.v[count - 1][0], after = run(moved).v[count - 1][0], slope = (after - before) / h;
   const exact = r.d[input.box][input.k], clear = known(input.box, r), told = v => show(v, 10);
+  const open = clear || mode() === "watch", then = open ? told(after) : "?";
   rows($("nudge"), [
-    [say("moved", { output: PAGE.output, before: told(before), after: told(after) }), ""],
-    [say("slope", { before: before < 0 ? `(${told(before)})` : told(before), after: told(after), h: show(h) }), told(slope)],
+    [say("moved", { output: PAGE.output, before: told(before), after: then }), ""],
+    [say("slope", { before: before < 0 ? `(${told(before)})` : told(before), after: then, h: show(h) }), open ? told(slope) : "?"],
     [say("exact", { name: input.derivative }), clear ? told(exact) : "?"],
     [say("apart"), clear ? brief(Math.abs(slope - exact)) : "?"],
   ]);
