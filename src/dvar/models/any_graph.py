@@ -14,7 +14,7 @@ from ..expression.graph import Graph
 from ..vectorize.cost import Cost
 from ..vectorize.predict import upto
 from .estimator import Learner
-from .estimators import labels, real
+from .estimators import labels, possible
 from .families import FAMILIES
 from .named import CUSTOM, MODELS, Named, model, ordered, prediction, start
 
@@ -104,7 +104,7 @@ class Estimator(Learner):
     def _numbers(self, y: Any) -> Any:
         made, node = self._made()
         if self.classes is None:
-            return real(y, 'where y are labels, say so: classes="auto", or classes=[…] in the order of 0, 1, …')
+            return possible(y, "" if isinstance(self.loss, Named) and self.loss.target == "class" else self._named().target)
         if isinstance(self.classes, str):
             self.classes_, codes = np.unique(labels(y), return_inverse=True)
         else:

@@ -30,6 +30,28 @@ def real(y: Any, help: str = "give numbers; LogisticRegression tells classes apa
         raise DvarError(f"y holds text, {str(text)!r}, where a number is asked", help) from None
 
 
+# By what y is: the values that it may have, why not others, and what to do.
+MAY_BE: dict[str, tuple[Callable[[Any], Any], str, str]] = {
+    "count": (lambda y: y >= 0, "Some value(s) of y are negative, the smallest {:g}, and a count is not", "give counts: 0, 1, 2, …"),
+    "positive": (lambda y: y > 0, "Some value(s) of y are not above 0, the smallest {:g}, as the model has them",
+                 "leave these rows out, or take a loss for such numbers"),
+    "yes/no": (lambda y: (y >= 0) & (y <= 1), "y holds {:g}, and the model is of 0 and 1",
+               'say which labels there are: classes="auto", or classes=[no, yes]'),
+    "class": (lambda y: (y == 0) | (y == 1), "y holds {:g}, and how many classes there are is not known", 'say so: classes="auto"'),
+}
+
+
+def possible(y: Any, target: str) -> Any:
+    """y as numbers (m,), all of which a model of such a target can have. Raises DvarError else."""
+    y = real(y, 'where y are labels, say so: classes="auto", or classes=[…] in the order of 0, 1, …')
+    if target in MAY_BE:
+        may, what, help = MAY_BE[target]
+        wrong = y[~may(y)]
+        if len(wrong):
+            raise DvarError(what.format(wrong.min()), help)
+    return y
+
+
 def labels(y: Any) -> Any:
     """y as labels (m,). Raises ValueError for what no label can be, as numbers with decimals, DvarError for labels of kinds that
     have no order, as text and None."""
@@ -214,11 +236,7 @@ class PoissonRegressor(Regressor):
     _named = MODELS["poisson"]
 
     def _numbers(self, y: Any) -> Any:
-        y = real(y)
-        if (y < 0).any():
-            raise DvarError(f"Some value(s) of y are negative, the smallest {y.min():g}, and a count is not",
-                            "give counts: 0, 1, 2, …")
-        return y
+        return possible(real(y), "count")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -88,6 +88,9 @@ def model(name: str, **constants: float) -> Named:
     for given in constants:
         if given not in row.constants:
             raise UsageError(f"the model {name!r} has no constant {given!r}{nearest(given, row.constants)}")
+        most = 1.0 if given == "level" else np.inf
+        if not 0 < constants[given] < most:
+            raise UsageError(f"{given} is {constants[given]!r}", f"give a number above 0{' and below 1' * (most == 1.0)}")
     return Named(**{**vars(row), "constants": {**row.constants, **{k: float(v) for k, v in constants.items()}}})
 
 
