@@ -78,7 +78,7 @@ def test_slope_takes_one_mapping_for_inputs_named_like_an_option():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"a": 5, "b": 3, "c": 2}, 'of="a"'),
+        ({"a": 5, "b": 3, "c": 2}, "of='a'"),
         ({"a": 5, "b": 3, "c": 2, "of": "q"}, "'q' is not a scalar input"),
         ({"a": 5, "b": 3, "c": 2, "of": "a", "nudge": 0}, "does not move"),
         ({"a": 1e17, "b": 3, "c": 2, "of": "a"}, "does not move"),

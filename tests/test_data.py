@@ -343,7 +343,7 @@ def test_no_features() -> None:
     table = pa.table({"x": [1, 2]})
     with refused(DvarError, "none was given"):
         Encoding.learn(table, [], reference=True)
-    with refused(UsageError, "'X'", "known: x"):
+    with refused(UsageError, "'X'", "did you mean 'x'?"):
         Encoding.learn(table, ["X"], reference=True)
     with refused(DvarError, "all missing"):
         learn(table.slice(0, 0))
