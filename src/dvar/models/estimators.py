@@ -32,12 +32,14 @@ def real(y: Any, help: str = "give numbers; LogisticRegression tells classes apa
 
 # By what y is: the values that it may have, why not others, and what to do.
 MAY_BE: dict[str, tuple[Callable[[Any], Any], str, str]] = {
-    "count": (lambda y: y >= 0, "Some value(s) of y are negative, the smallest {:g}, and a count is not", "give counts: 0, 1, 2, …"),
+    "count": (lambda y: y >= 0, "Some value(s) of y are negative, the smallest {:g}, and a count is not",
+              "give counts: 0, 1, 2, …"),
     "positive": (lambda y: y > 0, "Some value(s) of y are not above 0, the smallest {:g}, as the model has them",
                  "leave these rows out, or take a loss for such numbers"),
     "yes/no": (lambda y: (y >= 0) & (y <= 1), "y holds {:g}, and the model is of 0 and 1",
                'say which labels there are: classes="auto", or classes=[no, yes]'),
-    "class": (lambda y: (y == 0) | (y == 1), "y holds {:g}, and how many classes there are is not known", 'say so: classes="auto"'),
+    "class": (lambda y: (y == 0) | (y == 1), "y holds {:g}, and how many classes there are is not known",
+              'say so: classes="auto"'),
 }
 
 

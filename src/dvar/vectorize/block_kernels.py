@@ -13,7 +13,7 @@ from numba import njit
 
 from .intrinsics import SUMS, fetch, flat_column, flat_rows, wide
 
-NARROW = 256  # bytes of a row; wider rows took no less time, or more
+NARROW = 512  # bytes of a row; wider rows took no less time, or more
 
 
 def summing(function: Any) -> Any:
