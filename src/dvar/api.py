@@ -21,7 +21,6 @@ from .derive.nudge import Check, check
 from .derive.rules import EVERY
 from .derive.uses import Use, left_alone, uses
 from .descend.asked import penalties
-from .descend.minimize import Fit
 from .errors import UsageError, nearest
 from .expression import writing
 from .expression.functions import inline
@@ -37,6 +36,7 @@ from .vectorize.program import NotWritable, Program, listing
 from .vectorize.targets import on_floats, written
 
 if TYPE_CHECKING:
+    from .descend.minimize import Fit
     from .show.story import Steps
 
 

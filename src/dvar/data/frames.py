@@ -45,12 +45,6 @@ def read(name: str, value: Any, notes: list[str]) -> Any:
     return pa.Table.from_batches([pa.RecordBatch.from_struct_array(c) for c in array.chunks], pa.schema(array.type.fields))
 
 
-def is_frame(value: Any) -> bool:
-    """Whether `read` has something to do."""
-    return (hasattr(value, "__arrow_c_stream__") or hasattr(value, "__arrow_c_array__")
-            or type(value).__module__.partition(".")[0] == "pandas")
-
-
 def read_pandas(name: str, value: Any, notes: list[str]) -> Any:
     import pyarrow as pa
 

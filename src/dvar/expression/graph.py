@@ -234,7 +234,7 @@ def digits(value: Value) -> Value | str:
 def as_array(value: Any, what: str) -> Any:
     """`value` as float64, a scalar, vector or matrix. Raises UsageError naming `what` is not one."""
     array = np.asarray(value)
-    if np.ma.isMaskedArray(value) and np.ma.is_masked(value):
+    if hasattr(value, "mask") and np.ma.is_masked(value):  # what has none need not wait for np.ma
         raise UsageError(f"{what} has masked elements", "fill them first, with .filled(…), or leave them out")
     if array.dtype == object and all(isinstance(v, (int, float, np.number)) for v in array.flat):
         try:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..data.columns import Columns
-from ..data.frames import columns, is_frame, is_series, is_table, numbers, read
 from ..data.native import Chunked, native_dtype, streamed, told
 from ..data.sparse import Sparse, is_sparse, sparse
 from ..derive.tape import ancestors
@@ -37,14 +36,22 @@ def by_row(name: str, value: Any, axis: int, vector: bool, notes: list[str] | No
     if axis == 1 and hasattr(value, "columns"):
         raise UsageError(f"{name} is a frame, whose rows are its examples", "leave axis out")
     if is_frame(value):
-        value = read(name, value, notes)
-    if is_table(value):
-        return columns(name, value, notes, weight)
+        from ..data import frames  # which arrays need not wait for
+
+        value = frames.read(name, value, notes)
+        if frames.is_table(value):
+            return frames.columns(name, value, notes, weight)
+        if frames.is_series(value):
+            return frames.numbers(name, value)
     if is_sparse(value):
         return sparse(name, value, axis, notes)
-    if is_series(value):
-        return numbers(name, value)
     return array_by_row(name, value, axis, vector, notes)
+
+
+def is_frame(value: Any) -> bool:
+    """Whether it is a frame or a series: of pandas, or of whoever speaks Arrow's PyCapsule interface."""
+    return (hasattr(value, "__arrow_c_stream__") or hasattr(value, "__arrow_c_array__")
+            or type(value).__module__.partition(".")[0] == "pandas")
 
 
 def as_weights(value: Any, axis: int, notes: list[str]) -> Any:
@@ -59,7 +66,7 @@ def as_weights(value: Any, axis: int, notes: list[str]) -> Any:
 def array_by_row(name: str, value: Any, axis: int, vector: bool, notes: list[str]) -> Any:
     """A view, never a copy of an array."""
     array = np.asarray(value)
-    if np.ma.isMaskedArray(value) and np.ma.is_masked(value):
+    if hasattr(value, "mask") and np.ma.is_masked(value):  # what has none need not wait for np.ma
         raise UsageError(f"{name} has masked elements", "fill them with .filled(…), leave these rows out, or give a frame: "
                                                         "what is missing in a column gets a coefficient that says so")
     if array.dtype.kind not in "biuf" or array.ndim not in (1, 2):
