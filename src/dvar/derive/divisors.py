@@ -5,12 +5,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..expression.graph import CONST
+from ..expression.graph import CONST, INPUT
+from ..expression.ops import OPS
 from .algebra import Algebra
 from .terms import DEEP, MANY, TooLong
-
-POSITIVE = ("exp", "sigmoid", "softplus", "softmax", "cosh", "count")
-KEEP_SIGN = {"plus": 2, "times": 2, "over": 2, "power": 1, "sum": 1, "spread": 1, "index": 1, "take": 1}  # where so many are
 
 
 class Divisors:
@@ -80,11 +78,10 @@ class Divisors:
         node = self.tape.nodes[k]
         if node.op == CONST:
             return isinstance(node.value, float) and node.value > 0
-        if (k in self.algebra.atoms and depth == 0) or depth > DEEP:
+        if (k in self.algebra.atoms and depth == 0) or node.op == INPUT or depth > DEEP:
             return False
-        if node.op in POSITIVE:
-            return True
-        return node.op in KEEP_SIGN and all(self.positive(j, depth + 1) for j in node.operands[: KEEP_SIGN[node.op]])
+        asked = OPS[node.op].positive
+        return asked is not None and all(self.positive(j, depth + 1) for j in node.operands[:asked])
 
     def excluded(self, k: int) -> tuple[int, int]:
         """k ≠ 0 as (x, c): x ≠ c, where k is x − c or c − x; else (k, 0)."""

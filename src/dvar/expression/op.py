@@ -110,6 +110,7 @@ class Op:
     linear: tuple[int, ...] = ()  # operands that it is a multiple of: a factor of such a one is a factor of the whole
     moves: bool = False  # it only moves numbers about, and puts in zeros
     reflected: str = ""  # what it is of -a, in its value of a
+    positive: int | None = None  # it is positive where so many of its first operands are: 0, everywhere
     bends: Bend | None = None  # None: it does not, or by the sign of another operand, as products do
     spell: Callable[..., str] | None = None  # options → "{}[0]"
     brackets: str = ""  # "{}[{}]": as text, where that is no call; see `written`
