@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..expression.graph import CONST, INPUT, Node
-from ..expression.op import AWAY, FROM_0, LINEAR, Bend, elementwise
+from ..expression.op import AWAY, FROM_0, LINEAR, OTHER, Bend, elementwise
 from ..expression.ops import OPS
 from .tape import Tape, ancestors
 
@@ -49,19 +49,25 @@ def is_convex(tape: Tape, root: int, parameters: Collection[str], ranges: Callab
 def of(node: Node, operands: Sequence[Told]) -> Told:
     op = OPS[node.op]
     meant = [one for k, one in enumerate(operands) if k not in op.likes]  # the others lend their shape
-    bend = LINEAR if op.moves else op.bends or by_sign(node, meant)
+    bend = LINEAR if op.moves else powered(node, meant) or op.bends
     low, high = ranged(node, meant, bend)
     if not any(one.moves for one in meant):
         return Told(True, True, False, low, high)
     if bend is None or bend.curve is None:
         return Told(False, False, True, low, high)
-    inside = list(zip(meant, each(bend, len(meant))))
+    inside = list(zip(meant, each(bend, meant)))
     up, down = (all(keeps(one, goes, curve) for one, goes in inside) for curve in (1, -1))
     return Told(bend.curve >= 0 and up, bend.curve <= 0 and down, True, low, high)
 
 
-def each(bend: Bend, count: int) -> list[int | None]:
-    return [bend.goes[min(k, len(bend.goes) - 1)] for k in range(count)]
+def each(bend: Bend, operands: Sequence[Told]) -> list[int | None]:
+    """How it goes with each operand."""
+    ways = [bend.goes[min(k, len(bend.goes) - 1)] for k in range(len(operands))]
+    return [by_sign(operands[1 - k]) if way == OTHER else way for k, way in enumerate(ways)]
+
+
+def by_sign(other: Told) -> int | None:
+    return None if other.moves else sign(other)
 
 
 def keeps(inside: Told, goes: int | None, curve: int) -> bool:
@@ -72,21 +78,15 @@ def keeps(inside: Told, goes: int | None, curve: int) -> bool:
     return (inside.convex and inside.concave) or (goes != 0 and (inside.convex if goes == curve else inside.concave))
 
 
-def by_sign(node: Node, operands: Sequence[Told]) -> Bend | None:
-    """How products and powers bend: by the sign and the value of what no parameter moves."""
-    if node.op not in ("times", "dot", "outer", "over", "power"):
-        return None
-    first, last = operands
+def powered(node: Node, operands: Sequence[Told]) -> Bend | None:
+    """How a power bends, by its exponent where that is known; a·a is one too."""
     if node.op == "times" and len(set(node.operands)) == 1:
-        return powered(first, 2.0)
-    if node.op == "power":
-        return powered(first, last.low) if not last.moves and last.low == last.high else None
-    if last.moves and (first.moves or node.op == "over"):
+        return FROM_0
+    if node.op != "power":
         return None
-    return Bend(0, (sign(last), sign(first)))
-
-
-def powered(base: Told, exponent: float) -> Bend | None:
+    base, exponent = operands[0], operands[1].low
+    if operands[1].moves or exponent != operands[1].high:
+        return None
     if exponent in (0.0, 1.0):
         return LINEAR
     if exponent > 0 and exponent % 2 == 0:
@@ -114,8 +114,7 @@ def ranged(node: Node, operands: Sequence[Told], bend: Bend | None) -> Range:
             found = [op.compute(*[0.0] * len(ends)) if op.bends else 0.0, np.inf]
         elif node.op == "times":
             found = [a * b if a and b else 0.0 for a in ends[0] for b in ends[1]]
-        elif op.bends and set(each(op.bends, len(ends))) <= {1, -1}:
-            ways = each(op.bends, len(ends))
+        elif op.bends and set(ways := each(op.bends, operands)) <= {1, -1}:
             found = [op.compute(*(end[way != side] for end, way in zip(ends, ways))) for side in (1, -1)]
         else:
             return ANY

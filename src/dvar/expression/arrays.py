@@ -52,7 +52,7 @@ from .array_shapes import (
     stack_shape,
     take_shape,
 )
-from .op import ATOM, CONCAVE, CONVEX, FROM_0, LINEAR, POWER, PRODUCT, Bend, Op, Shape, call, infix, spell_key
+from .op import ATOM, BY_OTHER, CONCAVE, CONVEX, FROM_0, LINEAR, POWER, PRODUCT, Bend, Op, Shape, call, infix, spell_key
 
 # how they are computed
 
@@ -247,7 +247,8 @@ def reduction(
 
 ROWS = [
     infix("dot", "@", np.matmul, ("b", "a"), PRODUCT, "dot", shape=matmul_shape, domain="vectors and matrices", analytic=True,
-          linear=(0, 1), pull=dot_pull, unroll=unrolling.dot, numpy=dot_form, element=dot_element, latex=r"{} \, {}"),
+          linear=(0, 1), pull=dot_pull, unroll=unrolling.dot, numpy=dot_form, element=dot_element, bends=BY_OTHER,
+          latex=r"{} \, {}"),
     reduction("sum", np.sum, "spread(g, a)", lambda ranks, axis: (f"spread(g, a{over(axis)})",), analytic=True,
               numpy=along("np.sum"), element=sum_element, unroll=unrolling.reduced(unrolling.total),
               latex=r"\sum\left({}\right)", linear=(0,), positive=1, bends=LINEAR),
@@ -274,7 +275,8 @@ ROWS = [
         latex=r"\left\lVert {} \right\rVert", bends=FROM_0),
     call("outer", np.multiply.outer, "g @ b", "transpose(g) @ a", shape=outer_shape, domain="two vectors", analytic=True,
          pull=lambda ranks: ("g @ b", "transpose(g) @ a"), numpy=outer_form, element=outer_element, unroll=unrolling.outer,
-         latex=r"{} \, {}^{{\mathsf T}}", latex_sides=(PRODUCT, ATOM), latex_binds=PRODUCT, linear=(0, 1)),
+         latex=r"{} \, {}^{{\mathsf T}}", latex_sides=(PRODUCT, ATOM), latex_binds=PRODUCT, linear=(0, 1),
+         bends=BY_OTHER),
     call("transpose", np.transpose, "transpose(g)", shape=lambda a: a[::-1], analytic=True, latex=r"{}^{{\mathsf T}}",
          latex_sides=(ATOM,), latex_binds=POWER,
          domain="scalars, vectors, matrices", pull=lambda ranks: ("transpose(g)",), linear=(0,), moves=True, numpy=transpose_form,

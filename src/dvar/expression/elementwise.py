@@ -10,6 +10,7 @@ import numpy as np
 
 from .op import (
     ATOM,
+    BY_OTHER,
     COMPARE,
     CONCAVE,
     CONVEX,
@@ -17,6 +18,7 @@ from .op import (
     FROM_0,
     LINEAR,
     MINUS,
+    OTHER,
     POWER,
     PRODUCT,
     RISING,
@@ -158,9 +160,9 @@ ROWS = [
           bends=LINEAR),
     infix("minus", "-", np.subtract, ("1", "-1"), SUM, "minus", exact=operator.sub, analytic=True, bends=Bend(0, (1, -1))),
     infix("times", "*", np.multiply, ("b", "a"), PRODUCT, "times", latex=r"{} \cdot {}", commutes=True, exact=operator.mul,
-          linear=(0, 1), analytic=True, positive=2),
+          linear=(0, 1), analytic=True, positive=2, bends=BY_OTHER),
     infix("over", "/", np.divide, ("1/b", "-a/b**2"), PRODUCT, "over", latex=r"\frac{{{}}}{{{}}}", latex_sides=(0, 0),
-          domain="b ≠ 0", linear=(0,), analytic=True, positive=2),
+          domain="b ≠ 0", linear=(0,), analytic=True, positive=2, bends=Bend(0, (OTHER, None))),
     infix("power", "**", np.power, ("b*a**(b - 1)", "a**b*log(a)"), POWER, "to", latex="{}^{{{}}}",
           latex_sides=(ATOM, 0), domain="a > 0, or b a whole number", kink="by b at a = 0 < b: 0", analytic=True,
           floats="pow({}, {})", positive=1),

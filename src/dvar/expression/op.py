@@ -60,12 +60,14 @@ class Bend(NamedTuple):
 
     curve: int | None  # 1: convex, -1: concave, 0: linear, None: now so, now so
     goes: tuple[int | None, ...]  # with each operand, the last told stands for all that follow: 1 rises, -1 falls, 0 neither,
-    # AWAY falls below 0 and rises above, None: so for an operand that is constant only
+    # AWAY falls below 0 and rises above, OTHER as the sign of the other operand, that is constant then, says, None: so for an
+    # operand that is constant only
 
 
-AWAY = 2
+AWAY, OTHER = 2, 3
 CONVEX, CONCAVE = Bend(1, (1,)), Bend(-1, (1,))  # rising, as most are
 FROM_0, LINEAR, RISING, FALLING = Bend(1, (AWAY,)), Bend(0, (1,)), Bend(None, (1,)), Bend(None, (-1,))
+BY_OTHER = Bend(0, (OTHER, OTHER))
 
 
 def elementwise(*shapes: Shape) -> Shape:
@@ -111,7 +113,7 @@ class Op:
     moves: bool = False  # it only moves numbers about, and puts in zeros
     reflected: str = ""  # what it is of -a, in its value of a
     positive: int | None = None  # it is positive where so many of its first operands are: 0, everywhere
-    bends: Bend | None = None  # None: it does not, or by the sign of another operand, as products do
+    bends: Bend | None = None  # None: it does not, or not always
     spell: Callable[..., str] | None = None  # options → "{}[0]"
     brackets: str = ""  # "{}[{}]": as text, where that is no call; see `written`
     numpy: Callable[[Layout], Form] | None = None  # in a vectorised program
