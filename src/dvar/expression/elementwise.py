@@ -24,6 +24,7 @@ from .op import (
     RISING,
     SUM,
     Bend,
+    Form,
     Op,
     call,
     infix,
@@ -31,6 +32,7 @@ from .op import (
 )
 
 LOG_2 = 0.6931471805599453
+POWERS = {2.0: Form("{0} * {0}", (ATOM, 0), PRODUCT), 3.0: Form("{0} * {0} * {0}", (ATOM, 0), PRODUCT)}
 
 
 def sigmoid(z: Any) -> Any:
@@ -165,7 +167,7 @@ ROWS = [
           domain="b ≠ 0", linear=(0,), analytic=True, positive=2, bends=Bend(0, (OTHER, None))),
     infix("power", "**", np.power, ("b*a**(b - 1)", "a**b*log(a)"), POWER, "to", latex="{}^{{{}}}",
           latex_sides=(ATOM, 0), domain="a > 0, or b a whole number", kink="by b at a = 0 < b: 0", analytic=True,
-          floats="pow({}, {})", positive=1),
+          floats="pow({}, {})", by_last=POWERS, positive=1),
     Op("neg", np.negative, ("-1",), text="-{}", latex="-{}", binds=MINUS, sides=(POWER,), word="neg", analytic=True,
        linear=(0,), bends=Bend(0, (-1,))),
     call("exp", np.exp, "exp(a)", latex="e^{{{}}}", latex_binds=POWER, analytic=True, positive=0, bends=CONVEX),

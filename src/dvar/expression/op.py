@@ -101,6 +101,7 @@ class Op:
     analytic: bool = False  # takes complex numbers too: the complex step applies
     loop: str = ""  # in plain Python loops, where that is neither the text (an operator) nor the function's call
     floats: str = ""  # in straight-line Python on floats, with functions of `math`, where that is not the text
+    by_last: Mapping[Any, Form] = field(default_factory=dict)  # there, where the last operand is such a number
     # of operations on vectors and matrices
     pull: Callable[..., Sequence[str | None]] | None = None  # (ranks, **options) → formulas in g, a, b; in g where `many`
     options: dict[str, Any] = field(default_factory=dict)  # each with what it is unless said

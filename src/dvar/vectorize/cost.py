@@ -19,6 +19,7 @@ from ..derive.passes import defined
 from ..errors import UsageError, many, nearest
 from ..expression.graph import INPUT, Graph, assign, bind, plain
 from ..expression.op import Shape
+from ..expression.ops import OPS
 from .program import Program
 from .run import added
 from .summed import Summed
@@ -150,7 +151,7 @@ class Cost(Summed):
         for node in self.graph.nodes:
             found = {node.name} if node.op == INPUT and node.name in self.inputs else set()
             inside.append(found.union(*(inside[k] for k in node.operands)))
-            if node.op in ("times", "dot"):
+            if node.operands and OPS[node.op].linear == (0, 1):  # a product
                 a, b = (inside[k] for k in node.operands)
                 if a and b and not a & b:
                     pairs.append((a, b))

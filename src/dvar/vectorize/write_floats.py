@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..expression.graph import CONST, INPUT, Node, Value
-from ..expression.op import ATOM, COMPARE, PRODUCT, Form, Op
+from ..expression.op import ATOM, COMPARE, Form, Op
 from ..expression.ops import MATH, OPS
 from ..expression.writing import write
 from .program import Listing
@@ -27,7 +27,6 @@ CALL = re.compile(r"\b([a-z]\w*)\(")  # in the row of an operation: a function o
 RAISES = re.compile(r"/|\b(?!abs\()[a-z]\w*\(")  # a quotient, or a call other than abs
 COMPILED = "# compiled; where Python's floats raise, these are inf and nan (IEEE 754)\n"
 PLACES = ("{0}", "{1}", "{2}")
-PRODUCTS = {2.0: Form("{0} * {0}", (ATOM, 0), PRODUCT), 3.0: Form("{0} * {0} * {0}", (ATOM, 0), PRODUCT)}  # by exponent
 
 
 def write_floats(listing: Listing, compiled: bool = False) -> str:
@@ -107,8 +106,8 @@ class Writer:
 
     def form(self, i: int, node: Node) -> Form:
         op, last = OPS[node.op], self.listing.nodes[node.operands[-1]].value
-        if node.op == "power" and last in PRODUCTS:
-            return PRODUCTS[last]
+        if last in op.by_last:
+            return op.by_last[last]
         if node.op not in self.forms:
             self.forms[node.op] = self.spelt(op)
         self.raises = self.raises or (can_raise(op) and not (node.op == "over" and last))

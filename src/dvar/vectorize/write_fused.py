@@ -15,7 +15,7 @@ from math import isfinite
 from typing import NamedTuple
 
 from ..expression.graph import CONST, INPUT, Node, Value
-from ..expression.op import ATOM, PRODUCT, Form, Shape
+from ..expression.op import ATOM, Form, Shape
 from ..expression.ops import OPS
 from ..expression.writing import write
 from .core import Core, Map
@@ -320,12 +320,12 @@ class Writer:
 
     def form(self, i: int, node: Node) -> Form:
         """An operator, a kernel, or a function of `math` that Numba knows."""
-        op = OPS[node.op]
-        if node.op == "power":
-            return self.power(node)
+        op, last = OPS[node.op], self.nodes[node.operands[-1]].value
+        if last in op.by_last:
+            return op.by_last[last]
         if op.name in self.kernels:
             return Form(f"{self.function(op.name)}({', '.join(['{}'] * op.arity)})", (0,) * op.arity, ATOM)
-        if op.text:
+        if op.text and not op.floats:
             return Form(op.text, op.sides, op.binds)
         if op.loop:
             return Form(op.loop, (0,) * op.arity, ATOM)
@@ -334,14 +334,6 @@ class Writer:
             raise NotWritable(f"{op.name} has no compiled form")
         function = self.names.function("builtins" if name == "abs" else "math", name)
         return Form(f"{function}({', '.join(['{}'] * op.arity)})", (0,) * op.arity, ATOM)
-
-    def power(self, node: Node) -> Form:
-        exponent = self.nodes[node.operands[1]].value
-        if exponent == 2.0:
-            return Form("{0} * {0}", (ATOM, 0), PRODUCT)
-        if exponent == 3.0:
-            return Form("{0} * {0} * {0}", (ATOM, 0), PRODUCT)
-        return Form(f"{self.names.function('math', 'pow')}({{}}, {{}})", (0, 0), ATOM)
 
 
 def spell_float(value: Value | None) -> str:

@@ -111,9 +111,9 @@ def script(found: Derivation, wanted: Sequence[int]) -> Script:
 
 
 def form(i: int, node: Node) -> Form:
-    """An operator, or a call of the row's name."""
+    """An operator, or a call of the row's name where Python's program on floats is no operator either."""
     op = OPS[node.op]
-    if not op.text or node.op == "power":
+    if op.floats or not op.text:
         return Form(f"{op.name}({', '.join(['{}'] * op.arity)})", (0,) * op.arity, ATOM)
     if op.binds == COMPARE:
         sign = {"==": "===", "!=": "!=="}.get(op.text.replace("{}", "").strip(), op.text.replace("{}", "").strip())
