@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,11 @@ def matmul_shape(a: Shape, b: Shape) -> Shape:
     if a[-1] != b[0]:
         raise ValueError(f"the inner sizes {a[-1]} and {b[0]} differ")
     return a[:-1] + b[1:]
+
+
+def matmul_beside(others: Sequence[Shape | None]) -> Shape | None:
+    """Beside a vector stands a vector as long; what stands beside a matrix may be either."""
+    return others[0] if others and others[0] is not None and len(others[0]) == 1 else None
 
 
 def outer_shape(a: Shape, b: Shape) -> Shape:

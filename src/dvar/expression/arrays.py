@@ -40,6 +40,7 @@ from .array_shapes import (
     cut_shape,
     index_shape,
     kept_shape,
+    matmul_beside,
     matmul_shape,
     onehot_shape,
     outer_shape,
@@ -248,7 +249,7 @@ def reduction(
 ROWS = [
     infix("dot", "@", np.matmul, ("b", "a"), PRODUCT, "dot", shape=matmul_shape, domain="vectors and matrices", analytic=True,
           linear=(0, 1), pull=dot_pull, unroll=unrolling.dot, numpy=dot_form, element=dot_element, bends=BY_OTHER,
-          latex=r"{} \, {}"),
+          beside=matmul_beside, latex=r"{} \, {}"),
     reduction("sum", np.sum, "spread(g, a)", lambda ranks, axis: (f"spread(g, a{over(axis)})",), analytic=True,
               numpy=along("np.sum"), element=sum_element, unroll=unrolling.reduced(unrolling.total),
               latex=r"\sum\left({}\right)", linear=(0,), positive=1, bends=LINEAR),

@@ -94,6 +94,7 @@ class Op:
     kink: str = ""
     note: str = ""  # where it is less exact than the rest of the table
     shape: Callable[..., Shape] = elementwise  # of (*shapes of the operands, **options)
+    beside: Callable[[Sequence[Shape | None]], Shape | None] | None = None  # others' shapes → that of an operand, if they tell
     commutes: bool = False
     exact: Callable[[Any, Any], Any] | None = None  # on fractions: a float is this, rounded once
     latex_sides: tuple[int, ...] | None = None  # where LaTeX's braces make parentheses needless

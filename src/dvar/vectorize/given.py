@@ -13,7 +13,7 @@ from ..data.sparse import Sparse, is_sparse, sparse
 from ..derive.tape import ancestors
 from ..errors import DvarError, UsageError
 from ..expression.graph import CONST, INPUT, Builder, Graph, result_shape
-from ..expression.op import Shape, elementwise
+from ..expression.op import Op, Shape, elementwise
 from ..expression.ops import OPS
 
 TYPED = (Columns, Sparse)  # features that are no arrays: they know their own linear maps
@@ -121,7 +121,7 @@ def infer(graph: Graph, known: Mapping[str, Shape], parameters: tuple[str, ...])
         for k in node.operands:
             if found[k] is None and index.get(k) in parameters:
                 others = [found[j] for j in node.operands if j != k]
-                guess = partner(node.op, others)
+                guess = partner(OPS[node.op], others)
                 if guess is not None:
                     found[k] = sizes[index[k]] = guess
         operands = [found[k] for k in node.operands]
@@ -158,10 +158,8 @@ def hidden(graph: Graph, at: int, found: Sequence[Shape | None], parameters: tup
     return f"{open_shapes(names)}: nothing there says how long {wide[0]} is (a hidden width)"
 
 
-def partner(op: str, others: list[Shape | None]) -> Shape | None:
+def partner(op: Op, others: Sequence[Shape | None]) -> Shape | None:
     """The shape of a parameter beside operands of these shapes; None where it could be more than one."""
-    if op == "dot":
-        return others[0] if others and others[0] is not None and len(others[0]) == 1 else None
-    if OPS[op].shape is elementwise:
+    if op.shape is elementwise:
         return None if any(others) else ()
-    return None
+    return op.beside(others) if op.beside else None

@@ -13,6 +13,8 @@ from ..derive.derivation import extract
 from ..derive.higher import free_names
 from ..derive.tape import ancestors
 from ..expression.graph import CONST, INPUT, Graph, Node
+from ..expression.op import elementwise
+from ..expression.ops import OPS
 
 if TYPE_CHECKING:
     from .cost import Cost
@@ -53,13 +55,10 @@ def residual(graph: Graph, parameters: tuple[str, ...]) -> tuple[int, list[int],
     at, factors, ops = len(graph.nodes) - 1, list[int](), list[str]()
     while True:
         node = graph.nodes[at]
-        if node.op == "times" and not all(moves[k] for k in node.operands):
-            a, b = node.operands
-            at, factor = (a, b) if moves[a] else (b, a)
-        elif node.op == "over" and not moves[node.operands[1]]:
-            at, factor = node.operands
-        else:
+        moving = [p for p, k in enumerate(node.operands) if moves[k]]
+        if len(moving) != 1 or len(node.operands) != 2 or not is_multiple(node, moving[0]):
             break
+        at, factor = node.operands[moving[0]], node.operands[1 - moving[0]]
         factors.append(factor)
         ops.append(node.op)
     if node.op == "power":
@@ -67,3 +66,8 @@ def residual(graph: Graph, parameters: tuple[str, ...]) -> tuple[int, list[int],
         return (node.operands[0], factors, ops) if exponent.op == CONST and exponent.value == 2.0 else None
     same = node.op == "times" and node.operands[0] == node.operands[1]
     return (node.operands[0], factors, ops) if same else None
+
+
+def is_multiple(node: Node, position: int) -> bool:
+    """Whether it is a multiple of the operand, number by number."""
+    return OPS[node.op].shape is elementwise and position in OPS[node.op].linear
