@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+import dvar as dv
+
 starlette = pytest.importorskip("starlette.testclient", reason="the page is served by Starlette")
 from dvar import cli  # noqa: E402
 from dvar.show import trials  # noqa: E402
 from dvar.show.messages import MESSAGES  # noqa: E402
-from dvar.show.play import KEPT, app  # noqa: E402
+from dvar.show.play import KEPT, app, play  # noqa: E402
 from dvar.show.play_pages import FORMULA  # noqa: E402
 
 POINTS = [[-2, -1, 0], [-1.5, 1, 0], [-0.5, -2, 0], [1.2, -0.4, 0], [-0.4, 0.6, 1], [1, 0.5, 1], [1.5, 2, 1], [2.2, -0.5, 1]]
@@ -64,6 +66,34 @@ def test_the_language_is_that_of_the_browser_or_of_the_switch(client, path, aske
 def test_another_site_cannot_post(client):
     assert client.post("/api/begin", json={"kind": "flights"}, headers={"origin": "http://evil.example"}).status_code == 403
     assert client.post("/api/begin", json={"kind": "flights"}, headers={"origin": "http://127.0.0.1:8000"}).status_code == 200
+
+
+def test_it_listens_on_the_loopback_interface_alone_and_a_port_in_use_is_refused(monkeypatch, capsys):
+    uvicorn = pytest.importorskip("uvicorn")
+    heard = []
+
+    def run(server, sockets):
+        heard.extend(s.getsockname() for s in sockets)
+        sockets[0].listen()
+        with pytest.raises(dv.DvarError, match=f"port {heard[0][1]} cannot be used") as error:
+            play(port=heard[0][1], browser=False)
+        assert error.value.help == "name another one: --port 8001"
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
+    play(port=0, browser=False)
+    [(host, port)] = heard
+    assert host == "127.0.0.1"
+    assert f"http://127.0.0.1:{port}/" in capsys.readouterr().out
+
+
+def test_what_takes_too_long_is_refused_and_the_page_serves_on(client, monkeypatch):
+    monkeypatch.setattr("dvar.show.play.PATIENCE", 0)
+    answers = [post(client, "/api/begin", kind="flights"), client.get("/slopes"), client.get("/slopes", params={"lang": "ko"})]
+    assert [a.status_code for a in answers] == [503] * 3
+    assert answers[0].json()["error"] == "it took more than 30 s"
+    assert all('role="alert"' in a.text for a in answers[1:])
+    monkeypatch.undo()
+    assert client.get("/slopes").status_code == 200
 
 
 def test_nothing_is_fetched_from_elsewhere(client):
