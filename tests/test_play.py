@@ -403,6 +403,31 @@ def numbers(page):
     return dict(zip(told[::2], told[1::2]))
 
 
+DRAWN = """(plot, name) => [...plot.host.querySelectorAll(`path.${name}`)].flatMap(line => line.getAttribute("d").match(/-?[0-9.]+/g).map(Number))
+    .map((v, k) => k % 2 ? plot.y0 + (plot.y(plot.y0) - v) / (plot.y(plot.y0) - plot.y(plot.y1)) * (plot.y1 - plot.y0)
+                         : plot.x0 + (v - plot.x(plot.x0)) / (plot.x(plot.x1) - plot.x(plot.x0)) * (plot.x1 - plot.x0))"""
+
+
+def test_what_is_drawn_is_the_triangle_of_the_nudge_the_boundary_and_the_costs(page):
+    page.goto("/slopes")
+    drawn = np.reshape(page.evaluate(f"({DRAWN})(plot, 'rise')"), (-1, 2))  # in pixels to a tenth, here in units of the axes
+    assert drawn == pytest.approx(np.array([[2, 4], [3, 4], [3, 9]]), abs=0.02)
+    said = [e.text_content() for e in page.query_selector_all("#plot .said")]
+    assert said == ["h = 1", "f: +5"]
+    page.goto("/examples")
+    page.locator("#race tr:nth-child(3)").wait_for()
+    for k in (1, 2):
+        page.click("#one")
+        page.locator("#state", has_text=f"step {k},").wait_for()
+    (w1, w2), b = page.evaluate("[trial.w, trial.b]")
+    ends = np.reshape(page.evaluate(f"({DRAWN})(plane, 'boundary')"), (2, 2))
+    assert (ends @ [w1, w2] + b) / np.hypot(w1, w2) == pytest.approx(0, abs=0.02)
+    assert ends[0] != pytest.approx(ends[1])
+    costs = np.reshape(page.evaluate(f"({DRAWN})(curve, 'curve')"), (-1, 2))
+    assert costs == pytest.approx(np.array(list(enumerate(page.evaluate("costs")))), abs=0.02)
+    assert len(costs) == 3
+
+
 def test_a_person_tries_the_four_ideas(page, tmp_path):
     page.goto("/slopes")
     assert numbers(page)["f(a)"] == "4"
