@@ -300,7 +300,7 @@ def without_curvature(problem: Problem, now: Point, first: Point, run: Run) -> t
 
 
 def without_effect(now: Point, first: Point) -> int:
-    """How many parameters could move by their own length and not change the cost, by its curvature."""
+    """How many parameters could move by their own length, alone or with another, and not change the cost, by its curvature."""
     length = np.maximum(np.abs(now.theta), np.abs(now.theta - first.theta))
-    bends = np.abs(np.diag(now.hessian)) * length**2
+    bends = np.abs(now.hessian * np.outer(length, length)).max(axis=0, initial=0.0)
     return int(np.sum((length > 0) & (bends < UNKNOWN * abs(now.cost))))

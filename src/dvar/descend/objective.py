@@ -151,7 +151,7 @@ class Row(NamedTuple):
     step: float  # how far the parameters moved, a Euclidean norm
     rate: float  # the learning rate, or the share of the Newton step, that led here
     seconds: float  # since the start
-    share: float = 1.0  # of the examples that it read; cost and gradient are of these
+    share: float = 1.0  # of the examples that it read; cost and gradient are of these, in Newton's method held by a little l2
 
 
 @dataclass
