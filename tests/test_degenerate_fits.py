@@ -50,3 +50,64 @@ def test_constants_that_make_no_loss_are_refused(name, constants):
 def test_shares_between_no_and_yes_are_a_target():
     share = 1 / (1 + np.exp(-Z))
     assert dv.Estimator("logistic").fit(X, share).coef_ == pytest.approx([1.0, 0.0, -1.0], abs=1e-8)
+
+
+def test_where_one_column_tells_all_rows_the_others_are_not_told_beside_it():
+    _, [said] = fitted(dv.LogisticRegression(), X, X[:, 0] > 0)
+    assert "x0 tells y in all 400 rows where x0 is not 0 (perfect separation)" in said
+
+
+def test_rows_that_a_level_tells_alone_are_told_once_of_many_classes():
+    y = np.arange(m) % 3
+    _, [said] = fitted(dv.LogisticRegression(), np.column_stack([y == 2, X]), y)
+    assert said.startswith("y is 2 in all 133 rows where x0 is 1")
+
+
+def test_a_network_is_not_said_to_be_separated_by_a_column():
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    for loss, target, options in (("network", y, {"classes": "auto"}), ("network-regression", X[:, 0] * X[:, 1], {"steps": 300})):
+        _, said = fitted(dv.Estimator(loss, **options), X, target)
+        assert not [one for one in said if "tells y" in one or "for ever" in one]
+
+
+def test_a_class_of_no_row_is_said_by_its_name():
+    y = np.digitize(Z + NOISE, [-1.0, 1.0])
+    _, said = fitted(dv.Estimator("ordered", classes=[0, 1, 2, 3]), X, y)
+    assert "no row that counts is of 3" in said[0]
+    assert not [one for one in said if "where g" in one]
+
+
+def test_counts_that_vary_as_a_poisson_s_have_no_finite_dispersion():
+    y = np.random.default_rng(0).poisson(np.exp(X[:, 0] / 2))
+    _, [said] = fitted(dv.Estimator("negative-binomial"), X, np.minimum(y, 3))
+    assert said.startswith("the loss falls for ever as s falls, so it has no finite optimum")
+
+
+def test_a_column_that_varies_by_rounding_is_no_saddle():
+    far = np.column_stack([X[:, 0], 1e6 + 1e-3 * X[:, 1]])
+    found, said = fitted(dv.LogisticRegression(), far, Z + NOISE > 0)
+    assert found.fit_.converged or "rounding hides the curvature" in said[0]
+    assert "saddle" not in found.fit_.message
+
+
+@pytest.mark.parametrize(("loss", "constant"), [("huber", "delta"), ("quantile", "width")])
+def test_a_constant_far_below_the_spread_of_y_is_named(loss, constant):
+    found, said = fitted(dv.Estimator(loss), X, 1e6 * (Z + NOISE))
+    assert not found.fit_.converged
+    assert said[-1].startswith(f"{constant} is ")
+    wide = dv.Estimator(model(loss, **{constant: 1e5}))
+    assert fitted(wide, X, 1e6 * (Z + NOISE))[1] == []
+
+
+def test_no_bound_may_be_said_for_some_coefficients():
+    y = Z + NOISE > 0
+    some = dv.LogisticRegression(bounds=([None, None, 0.0], [0.5, None, None])).fit(X, y)
+    same = dv.LogisticRegression(bounds=([-np.inf, -np.inf, 0.0], [0.5, np.inf, np.inf])).fit(X, y)
+    assert (some.coef_ == same.coef_).all()
+    assert some.coef_[0, [0, 2]] == pytest.approx([0.5, 0.0])
+
+
+def test_separation_within_bounds_is_said():
+    _, [said] = fitted(dv.LogisticRegression(bounds=(0, None)), X, X[:, 0] > 0)
+    assert "perfect separation" in said
+    assert fitted(dv.LogisticRegression(bounds=(0, None)), X, Z + NOISE > 0)[1] == []

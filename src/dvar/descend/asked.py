@@ -81,8 +81,7 @@ def limits(cost: Any, bounds: Mapping[str, Any] | None) -> tuple[Any, Any]:
         where = place(cost, name, "to bound")
         try:
             low, high = given
-            low = np.broadcast_to(np.asarray(-np.inf if low is None else low, dtype=np.float64), cost.sizes[name])
-            high = np.broadcast_to(np.asarray(np.inf if high is None else high, dtype=np.float64), cost.sizes[name])
+            low, high = (np.broadcast_to(ends(one, none), cost.sizes[name]) for one, none in ((low, -np.inf), (high, np.inf)))
         except (TypeError, ValueError):
             raise UsageError(f"the bounds of {name!r} are {given!r}",
                              f"give (lowest, highest), numbers or arrays of shape {cost.sizes[name]}; None where there is none"
@@ -92,6 +91,12 @@ def limits(cost: Any, bounds: Mapping[str, Any] | None) -> tuple[Any, Any]:
         lower[where], upper[where] = np.ravel(low), np.ravel(high)
     units = getattr(cost, "units", 1.0)
     return lower / units, upper / units
+
+
+def ends(given: Any, none: float) -> Any:
+    """Bounds as numbers, `none` where None stands for no bound."""
+    given = np.asarray(given, dtype=object)
+    return np.where(given == None, none, given).astype(np.float64)  # noqa: E711  elementwise
 
 
 def place(cost: Any, name: str, what: str) -> slice:

@@ -33,6 +33,8 @@ LINEAR = 0.25  # of what one step promised is promised by the next: the digits d
 PATIENT = 10  # steps by gradients alone that may be left; where there are more, a Hessian costs less
 FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and the kept Hessian tells what is left by some digits
 SADDLE = "at a saddle or a maximum: the gradient's norm is {:.1e}{}"
+HIDDEN = ("stopped where rounding hides the curvature, at a gradient's norm of {:.1e}: a column varies by little beside its "
+          "size; subtract from each column its mean")
 VALLEY = 0.01  # of the way from the start: a direction without curvature that took no more of it leads nowhere
 UNKNOWN = 1e-14  # of the cost: by less it does not bend along a parameter that does something
 LEVEL = 1e-6  # of the cost: a rise below it is none
@@ -259,7 +261,8 @@ def finished(problem: Problem, now: Point, first: Point, why: str, run: Run, con
     slope = norm(now.gradient)
     other = no_optimum(now, first, slope, convex)
     if other:
-        return Outcome(now.theta, now.cost, False, f"stopped {other}; start elsewhere, with start or seed", now.hessian)
+        return Outcome(now.theta, now.cost, False, HIDDEN.format(slope) if problem.smooth.convex else
+                       f"stopped {other}; start elsewhere, with start or seed", now.hessian)
     flat, alike = without_curvature(problem, now, first, run)
     said = f"converged: the gradient's norm is {slope:.1e}, {why}"
     if flat:

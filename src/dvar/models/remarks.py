@@ -19,7 +19,8 @@ from .inference import default_names
 from .named import linear_maps
 from .words import listed
 
-GIVEN = "the shortest is given"
+GIVEN, ONE = "the shortest is given", "one is given"
+IN_UNITS, SMALL = ("delta", "width"), 0.01  # constants of a model in the units of y; of its spread: steps see no further
 ALIKE = 1e-11  # curvature below this share is rounding
 
 
@@ -42,26 +43,39 @@ def remarks(estimator: Any, cost: Cost) -> list[str]:
     said = []
     if encoding is not None and encoding.dropped:
         said.append("left out: " + "; ".join(f"{name}: {reason}" for name, reason in encoding.dropped.items()))
-    if weightless := unseen_classes(estimator, cost):
-        said.append(f"all rows of {listed(weightless)} weigh 0: nothing was learned of what classes_ has; leave these rows out")
+    if unseen := unseen_classes(estimator, cost):
+        said.append(f"no row that counts is of {listed(unseen)}: nothing was learned of what classes_ has; leave it out")
     penalised = estimator.penalised_
-    unsure = not penalised and (fit.flat or estimator.collinear_ or estimator.still_ or fit.curvature is None)
+    bounded = bool(estimator._bounds())  # by a method that does not look whether curvature has vanished
+    unsure = not penalised and (fit.flat or estimator.collinear_ or estimator.still_ or fit.curvature is None or bounded)
     single = hasattr(estimator, "classes_") and np.bincount(np.asarray(cost.data["y"], dtype=np.intp)).min() == 1
     if unsure or single or cost.m <= cost.size or not fit.converged:
         try:
-            said += diagnose(cost, fit, flat_names(estimator, cost), l2=float(penalised), given=GIVEN)
+            given = ONE if bounded else GIVEN
+            said += diagnose(cost, fit, flat_names(estimator, cost), l2=float(penalised), given=given)
         except DvarError:  # a loss of another form tells less
             said += [] if fit.converged else [fit.message]
     early = fit.message.startswith(("stopped early", "stopped by a callback"))
+    said += [] if fit.converged else out_of_scale(estimator, cost)
     return [one for one in said if not (early and one == fit.message)]
 
 
+def out_of_scale(estimator: Any, cost: Cost) -> list[str]:
+    """Constants of a model that are small beside the spread of y, in whose units they are."""
+    named = estimator._named() if callable(estimator._named) else estimator._named
+    spread = np.subtract(*np.quantile(np.asarray(cost.data["y"]), (0.75, 0.25)))
+    return [f"{name} is {named.constants[name]:g} in the units of y, whose middle half spreads over {spread:.2g}, and steps by "
+            f"so little do not end: give a {name} nearer to that, as model({named.name!r}, {name}={spread / 10:.1g}), or y in "
+            "larger units" for name in IN_UNITS if named.constants.get(name, np.inf) < SMALL * spread]
+
+
 def unseen_classes(estimator: Any, cost: Cost) -> list[str]:
-    """The classes that stand in rows of weight 0 alone."""
+    """The classes that stand in no row, or in rows of weight 0 alone."""
     classes = getattr(estimator, "classes_", ())
-    if not len(classes) or not cost.weight:
+    if not len(classes):
         return []
-    total = np.bincount(np.asarray(cost.data["y"], dtype=np.intp), cost.data[cost.weight], len(classes))
+    weight = cost.data[cost.weight] if cost.weight else None
+    total = np.bincount(np.asarray(cost.data["y"], dtype=np.intp), weight, len(classes))
     return [repr(one) for one, weight in zip(np.asarray(classes).tolist(), total) if weight == 0]
 
 

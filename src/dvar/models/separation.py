@@ -40,7 +40,7 @@ def separations(cost: Cost, fit: Fit, names: Sequence[str], answers: Sequence[st
         return []
     theta = cost.flat(fit.params)
     each = signed(cost, theta)
-    alone, left, directions, units = looked_for(cost, each)
+    alone, left, directions, units = looked_for(each, theta)
     columns: dict[tuple[str, int], int] = {}  # one sentence, however many classes a column has weights for
     for k in alone:
         slot = each.slots[slot_of(each, k)]
@@ -51,19 +51,25 @@ def separations(cost: Cost, fit: Fit, names: Sequence[str], answers: Sequence[st
         them = listed([column_name(each, names, k) for k in more])
         said.append(f"{len(more):,} more columns alone tell y where they are not 0, and have no finite optimum: {them}; "
                     f"merge levels, leave columns out, or {DO}")
-    if left and directions.size:
-        said += together_told(each, theta, directions, units, left, names, answers)
+    rest = (weights(cost) > 0) & ~np.any([*alone.values()], axis=0) if alone else weights(cost) > 0
+    if left and directions.size and rest.any():  # where a parameter tells a row alone, others have nothing to add to it
+        said += together_told(each, theta, directions, units, left if fit.flat or cost.convex else (), rest, names, answers)
     return said
 
 
-def looked_for(cost: Cost, each: ByExample) -> tuple[dict[int, Any], list[int], Any, Any]:
+def looked_for(each: ByExample, theta: Any) -> tuple[dict[int, Any], list[int], Any, Any]:
     """The parameters that alone tell rows, and which (m,); others along whose directions (P, k) the curvature has vanished, these
     directions, and the parameters' units (P,)."""
+    cost = each.cost
     start, now = information(cost, np.zeros(cost.size)), observed(each)
     if not np.isfinite(start).all():
         return {}, [], np.zeros((cost.size, 0)), np.ones(cost.size)
     ends = (each, by_example(cost, np.zeros(cost.size)))
-    alone = falling(ends, directions_of(vanished(now, start, LITTLE)[0]))
+    little, units, _ = vanished(now, start, LITTLE)
+    alone = falling(ends, directions_of(little))
+    if not cost.convex:  # then slopes tell of the next step only
+        ways = {k: units * (np.arange(cost.size) == k) for k in alone}
+        alone = {k: alone[k] for k, way in ways.items() if steady(each, theta, way) or steady(each, theta, -way)}
     told = list(alone)
     start[told], start[:, told] = 0.0, 0.0  # what is told alone is not told again
     directions, units, _ = vanished(now, start, VANISHED)
@@ -77,7 +83,7 @@ def without_optimum(cost: Cost, fit: Any) -> tuple[int, ...]:
         return fit.flat
     theta = cost.flat(fit.params if isinstance(fit, Fit) else fit)
     each = signed(cost, theta)
-    alone, left, directions, _ = looked_for(cost, each)
+    alone, left, directions, _ = looked_for(each, theta)
     sure = directions.size and certificate(each, theta, directions) is not None
     return tuple(sorted({*alone, *(left if sure else ())}))
 
@@ -131,6 +137,9 @@ def alone_told(each: ByExample, names: Sequence[str], k: int, touched: Any, answ
     name, rows = column_name(each, names, k), int(touched.sum())
     kind = "perfect separation" if touched[weights(each.cost) > 0].all() else "quasi-complete separation"
     (_, x), = features(each, [k])
+    if not each.slots[slot_of(each, k)].data:
+        return (f"the loss of {rows:,} rows falls for ever along {names[k]} and that of none rises, so it has no finite optimum "
+                f"and the last finite value is shown: {DO}")
     indicator = bool(((x == 0) | (x == 1)).all())
     where = f"where {name}" + ("" if indicator and "=" in name else " is 1" if indicator else " is not 0")
     y, all_of_them = values_of_y(each.cost, touched, answers), "the one row" if rows == 1 else f"all {rows:,} rows"
@@ -141,16 +150,22 @@ def alone_told(each: ByExample, names: Sequence[str], k: int, touched: Any, answ
 
 
 def together_told(
-    each: ByExample, theta: Any, directions: Any, units: Any, left: Sequence[int], names: Sequence[str],
+    each: ByExample, theta: Any, directions: Any, units: Any, left: Sequence[int], rest: Any, names: Sequence[str],
     answers: Sequence[str] | None,
 ) -> list[str]:
-    """What several parameters separate together; `left` are those known to have no finite optimum."""
+    """What several parameters separate together; `left` are those known to have no finite optimum, `rest` (m,) the rows that no
+    parameter tells alone."""
     direction = certificate(each, theta, directions)
+    if direction is None and len(left) == 1:
+        return [f"the loss falls for ever as {names[left[0]]} {'grows' if theta[left[0]] > 0 else 'falls'}, so it has no finite "
+                f"optimum and the last finite value is shown: leave it out, or {DO}"]
     if direction is None:
         return [f"the loss falls for ever as {listed([names[k] for k in left])} grow, so they have no finite optimum and the "
                 f"last finite values are shown: leave some out, or {DO}"] if left else []
     fall, counts = moves(each, direction[:, None])[:, 0], weights(each.cost) > 0
     touched = fall > MOVED * fall.max()
+    if not (touched & rest).any():
+        return []
     part = np.abs(direction) / units
     used = [k for k in np.argsort(-part) if part[k] > 1e-6 * part.max()]
     rows, m = int(touched.sum()), int(counts.sum())
@@ -189,8 +204,13 @@ def certificate(each: ByExample, theta: Any, directions: Any) -> Any:
     stay = rows[~falls]
     far -= np.linalg.lstsq(stay, stay @ far, rcond=1e-9)[0]
     direction = directions @ far / np.abs(rows[falls] @ far).min()
+    return direction if steady(each, theta, direction) else None
+
+
+def steady(each: ByExample, theta: Any, direction: Any) -> bool:
+    """Whether the loss of no row is higher that far along a direction (P,)."""
     before, after = (each.cost.per_example(theta + share * direction) for share in (0.0, 1.0))
-    return direction if (after <= before + 1e-9 * (1.0 + np.abs(before))).all() else None
+    return bool((after <= before + 1e-9 * (1.0 + np.abs(before))).all())
 
 
 def features(each: ByExample, which: Sequence[int]) -> Iterator[tuple[int, Any]]:
