@@ -86,10 +86,11 @@ class Curvature:
         if self.ridged is not None:
             root = self.ridged
             curved = self.scaled @ solve(root, v)  # H times something has nothing along directions without curvature
-            p = self.scaled @ solve(root, solve(root, curved))
-            for _ in range(REFINED):
-                p += solve(root, curved - self.scaled @ p)
-            return p + (v - curved)
+            if np.linalg.norm(v - curved) <= STEEP * np.linalg.norm(v):
+                p = self.scaled @ solve(root, solve(root, curved))
+                for _ in range(REFINED):
+                    p += solve(root, curved - self.scaled @ p)
+                return p + (v - curved)
         values, vectors, _ = self.spectrum
         kept = np.abs(values) > SINGULAR * np.max(np.abs(values), initial=0.0)
         return vectors @ ((vectors.T @ v) / np.where(kept, np.abs(values), 1.0))
