@@ -1,17 +1,20 @@
 """Fits of many examples begin with a part of the rows: the answer is that of all of them."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 
 import dvar as dv
-from dvar.descend.newton import part_of
+from dvar.descend.newton import part_of, runs_of
 from dvar.descend.objective import Problem
+from dvar.models import separation
 
 LOGISTIC = dv.graph("L = softplus(w @ x + b) - y*(w @ x + b)")
 POISSON = dv.graph("L = exp(w @ x + b) - y*(w @ x + b)")
 M = 60_000
+whole = separation.ends
 BEGUN = "begun at the optimum of"
 
 
@@ -217,3 +220,45 @@ def test_a_number_that_is_not_finite_is_told_wherever_it_is(data, row):
     X[row, 2] = np.nan
     with pytest.raises(dv.DvarError, match="x holds nan or inf in 1 of 60,000"):
         SOFTMAX.over(x=X, y=y).minimize(start=AT_ZERO)
+
+
+def of_many_parameters(rows, told):
+    """Four classes of 30 columns, one of which is not 0 in some rows beside the part alone; `told`: where y is 3."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(M, 30))
+    X[:, 0] = 0.0
+    X[rows, 0] = 1.0
+    y = (X[:, 1:5] + rng.gumbel(size=(M, 4))).argmax(axis=1)
+    return X, np.where((X[:, 0] == 1) & told, 3, y)
+
+
+def beside_the_part(count, size=124):
+    runs = runs_of(M, size)
+    return slice(runs[2].stop + 10, runs[2].stop + 10 + count)
+
+
+def test_a_column_of_which_the_part_of_many_parameters_says_nothing():
+    X, y = of_many_parameters(beside_the_part(34), False)
+    cost = SOFTMAX.over(x=X, y=y)
+    fit = cost.minimize("subsampled-newton", start={"W": np.zeros((4, 30)), "c": np.zeros(4)})
+    assert fit.converged
+    assert np.abs(cost.at(fit.params).dW).max() < 1e-9
+
+
+@pytest.mark.parametrize(("count", "told", "looks", "says"), [
+    (0, False, 0, []), (34, False, 1, []), (5, True, 1, ["y is 3 in all 5 rows where x0 is 1 (quasi-complete separation)"]),
+])
+def test_all_rows_are_looked_at_for_separation_where_a_part_raises_suspicion(count, told, looks, says, monkeypatch):
+    X, y = of_many_parameters(beside_the_part(count), told)
+    if not count:
+        X = X[:, 1:]
+    asked = []
+    monkeypatch.setattr(separation, "ends", lambda *given: asked.append(1) or whole(*given))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fitted = dv.LogisticRegression().fit(X, y)
+    said = [str(w.message) for w in caught]
+    assert len(asked) == looks
+    assert len(said) == len(says), said
+    assert all(one.startswith(start) for one, start in zip(said, says))
+    assert fitted.fit_.method == "subsampled-newton"

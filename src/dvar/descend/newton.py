@@ -154,12 +154,17 @@ def near(problem: Problem, theta: Any, run: Run, options: Options) -> Begun | No
 def part_of(problem: Problem, size: int) -> tuple[Part, int] | None:
     """The objective over runs of rows from all over the data, and how many these are; None where there are too few to tell of so
     many parameters in a small part of the time."""
-    if not has_part(problem.examples, size):
+    rows = runs_of(problem.examples, size)
+    return None if rows is None else (Part(problem.smooth, rows), sum(run.stop - run.start for run in rows))
+
+
+def runs_of(m: int, size: int) -> list[slice] | None:
+    """Runs of rows from all over m, a small part of them that tells about so many parameters; None where there is none."""
+    if not has_part(m, size):
         return None
-    count = max(problem.examples // PART, FEW * size)
+    count = max(m // PART, FEW * size)
     runs = int(np.clip(count // max(4 * size, 512), 4, RUNS))
-    starts = np.linspace(0, problem.examples - count // runs, runs).astype(int).tolist()
-    return Part(problem.smooth, [slice(lo, lo + count // runs) for lo in starts]), count // runs * runs
+    return [slice(lo, lo + count // runs) for lo in np.linspace(0, m - count // runs, runs).astype(int).tolist()]
 
 
 def has_part(m: int, size: int) -> bool:

@@ -16,9 +16,10 @@ import numpy as np
 
 from ..descend.curvature import directions_of, vanished
 from ..descend.minimize import Fit
+from ..descend.newton import runs_of
 from ..vectorize.by_example import ByExample, by_example
 from ..vectorize.cost import Cost
-from .covariance import information, observed, weights
+from .covariance import inverse, observed, weights
 from .words import listed
 
 VANISHED = 1e-6  # curvature below this share of that at 0; what has it is looked at row by row
@@ -29,6 +30,7 @@ REACH = 60.0  # beyond, a row's share of that search is rounding
 MOST = 50_000  # different rows in it
 TOLD = 8  # columns that get a sentence of their own
 AT_ONCE = 1 << 19  # numbers of rows looked at along several directions at once
+SAME = 1e-10  # of the cost: by less it does not change
 LEAST = 1e-290  # slopes below have no more digits
 DO = "add a penalty (l2)"
 
@@ -39,8 +41,10 @@ def separations(cost: Cost, fit: Fit, names: Sequence[str], answers: Sequence[st
     if not fit.flat and fit.method == "newton":  # which looks for itself
         return []
     theta = cost.flat(fit.params)
-    each = signed(cost, theta)
-    alone, left, directions, units = looked_for(each, theta)
+    if ruled_out(cost, theta):
+        return []
+    each, start = ends(cost, theta)
+    alone, left, directions, units = looked_for(each, start, theta)
     columns: dict[tuple[str, int], int] = {}  # one sentence, however many classes a column has weights for
     for k in alone:
         slot = each.slots[slot_of(each, k)]
@@ -57,16 +61,32 @@ def separations(cost: Cost, fit: Fit, names: Sequence[str], answers: Sequence[st
     return said
 
 
-def looked_for(each: ByExample, theta: Any) -> tuple[dict[int, Any], list[int], Any, Any]:
+def ruled_out(cost: Cost, theta: Any) -> bool:
+    """Whether a part of the rows tells that nothing separates: a direction that does has next to no curvature left in any row.
+    Where the part had none at the start no row of it is moved; whether others are, all rows are asked there."""
+    runs, zero = runs_of(cost.m, cost.size), np.zeros(cost.size)
+    if runs is None:
+        return False
+    first, _, start = cost.value_gradient_hessian(zero, runs)
+    now = cost.value_gradient_hessian(theta, runs)[2]
+    if not (np.isfinite(now).all() and np.isfinite(start).all()) or vanished(now, start, LITTLE)[0].size:
+        return False
+    found = inverse(start)
+    if not found.blind.size:
+        return True
+    moved = found.blind @ np.random.default_rng(0).normal(size=found.blind.shape[1])
+    before, after = (cost.value_gradient(at)[0] for at in (zero, moved))
+    return bool(abs(after - before) <= SAME * abs(first))
+
+
+def looked_for(each: ByExample, first: ByExample, theta: Any) -> tuple[dict[int, Any], list[int], Any, Any]:
     """The parameters that alone tell rows, and which (m,); others along whose directions (P, k) the curvature has vanished, these
     directions, and the parameters' units (P,)."""
-    cost = each.cost
-    start, now = information(cost, np.zeros(cost.size)), observed(each)
+    cost, start, now = each.cost, observed(first), observed(each)
     if not np.isfinite(start).all():
         return {}, [], np.zeros((cost.size, 0)), np.ones(cost.size)
-    ends = (each, by_example(cost, np.zeros(cost.size)))
     little, units, _ = vanished(now, start, LITTLE)
-    alone = falling(ends, directions_of(little))
+    alone = falling((each, first), directions_of(little))
     if not cost.convex:  # then slopes tell of the next step only
         ways = {k: units * (np.arange(cost.size) == k) for k in alone}
         alone = {k: alone[k] for k, way in ways.items() if steady(each, theta, way) or steady(each, theta, -way)}
@@ -82,8 +102,10 @@ def without_optimum(cost: Cost, fit: Any) -> tuple[int, ...]:
     if isinstance(fit, Fit) and (fit.flat or fit.method == "newton"):
         return fit.flat
     theta = cost.flat(fit.params if isinstance(fit, Fit) else fit)
-    each = signed(cost, theta)
-    alone, left, directions, _ = looked_for(each, theta)
+    if ruled_out(cost, theta):
+        return ()
+    each, start = ends(cost, theta)
+    alone, left, directions, _ = looked_for(each, start, theta)
     sure = directions.size and certificate(each, theta, directions) is not None
     return tuple(sorted({*alone, *(left if sure else ())}))
 
@@ -92,11 +114,12 @@ def slot_of(each: ByExample, k: int) -> int:
     return next(a for a, s in enumerate(each.slots) if s.place.start <= k < s.place.stop)
 
 
-def signed(cost: Cost, theta: Any) -> ByExample:
-    """The derivatives at the fit; where a row's slopes are too small to be told from 0, those at the start, of the same signs."""
+def ends(cost: Cost, theta: Any) -> tuple[ByExample, ByExample]:
+    """The derivatives at the fit and at the start; where a row's slopes at the fit are too small to be told from 0, those at the
+    start, of the same signs."""
     each, start = by_example(cost, theta), by_example(cost, np.zeros(cost.size))
     lost = np.abs(each.slopes).max(axis=0) < LEAST
-    return replace(each, slopes=np.where(lost, start.slopes, each.slopes))
+    return replace(each, slopes=np.where(lost, start.slopes, each.slopes)), start
 
 
 def falling(ends: Sequence[ByExample], which: Sequence[int]) -> dict[int, Any]:
