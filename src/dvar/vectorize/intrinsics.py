@@ -129,6 +129,11 @@ def fetch(context: Any, x: Any, i: Any, n: Any) -> Any:
         with for_range(builder, lines) as loop:
             place = builder.gep(start, [builder.mul(loop.index, line)])
             builder.call(prefetch, [place, *(ir.Constant(flag, k) for k in (0, 3, 1))])  # to read, as near as can be, as data
+            last = builder.block
+        as_it_is = builder.module.add_metadata(["llvm.loop.unroll.disable"])  # LLVM made hundreds of calls of this one
+        told = builder.module.add_metadata([as_it_is, str(last.name)])
+        told.operands = (told, as_it_is)  # a loop's name is a node that names itself
+        last.terminator.set_metadata("llvm.loop", told)
         return context.get_dummy_value()
 
     return types.void(x, types.int64, types.int64), generate
