@@ -18,7 +18,7 @@ from ..expression.op import Options, Shape, elementwise
 from ..expression.ops import OPS
 from .linear import linear, picked, summed
 from .tape import Tape
-from .terms import DEEP, Monomial, Terms, TooLong, add, multiplied, only, plus
+from .terms import DEEP, Monomial, Terms, TooLong, add, as_float, multiplied, only, plus
 
 Definition = tuple[str, tuple[int, ...], Options]  # an operation, its operands, its options
 ARITHMETIC = ("plus", "minus", "neg", "times", "over", "power", "same")
@@ -292,11 +292,3 @@ class Algebra:
         local = self.compose({tuple(f for f in term if f != (factor, 1)): c for term, c in terms.items()})
         shapes = self.tape.shapes
         return local if elementwise(shapes[local], shapes[factor]) == shapes[root] else None  # g → spread(g, x)
-
-
-def as_float(coefficient: Fraction) -> float:
-    """What floating point makes of it: beyond its range an infinity."""
-    try:
-        return float(coefficient)
-    except OverflowError:
-        return math.inf if coefficient > 0 else -math.inf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 Monomial = tuple[tuple[int, int], ...]  # (node, exponent), sorted; a node may be a sum kept whole
@@ -45,3 +46,11 @@ def multiplied(a: Monomial, b: Monomial) -> Monomial:
     if len(powers) > LONG:
         raise TooLong
     return tuple(sorted((k, e) for k, e in powers.items() if e))
+
+
+def as_float(coefficient: Fraction) -> float:
+    """What floating point makes of it: beyond its range an infinity."""
+    try:
+        return float(coefficient)
+    except OverflowError:
+        return math.inf if coefficient > 0 else -math.inf
