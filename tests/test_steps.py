@@ -465,15 +465,28 @@ def test_names_in_latex(name):
     latex = p.steps().latex
     compiles(latex)
     compiles(p.steps().unfold().latex)
-    assert rf"u &= 2 \cdot {NAMES[name]} + {NAMES[name]}^{{3}} = 1.125" in latex
+    assert rf"u &= 2 \cdot {NAMES[name]} + {NAMES[name]}^{{3}} = 2 \cdot 0.5 + 0.5^{{3}} = 1.125" in latex
     assert rf"\mathrm{{d}}{NAMES[name]} &= 2 \cdot \mathrm{{d}}u + 3 \cdot \mathrm{{d}}u \cdot {NAMES[name]}^{{2}}" in latex
+
+
+def test_numbers_are_put_into_latex():
+    lines = pass_of("u = b*c; v = a + u**2; J = u*v", a=5.0, b=-3.0, c=1e-7).steps().latex.split(" \\\\\n")
+    assert lines[0].endswith(r"u &= b \cdot c = (-3) \cdot (1 \cdot 10^{-7}) = -3 \cdot 10^{-7}")
+    assert lines[1] == r"v &= a + u^{2} = 5 + (-3 \cdot 10^{-7})^{2} = 5"
+    assert r"\mathrm{d}b &= \mathrm{d}u \cdot c = 5 \cdot (1 \cdot 10^{-7}) = 5 \cdot 10^{-7}" in lines
+    fork = pass_of("u = 2*a; J = u*a - a", a=3.0).steps().unfold("a").latex
+    assert r"\text{sum } \mathrm{d}a &= u + 2 \cdot \mathrm{d}u - 1 = -1 + 6 + 6 = 11" in fork
+    assert r"\text{product } \mathrm{d}a &= u = 1 \cdot 6 = 6" in fork
+    for text, given in TOLD_IN_LATEX:
+        for step in pass_of(text, **given).steps():
+            assert all(bool(s.numbers) == bool(s.latex_numbers) for s in (step, *step.parts, *step.inside))
 
 
 def test_latex_of_a_derivative_in_parts():
     latex = pass_of(LOGISTIC["sigmoid"], w=1.0, x=1.0, b=0.0, y=1.0).steps().unfold("z").latex
-    for told in [r"\mathrm{d}z &= \mathrm{d}a \cdot a \cdot (1 - a) = a - y = -0.268941",
-                 r"\quad \text{local } \frac{\partial a}{\partial z} &= a \cdot (1 - a) = 0.196612",
-                 r"\quad \text{comes to } \mathrm{d}z &= a - y = -0.268941 \qquad \text{for } a \ne 0 \text{ and } a \ne 1"]:
+    for told in [r"\mathrm{d}z &= \mathrm{d}a \cdot a \cdot (1 - a) = a - y = 0.731059 - 1 = -0.268941",
+                 r"\quad \text{local } \frac{\partial a}{\partial z} &= a \cdot (1 - a) = 0.731059 \cdot (1 - 0.731059) = 0.196612",
+                 r"\quad \text{comes to } \mathrm{d}z &= a - y = 0.731059 - 1 = -0.268941 \qquad \text{for } a \ne 0 \text{ and } a \ne 1"]:
         assert told in latex
 
 

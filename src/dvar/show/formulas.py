@@ -19,17 +19,18 @@ from ..derive.passes import Pass
 from ..expression.graph import CONST
 from ..expression.ops import OPS
 from .chain import Chain
-from .wording import latex_name, latex_written, reach, told_number, write_root
+from .wording import latex_name, latex_operand, latex_written, reach, told_number, write_root
 
 KNOWN = (CONST, "onehot")  # what counts for nothing where two formulas are compared: there is nothing to compute
 
 
 class Words(NamedTuple):
-    """How known nodes of the tape are written: by name, in LaTeX, as numbers."""
+    """How known nodes of the tape are written: by name, in LaTeX, as numbers, as numbers in LaTeX."""
 
     names: Mapping[int, str]
     latex: Mapping[int, str]
     numbers: Mapping[int, str]
+    latex_numbers: Mapping[int, str]
 
     def of(self, nodes: set[int]) -> Words:
         return Words(*({k: text for k, text in words.items() if k in nodes} for words in self))
@@ -62,7 +63,8 @@ class Formulas(Chain):
                 if names[k] in self.p.values:
                     self.label[i], names[k] = f"d{output}/d{names[i]}", f"(d{output}/d{names[i]})"
                     latex[k] = partial(latex[self.last], latex[i])
-        return Words(names, latex, {k: told_number(v) if np.ndim(v) == 0 else names[k] for k, v in self.value.items()})
+        numbers = {k: told_number(v) if np.ndim(v) == 0 else names[k] for k, v in self.value.items()}
+        return Words(names, latex, numbers, {k: latex_operand(v) if np.ndim(v) == 0 else latex[k] for k, v in self.value.items()})
 
     def algebras(self) -> None:
         tape, nodes, atoms = self.tape, self.nodes, set(self.shown)

@@ -17,7 +17,7 @@ from ..expression.graph import CONST, INPUT, Node, evaluate, plain
 from .formulas import Formulas, Words, partial
 from .messages import messages
 from .story import ALONG, COMES_TO, DERIVATIVE, LOCAL, MAP, PRODUCT, RIGHT, SUM, VALUE, Step, Steps
-from .wording import latex_written, reach, told_number, write_root
+from .wording import latex_number, latex_operand, latex_written, reach, told_number, write_root
 
 SHORT = 24  # characters of an operation nobody named that still say which it is
 FRAIL = frozenset(("log", "exp", "over", "sqrt", "minus"))  # a formula with one of these may lose digits as it is written
@@ -82,19 +82,21 @@ class Teller(Formulas):
         added = self.step(SUM, i, "", self.no_number(one), result, self.few)
         results = [s.result for s in along]
         if np.ndim(result) == 0 and all(r is not None for r in results) and close(sum(results), result):
-            added = replace(added, numbers=" + ".join([told_number(results[0]), *map(signed, results[1:])]))
+            added = replace(added, numbers=" + ".join([told_number(results[0]), *map(signed, results[1:])]),
+                            latex_numbers=" + ".join([latex_operand(results[0]), *map(latex_signed, results[1:])]))
         return (*along, added)
 
     def contribution(self, i: int, c: Contribution, product: int, finite: bool, path: str) -> tuple[Step, ...]:
         owner = self.owner[c.consumer]
         symbol, came = self.symbol[owner], self.value[self.symbol[owner]]
         formulas = [] if owner == self.last else [k for k in self.formulas(owner) if k is not None]
-        right = replace(self.step(RIGHT, owner, self.label[owner], formulas[-1:], came, self.few), numbers="")
+        right = replace(self.step(RIGHT, owner, self.label[owner], formulas[-1:], came, self.few), numbers="", latex_numbers="")
         local = self.local(i, owner, symbol, product, finite, path)
         told = self.step(PRODUCT, i, "", self.no_number(product), self.number(product, finite), self.few)
         if told.result is not None and local.kind == LOCAL and np.ndim(local.result) == np.ndim(came) == 0:
-            numbers = f"{signed(came)} * {signed(local.result)}"
-            told = replace(told, numbers=numbers if close(came * local.result, told.result) else "")
+            holds = close(came * local.result, told.result)
+            told = replace(told, numbers=f"{signed(came)} * {signed(local.result)}" if holds else "",
+                           latex_numbers=rf"{latex_signed(came)} \cdot {latex_signed(local.result)}" if holds else "")
         return right, local, told
 
     def local(self, i: int, owner: int, symbol: int, product: int, finite: bool, path: str) -> Step:
@@ -135,7 +137,8 @@ class Teller(Formulas):
         if latex is None:
             latex = words.latex[i] if kind == VALUE else self.every.latex[self.symbol[i]]
         return Step(kind, self.every.names[i], name, texts, numbers, result, latex,
-                    tuple(self.written(k, words.latex, own, latex_written) for k in formulas))
+                    tuple(self.written(k, words.latex, own, latex_written) for k in formulas),
+                    self.written(last, words.latex_numbers, own, latex_written) if numbers else "")
 
     def number(self, root: int, finite: bool) -> Any:
         """The number of a formula; None where floating point cannot hold it, though the derivative itself is finite."""
@@ -169,3 +172,7 @@ def close(found: Any, result: Any) -> bool:
 def signed(number: Any) -> str:
     """A number as an operand."""
     return f"({told_number(number)})" if number < 0 else told_number(number)
+
+
+def latex_signed(number: Any) -> str:
+    return f"({latex_number(number)})" if number < 0 else latex_operand(number)

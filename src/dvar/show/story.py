@@ -43,6 +43,7 @@ class Step:
     result: Any  # None where floating point holds no such number, or there is none: a linear map
     latex_name: str
     latex_formulas: tuple[str, ...]
+    latex_numbers: str
     parts: tuple[Step, ...] = ()
     inside: tuple[Step, ...] = ()
     where: tuple[str, ...] = ()
@@ -98,7 +99,7 @@ class Step:
         return " \\\\\n".join(self.latex_lines())
 
     def latex_lines(self, indent: str = "") -> list[str]:
-        chain = once(*self.latex_formulas, "" if self.result is None else latex_number(self.result))
+        chain = once(*self.latex_formulas, self.latex_numbers, "" if self.result is None else latex_number(self.result))
         sign = r"\mapsto " if self.kind == MAP else "= "
         word = ENGLISH[LABELS[self.kind]] if self.kind in LABELS else self.kind if self.kind == ALONG else ""
         label = rf"\text{{{word} }} " if word else ""

@@ -152,6 +152,12 @@ def latex_number(value: Any) -> str:
     return digits if not exponent else rf"{digits} \cdot 10^{{{int(exponent)}}}"
 
 
+def latex_operand(value: Any) -> str:
+    """A number as it stands in a formula."""
+    told = latex_number(value)
+    return f"({told})" if r"\cdot" in told else told
+
+
 def cells(text: str) -> int:
     """The width of a line in characters; Chinese, Japanese and Korean ones are two wide."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
