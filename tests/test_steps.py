@@ -477,8 +477,8 @@ def test_numbers_are_put_into_latex():
     fork = pass_of("u = 2*a; J = u*a - a", a=3.0).steps().unfold("a").latex
     assert r"\text{sum } \mathrm{d}a &= u + 2 \cdot \mathrm{d}u - 1 = -1 + 6 + 6 = 11" in fork
     assert r"\text{product } \mathrm{d}a &= u = 1 \cdot 6 = 6" in fork
-    for text, given in TOLD_IN_LATEX:
-        for step in pass_of(text, **given).steps():
+    for text, inputs in TOLD_IN_LATEX:
+        for step in pass_of(text, **inputs).steps():
             assert all(bool(s.numbers) == bool(s.latex_numbers) for s in (step, *step.parts, *step.inside))
 
 
