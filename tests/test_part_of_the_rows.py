@@ -262,3 +262,18 @@ def test_all_rows_are_looked_at_for_separation_where_a_part_raises_suspicion(cou
     assert len(said) == len(says), said
     assert all(one.startswith(start) for one, start in zip(said, says))
     assert fitted.fit_.method == "subsampled-newton"
+
+
+@pytest.mark.parametrize("one_otherwise", [False, True])
+def test_many_rows_of_several_classes_that_all_columns_tell_are_told_at_once(one_otherwise, monkeypatch):
+    X, y = np.random.default_rng(4).normal(size=(M, 4)), np.arange(M) % 3
+    X[:, :3] = 20.0 * np.eye(3)[y]
+    cost = SOFTMAX.over(x=X, y=np.where((np.arange(M) == 7) & one_otherwise, 0, y))
+    theta = np.r_[np.eye(3, 4).ravel(), np.zeros(3)]
+    cost = cost.sized({"W": np.zeros((3, 4)), "c": np.zeros(3)})
+    assert separation.told_at_once(cost, theta) != one_otherwise
+    if not one_otherwise:
+        monkeypatch.setattr(separation, "ends", None)
+        fit = cost.minimize(start=cost.named(theta))
+        [said] = separation.separations(cost, fit, [""] * cost.size)
+        assert said.startswith(f"all columns together tell y in all {M:,} rows (perfect separation)")

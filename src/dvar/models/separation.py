@@ -43,6 +43,10 @@ def separations(cost: Cost, fit: Fit, names: Sequence[str], answers: Sequence[st
     theta = cost.flat(fit.params)
     if ruled_out(cost, theta):
         return []
+    if told_at_once(cost, theta):
+        rows = int(np.count_nonzero(weights(cost)))
+        return [f"all columns together tell y in all {rows:,} rows (perfect separation), so there is no finite optimum and the "
+                f"last finite values are shown: leave columns out, or {DO}"]
     each, start = ends(cost, theta)
     alone, left, directions, units = looked_for(each, start, theta)
     columns: dict[tuple[str, int], int] = {}  # one sentence, however many classes a column has weights for
@@ -77,6 +81,20 @@ def ruled_out(cost: Cost, theta: Any) -> bool:
     moved = found.blind @ np.random.default_rng(0).normal(size=found.blind.shape[1])
     before, after = (cost.value_gradient(at)[0] for at in (zero, moved))
     return bool(abs(after - before) <= SAME * abs(first))
+
+
+def told_at_once(cost: Cost, theta: Any) -> bool:
+    """Whether twice the parameters lower the loss of every row, of so many rows and of several classes that looking for a shorter
+    direction takes longer than the fit."""
+    if not cost.convex or runs_of(cost.m, cost.size) is None or not picks(cost):
+        return False
+    before, after = (cost.per_example(share * theta) for share in (1.0, 2.0))
+    return bool(((after < before) | (after == 0))[weights(cost) > 0].all())
+
+
+def picks(cost: Cost) -> bool:
+    """Whether y picks one of many."""
+    return any(n.op == "take" for n in cost.loss.nodes)
 
 
 def looked_for(each: ByExample, first: ByExample, theta: Any) -> tuple[dict[int, Any], list[int], Any, Any]:
@@ -195,7 +213,8 @@ def together_told(
     kind = f"all {m:,} rows (perfect separation)" if rows == m else f"{rows:,} of {m:,} rows (quasi-complete separation)"
     found = [k for k in used if any(s.data and s.place.start <= k < s.place.stop for s in each.slots)]
     answers_ = answers if answers is not None and len(answers) == 2 else ("0", "1")
-    made = next(filter(None, (threshold(each, x, names[k], touched, answers_) for k, x in features(each, found))), "")
+    made = "" if picks(each.cost) else next(filter(None, (threshold(each, x, names[k], touched, answers_)
+                                                          for k, x in features(each, found))), "")
     told = list(dict.fromkeys(column_name(each, names, k) for k in sorted(found)))
     y = values_of_y(each.cost, touched, answers)
     if y and not any(x[touched].any() for _, x in features(each, found)):  # a reference level
@@ -273,7 +292,7 @@ def values_of_y(cost: Cost, rows: Any, answers: Sequence[str] | None) -> str:
 
     if len(found) == 1:
         return called(found[0])
-    never = np.setdiff1d(np.unique(y), found) if any(n.op == "take" for n in cost.loss.nodes) else found[:0]
+    never = np.setdiff1d(np.unique(y), found) if picks(cost) else found[:0]
     return f"never {listed([called(v) for v in never], 5)}" if len(never) else ""
 
 
