@@ -189,6 +189,9 @@ def test_steps_by_keys_and_buttons(opened):
     page.click("#next")
     assert [e.text_content() for e in page.query_selector_all("g[data-box] .slope:not(.hidden)")] == ["dv = 3", "dJ = 1"]
     assert page.text_content("#slopes li.now") == "dv = 3"
+    assert page.text_content("#step") == "Step 8 of 12"
+    assert page.evaluate("document.querySelector('#slopes li.now').value") == 8  # the story is numbered as the steps are
+    assert page.evaluate("[...document.querySelectorAll('#values li, #slopes li')].map(item => item.value)") == list(range(1, 13))
     page.keyboard.press("End")
     assert page.text_content("#step") == "Step 12 of 12"
 

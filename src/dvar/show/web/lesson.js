@@ -79,7 +79,7 @@ function draw(typing = document.activeElement?.dataset.fill) { // while one type
   });
   $("values").replaceChildren(...forward.filter(n => boxes[n].formula || boxes[n].kind === "parameter").map(n => {
     const b = boxes[n], number = one(r.v[n], b);
-    return item(line(b.name, [b.formula, put(b.numbers, r)], number), valued(n), n === now && at <= count);
+    return item(n + 1, line(b.name, [b.formula, put(b.numbers, r)], number), valued(n), n === now && at <= count);
   }));
   if (!typing) $("slopes").replaceChildren(...backward.map(n => fills(n) ? blanked(n, r) : sloped(n, r, n === now && at > count)));
   const shown = document.querySelectorAll("#values li:not(.hidden), #slopes li:not(.hidden)"); // what a screen reader says of the picture
@@ -90,15 +90,16 @@ function draw(typing = document.activeElement?.dataset.fill) { // while one type
   remember();
 }
 
-function item(inside, shown, now) {
+function item(step, inside, shown, now) { // numbered as the steps are counted
   const item = made("li", "", !shown ? "hidden" : now ? "now" : "");
+  item.value = step;
   item.append(inside);
   return item;
 }
 
 function sloped(n, r, now) { // a fork is added up where its own formula stands
   const b = boxes[n], [formula, short] = b.steps, sum = fork(r.c[n]), numbers = put(b.put, r);
-  return item(line(b.derivative, short ? [formula, sum, short, numbers] : [formula, numbers, sum], one(r.d[n], b)), known(n, r), now);
+  return item(count + 1 + backward.indexOf(n), line(b.derivative, short ? [formula, sum, short, numbers] : [formula, numbers, sum], one(r.d[n], b)), known(n, r), now);
 }
 
 function blanked(n, r) { // a derivative to fill in, and what is said of it
@@ -114,6 +115,7 @@ function blanked(n, r) { // a derivative to fill in, and what is said of it
   input.addEventListener("change", () => { guesses.set(n, input.value.trim()); judge(run(x)); draw(true); });
   judge(r);
   label.append(input);
+  whole.value = count + 1 + backward.indexOf(n);
   whole.append(label, " ", said);
   return whole;
 }
