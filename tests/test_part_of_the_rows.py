@@ -277,3 +277,15 @@ def test_many_rows_of_several_classes_that_all_columns_tell_are_told_at_once(one
         fit = cost.minimize(start=cost.named(theta))
         [said] = separation.separations(cost, fit, [""] * cost.size)
         assert said.startswith(f"all columns together tell y in all {M:,} rows (perfect separation)")
+
+
+@pytest.mark.parametrize("rows", [2000, M])
+@pytest.mark.parametrize("options", [{}, {"l1": 0.02}])
+def test_steps_by_gradients_alone_are_counted_among_the_steps(data, rows, options):
+    X, yes, _ = data
+    cost = LOGISTIC.over(x=X[:rows], y=yes[:rows])
+    few = cost.minimize(steps=2, **options)
+    assert not few.converged
+    assert "did 2 steps" in few.message
+    assert sum(row.step > 0 for row in few.whole) <= 2
+    assert cost.minimize(**options).converged

@@ -12,32 +12,28 @@ is the gradient, of all rows.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import many
-from .curvature import Curvature, Step, directions_of, vanished
-from .objective import ALMOST, Options, Outcome, Part, Penalised, Problem, Run
+from .curvature import Curvature, Step
+from .endings import NOTHING, finished, no_better, norm, without_curvature
+from .objective import Options, Outcome, Part, Penalised, Problem, Run
 from .region import ROUNDING, Evaluated, Point, Region, lowered
 
 DECAY = 2 * (1 - np.exp(-1))  # what a step wins, by what its parabola promised, where the cost decays exponentially: all of
 # what is left then has no optimum, and each step leaves a share of 1/e of it
 TAIL = 1.2  # many steps at once must win this much more than one promised
 FAR = 32.0  # steps at once along such a tail: e^-32 of it is left
-NOTHING = 1e-28  # of the cost at the start: where all of it can be lost, this is rounding
 RIGHT = 0.1  # the parabola told the fall of the cost to this: the optimum is near, and the curvature changes little
 LINEAR = 0.25  # of what one step promised is promised by the next: the digits do not double any more, as along a tail, and
 # end where the cost cannot be seen to fall
 PATIENT = 10  # steps by gradients alone that may be left; where there are more, a Hessian costs less
 FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and the kept Hessian tells what is left by some digits
-SADDLE = "at a saddle or a maximum: the gradient's norm is {:.1e}{}"
-HIDDEN = ("stopped where rounding hides the curvature, at a gradient's norm of {:.1e}: a column varies by little beside its "
-          "size; subtract from each column its mean")
-VALLEY = 0.01  # of the way from the start: a direction without curvature that took no more of it leads nowhere
-UNKNOWN = 1e-14  # of the cost: by less it does not bend along a parameter that does something
-LEVEL = 1e-6  # of the cost: a rise below it is none
 PART, FEW, LARGE = 16, 20, 50_000  # one row in so many, and so many for each parameter; where there are so many examples
 SLOW = 0.1  # of what the cost could fall is left by steps that are worth taking up again with a new Hessian
 RUNS = 32  # of rows from all over the data, at the most
@@ -58,18 +54,19 @@ def newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
     begun = near(problem, theta, run, options)
     if begun is None:
         return steps(problem, theta, run, options)
-    theta, found = by_gradients(problem, begun, run, options)
+    left = iter(range(options.steps))
+    theta, found = by_gradients(problem, begun, run, options, left)
     if found is None or not problem.smooth.convex:  # then the curvature of all rows tells whether it is an optimum
-        found = steps(problem, theta, run, options, begun.first)
+        found = steps(problem, theta, run, options, begun.first, left=left)
     return found._replace(message=found.message + begun.said)
 
 
 def steps(
     problem: Problem, theta: Any, run: Run, options: Options, first: Point | None = None, now: Point | None = None,
-    keep: bool = True,
+    keep: bool = True, left: Iterator[int] | None = None,
 ) -> Outcome:
     """Newton's steps; `first` is where the run began, if not here, `now` what is known of the start; `keep`: near the optimum the
-    Hessian is kept."""
+    Hessian is kept; `left`: the steps that are left, if not all, by gradients alone among them."""
     def evaluated(at: Any, rate: float, moved: float) -> Point:
         point = Point(at, *problem.smooth.value_gradient_hessian(at))
         run.record(at, point.cost, point.gradient, rate, moved)
@@ -85,7 +82,8 @@ def steps(
     fell = 0.0  # what the last whole step won, by what was promised
     rest, failures = 0, 0  # whole steps before a tail is tried again; how often it failed
     before = np.inf  # what the step before this one promised
-    for _ in range(options.steps):
+    left = iter(range(options.steps)) if left is None else left
+    for _ in left:
         if not now.finite:
             return run.kept(False, f"stopped: the cost is {now.cost} or its derivatives are not finite")
         curved = Curvature(now.gradient, now.hessian)
@@ -104,7 +102,8 @@ def steps(
             failures += 1
             rest = 2**failures
         if keep and region.radius == np.inf and abs(fell - 1) < RIGHT and curved.root is not None:
-            kept = kept_curvature(problem, now, curved, run, FINE * max(enough * abs(now.cost), NOTHING * size))
+            few = FINE * max(enough * abs(now.cost), NOTHING * size)
+            kept = kept_curvature(problem, now, curved, run, few, chain([0], left))  # the first of its steps is the one under way
             if kept.done and convex and not without_curvature(problem, now, first, run)[0]:
                 return ended(kept, run)
             fell = fell if kept.left < SLOW * step.promised else 0.0  # where they got nowhere, a whole step
@@ -172,7 +171,9 @@ def has_part(m: int, size: int) -> bool:
     return m >= LARGE and FEW * size <= m // 8
 
 
-def by_gradients(problem: Problem, begun: Begun, run: Run, options: Options) -> tuple[Any, Outcome | None]:
+def by_gradients(
+    problem: Problem, begun: Begun, run: Run, options: Options, left: Iterator[int],
+) -> tuple[Any, Outcome | None]:
     """Steps of the whole by the Hessian of the part, from its optimum; where they end, and the outcome if that is the optimum."""
     cost, gradient = problem.smooth.value_gradient(begun.theta)
     run.record(begun.theta, cost, gradient, 0.0)
@@ -180,7 +181,7 @@ def by_gradients(problem: Problem, begun: Begun, run: Run, options: Options) -> 
     curved = Curvature(gradient, begun.hessian)
     if not now.finite or curved.root is None or problem.smooth.gauss_newton(now.theta) is not None:
         return now.theta, None
-    kept = kept_curvature(problem, now, curved, run, FINE * options.tol**2 * abs(cost))
+    kept = kept_curvature(problem, now, curved, run, FINE * options.tol**2 * abs(cost), left)
     return kept.theta, ended(kept, run) if kept.done else None
 
 
@@ -194,13 +195,13 @@ class Kept(NamedTuple):
     done: bool  # that is as little as asked
 
 
-def kept_curvature(problem: Problem, now: Point, curved: Curvature, run: Run, enough: float) -> Kept:
+def kept_curvature(problem: Problem, now: Point, curved: Curvature, run: Run, enough: float, steps: Iterator[int]) -> Kept:
     """Steps near the optimum by gradients alone: the Hessian stays, corrected by what the gradients show (L-BFGS), while few are
-    left to go at the pace of the last."""
+    left to go at the pace of the last, and `steps` are."""
     theta, cost, gradient = now.theta, now.cost, now.gradient
     pairs: list[tuple[Any, Any]] = []
     left = 0.5 * float(gradient @ curved.solved(gradient))
-    while left > enough and not run.stopped:
+    while left > enough and not run.stopped and next(steps, None) is not None:
         move = -quasi(curved, pairs, gradient)
         new_cost, new_gradient = problem.smooth.value_gradient(theta + move)
         run.record(theta + move, new_cost, new_gradient, 1.0, norm(move))
@@ -245,70 +246,3 @@ def tail(problem: Problem, evaluated: Evaluated, now: Point, step: Step, run: Ru
             return evaluated(theta, share, moved)
         share /= 4
     return None
-
-
-def norm(v: Any) -> float:
-    return float(np.linalg.norm(v))
-
-
-def no_better(problem: Problem, now: Point, first: Point, promised: float, run: Run, convex: bool) -> Outcome:
-    """No step lowers the cost, or someone asked to stop while looking for one."""
-    if run.stopped:
-        return run.kept(False, "stopped on request", now.hessian)
-    if promised <= max(ALMOST * abs(now.cost), NOTHING * abs(first.cost)):
-        return finished(problem, now, first, "no step lowers the cost any more", run, convex)
-    return run.kept(False, f"stopped: no step lowers the cost any more; the gradient's norm is {norm(now.gradient):.1e}",
-                    now.hessian)
-
-
-def finished(problem: Problem, now: Point, first: Point, why: str, run: Run, convex: bool) -> Outcome:
-    """The end: an optimum, at a finite place or not, unless the curvature tells otherwise."""
-    slope = norm(now.gradient)
-    other = no_optimum(now, first, slope, convex)
-    if other:
-        return Outcome(now.theta, now.cost, False, HIDDEN.format(slope) if problem.smooth.convex else
-                       f"stopped {other}; start elsewhere, with start or seed", now.hessian)
-    flat, alike = without_curvature(problem, now, first, run)
-    said = f"converged: the gradient's norm is {slope:.1e}, {why}"
-    if flat:
-        said += f"; {len(flat)} parameter{'s have' if len(flat) > 1 else ' has'} no finite optimum"
-    if alike:
-        said += f"; along {alike} direction{'s' * (alike > 1)} the cost does not change (collinear features)"
-    return Outcome(now.theta, now.cost, True, said, now.hessian, flat)
-
-
-def no_optimum(now: Point, first: Point, slope: float, convex: bool) -> str:
-    """What this point is where it is no optimum: curvature is negative or, if the cost need not be convex, is missing."""
-    indefinite = Curvature(now.gradient, now.hessian).indefinite
-    still = 0 if (convex and not indefinite) or now.cost <= NOTHING * abs(first.cost) else without_effect(now, first)
-    if still:
-        return f"on a plateau, where {still} parameter{'s do' if still > 1 else ' does'} not change the cost"
-    return at_saddle(slope, norm(first.gradient)) if indefinite else ""
-
-
-def at_saddle(slope: float, first: float) -> str:
-    """In words; beside a large gradient at the start one that is not small may be as good as zero."""
-    return SADDLE.format(slope, f", {slope / first:.0e} of that at the start" if 0 < slope < first else "")
-
-
-def without_curvature(problem: Problem, now: Point, first: Point, run: Run) -> tuple[tuple[int, ...], int]:
-    """The parameters without a finite optimum, and along how many directions the cost does not change."""
-    away, units, alike = vanished(now.hessian, first.hessian)
-    moved = (now.theta - first.theta) / units
-    along = away.T @ moved
-    if not away.size:
-        return (), alike
-    if norm(along) <= VALLEY * norm(moved):  # these directions were met, not gone along
-        return (), alike + away.shape[1]
-    move = units * (away @ along)  # is there any curvature? As far again along these directions the cost would rise then
-    cost, gradient = problem.smooth.value_gradient(now.theta + move)
-    run.record(now.theta + move, cost, gradient, 1.0, norm(move))
-    level = cost <= now.cost + LEVEL * abs(now.cost) + NOTHING * abs(first.cost)
-    return (directions_of(away) if level else ()), alike
-
-
-def without_effect(now: Point, first: Point) -> int:
-    """How many parameters could move by their own length, alone or with another, and not change the cost, by its curvature."""
-    length = np.maximum(np.abs(now.theta), np.abs(now.theta - first.theta))
-    bends = np.abs(now.hessian * np.outer(length, length)).max(axis=0, initial=0.0)
-    return int(np.sum((length > 0) & (bends < UNKNOWN * abs(now.cost))))

@@ -11,13 +11,15 @@ With many examples the curvature is that of a part of the rows, and all are aske
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ..errors import many
 from .curvature import Curvature, cholesky
-from .newton import FINE, PATIENT, at_saddle, part_of
+from .endings import at_saddle
+from .newton import FINE, PATIENT, part_of
 from .objective import ALMOST, Options, Outcome, Problem, Run
 from .region import Point
 
@@ -26,7 +28,7 @@ RIDGE = 1e-11  # of the diagonal: makes a singular parabola one that can be solv
 
 
 def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
-    some = part_of(problem, len(theta))
+    some, left = part_of(problem, len(theta)), iter(range(options.steps))
     if some is not None:
         part, count = some
         cost, gradient = problem.smooth.value_gradient(theta)
@@ -36,13 +38,13 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
         run.begun(within, count / problem.examples)
         now = Point(theta, cost + problem.bends(theta), gradient, hessian)
         run.record(theta, now.cost, problem.slope(theta, gradient), 0.0)
-        theta, done = by_gradients(problem, now, run, options)
+        theta, done = by_gradients(problem, now, run, options, left)
         if done and problem.smooth.convex:  # else the curvature of all rows tells whether it is an optimum
             return done._replace(message=f"{done.message}; by the curvature of {count:,} rows")
     now = whole(problem, theta)
     slope = run.record(theta, now.cost, problem.slope(theta, now.gradient), 0.0)
     enough, size = options.tol**2, abs(run.history[0].cost)
-    for _ in range(options.steps):
+    for _ in left:
         if not now.finite:
             return run.kept(False, f"stopped: the cost is {now.cost} or its derivatives are not finite")
         move, downhill, promised = parabola_step(problem, now)
@@ -65,7 +67,7 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
             share /= 2
         now = new
         if some is not None and share == 1.0:
-            theta, done = by_gradients(problem, now, run, options)
+            theta, done = by_gradients(problem, now, run, options, left)
             if done and problem.smooth.convex:
                 return done
             if theta is not now.theta:
@@ -74,17 +76,19 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
     return run.kept(False, f"did {many(options.steps, 'step')}; the gradient's norm is {slope:.1e}", now.hessian)
 
 
-def by_gradients(problem: Problem, now: Point, run: Run, options: Options) -> tuple[Any, Outcome | None]:
+def by_gradients(
+    problem: Problem, now: Point, run: Run, options: Options, steps: Iterator[int],
+) -> tuple[Any, Outcome | None]:
     """Steps that ask the whole for gradients alone: the curvature is that of a part of the rows, or of a point before, corrected
-    by what the gradients show (BFGS: Nocedal & Wright, 6.1), while few are left to go at the pace of the last. Where they end,
-    and the outcome if that is the optimum."""
+    by what the gradients show (BFGS: Nocedal & Wright, 6.1), while few are left to go at the pace of the last, and `steps` are.
+    Where they end, and the outcome if that is the optimum."""
     enough, before = FINE * options.tol**2 * max(abs(run.history[0].cost), abs(now.cost)), np.inf
     while now.finite:
         move, downhill, promised = parabola_step(problem, now)
         left = max(promised, -0.5 * downhill)
         if left <= enough:
             return now.theta, finished(problem, now, promised, run)._replace(hessian=None, regular=True)
-        if run.stopped or np.log(left / enough) > PATIENT * np.log(before / left):
+        if run.stopped or np.log(left / enough) > PATIENT * np.log(before / left) or next(steps, None) is None:
             break
         theta = now.theta + move
         cost, gradient = problem.smooth.value_gradient(theta)

@@ -1,0 +1,86 @@
+"""What the place is where Newton's steps end: an optimum, at a finite place or not, a saddle, a plateau, or none of these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .curvature import Curvature, directions_of, vanished
+from .objective import ALMOST, Outcome, Problem, Run
+from .region import Point
+
+SADDLE = "at a saddle or a maximum: the gradient's norm is {:.1e}{}"
+HIDDEN = ("stopped where rounding hides the curvature, at a gradient's norm of {:.1e}: a column varies by little beside its "
+          "size; subtract from each column its mean")
+VALLEY = 0.01  # of the way from the start: a direction without curvature that took no more of it leads nowhere
+UNKNOWN = 1e-14  # of the cost: by less it does not bend along a parameter that does something
+LEVEL = 1e-6  # of the cost: a rise below it is none
+NOTHING = 1e-28  # of the cost at the start: where all of it can be lost, this is rounding
+
+
+def no_better(problem: Problem, now: Point, first: Point, promised: float, run: Run, convex: bool) -> Outcome:
+    """No step lowers the cost, or someone asked to stop while looking for one."""
+    if run.stopped:
+        return run.kept(False, "stopped on request", now.hessian)
+    if promised <= max(ALMOST * abs(now.cost), NOTHING * abs(first.cost)):
+        return finished(problem, now, first, "no step lowers the cost any more", run, convex)
+    return run.kept(False, f"stopped: no step lowers the cost any more; the gradient's norm is {norm(now.gradient):.1e}",
+                    now.hessian)
+
+
+def finished(problem: Problem, now: Point, first: Point, why: str, run: Run, convex: bool) -> Outcome:
+    """The end: an optimum, at a finite place or not, unless the curvature tells otherwise."""
+    slope = norm(now.gradient)
+    other = no_optimum(now, first, slope, convex)
+    if other:
+        return Outcome(now.theta, now.cost, False, HIDDEN.format(slope) if problem.smooth.convex else
+                       f"stopped {other}; start elsewhere, with start or seed", now.hessian)
+    flat, alike = without_curvature(problem, now, first, run)
+    said = f"converged: the gradient's norm is {slope:.1e}, {why}"
+    if flat:
+        said += f"; {len(flat)} parameter{'s have' if len(flat) > 1 else ' has'} no finite optimum"
+    if alike:
+        said += f"; along {alike} direction{'s' * (alike > 1)} the cost does not change (collinear features)"
+    return Outcome(now.theta, now.cost, True, said, now.hessian, flat)
+
+
+def no_optimum(now: Point, first: Point, slope: float, convex: bool) -> str:
+    """What this point is where it is no optimum: curvature is negative or, if the cost need not be convex, is missing."""
+    indefinite = Curvature(now.gradient, now.hessian).indefinite
+    still = 0 if (convex and not indefinite) or now.cost <= NOTHING * abs(first.cost) else without_effect(now, first)
+    if still:
+        return f"on a plateau, where {still} parameter{'s do' if still > 1 else ' does'} not change the cost"
+    return at_saddle(slope, norm(first.gradient)) if indefinite else ""
+
+
+def at_saddle(slope: float, first: float) -> str:
+    """In words; beside a large gradient at the start one that is not small may be as good as zero."""
+    return SADDLE.format(slope, f", {slope / first:.0e} of that at the start" if 0 < slope < first else "")
+
+
+def without_curvature(problem: Problem, now: Point, first: Point, run: Run) -> tuple[tuple[int, ...], int]:
+    """The parameters without a finite optimum, and along how many directions the cost does not change."""
+    away, units, alike = vanished(now.hessian, first.hessian)
+    moved = (now.theta - first.theta) / units
+    along = away.T @ moved
+    if not away.size:
+        return (), alike
+    if norm(along) <= VALLEY * norm(moved):  # these directions were met, not gone along
+        return (), alike + away.shape[1]
+    move = units * (away @ along)  # is there any curvature? As far again along these directions the cost would rise then
+    cost, gradient = problem.smooth.value_gradient(now.theta + move)
+    run.record(now.theta + move, cost, gradient, 1.0, norm(move))
+    level = cost <= now.cost + LEVEL * abs(now.cost) + NOTHING * abs(first.cost)
+    return (directions_of(away) if level else ()), alike
+
+
+def without_effect(now: Point, first: Point) -> int:
+    """How many parameters could move by their own length, alone or with another, and not change the cost, by its curvature."""
+    length = np.maximum(np.abs(now.theta), np.abs(now.theta - first.theta))
+    bends = np.abs(now.hessian * np.outer(length, length)).max(axis=0, initial=0.0)
+    return int(np.sum((length > 0) & (bends < UNKNOWN * abs(now.cost))))
+
+
+def norm(v: Any) -> float:
+    return float(np.linalg.norm(v))
