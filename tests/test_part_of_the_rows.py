@@ -9,7 +9,7 @@ import pytest
 import dvar as dv
 from dvar.descend.newton import part_of, runs_of
 from dvar.descend.objective import Problem
-from dvar.models import separation
+from dvar.models import separation, separation_told
 
 LOGISTIC = dv.graph("L = softplus(w @ x + b) - y*(w @ x + b)")
 POISSON = dv.graph("L = exp(w @ x + b) - y*(w @ x + b)")
@@ -253,7 +253,7 @@ def test_all_rows_are_looked_at_for_separation_where_a_part_raises_suspicion(cou
     if not count:
         X = X[:, 1:]
     asked = []
-    monkeypatch.setattr(separation, "ends", lambda *given: asked.append(1) or whole(*given))
+    monkeypatch.setattr(separation_told, "ends", lambda *given: asked.append(1) or whole(*given))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fitted = dv.LogisticRegression().fit(X, y)
@@ -273,9 +273,9 @@ def test_many_rows_of_several_classes_that_all_columns_tell_are_told_at_once(one
     cost = cost.sized({"W": np.zeros((3, 4)), "c": np.zeros(3)})
     assert separation.told_at_once(cost, theta) != one_otherwise
     if not one_otherwise:
-        monkeypatch.setattr(separation, "ends", None)
+        monkeypatch.setattr(separation_told, "ends", None)
         fit = cost.minimize(start=cost.named(theta))
-        [said] = separation.separations(cost, fit, [""] * cost.size)
+        [said] = separation_told.separations(cost, fit, [""] * cost.size)
         assert said.startswith(f"all columns together tell y in all {M:,} rows (perfect separation)")
 
 

@@ -126,7 +126,7 @@ def finished(problem: Problem, now: Point, promised: float, run: Run) -> Outcome
     if not problem.smooth.convex and saddle(problem, now):
         return Outcome(now.theta, now.cost, False, f"stopped {at_saddle(norm, run.small)}; start elsewhere, with start or seed",
                        now.hessian)
-    said = f"converged: the gradient's norm is {norm:.1e}, the cost can fall by at most {max(promised, 0.0):.0e} more"
+    said = f"converged: the gradient's norm is {norm:.1e}, the cost can fall by at most {max(0.0, promised):.0e} more"
     zeros = int(np.sum((now.theta == 0) & (problem.l1 > 0)))
     if problem.sparse:
         said += f"; {zeros:,} of {int(np.sum(problem.l1 > 0)):,} penalised parameters are zero"

@@ -20,7 +20,7 @@ from ..vectorize.run import one_blas_thread
 from .collinearity import relation_told, relations
 from .covariance import inverse, observed, weights
 from .inference import default_names
-from .separation import common, separations
+from .separation_told import common, separations
 from .words import listed
 
 ILL = 1e4  # curvature that differs by more makes gradient descent crawl

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,6 @@ from ..descend.newton import runs_of
 from ..vectorize.by_example import ByExample, by_example
 from ..vectorize.cost import Cost
 from .covariance import inverse, observed, weights
-from .words import listed
 
 VANISHED = 1e-6  # curvature below this share of that at 0; what has it is looked at row by row
 LITTLE = 1e-3  # the same for parameters alone, which are looked at exactly
@@ -28,41 +26,9 @@ MOVED = 1e-7  # of the largest move: a row that moves less stays
 STEPS = 60  # of the search for a direction that several parameters make together
 REACH = 60.0  # beyond, a row's share of that search is rounding
 MOST = 50_000  # different rows in it
-TOLD = 8  # columns that get a sentence of their own
 AT_ONCE = 1 << 19  # numbers of rows looked at along several directions at once
 SAME = 1e-10  # of the cost: by less it does not change
 LEAST = 1e-290  # slopes below have no more digits
-DO = "add a penalty (l2)"
-
-
-def separations(cost: Cost, fit: Fit, names: Sequence[str], answers: Sequence[str] | None = None) -> list[str]:
-    """A sentence for each separation that the fit ran into; none where all its parameters have a finite optimum. `answers` are
-    what 0, 1, … of y are called."""
-    if not fit.flat and fit.method == "newton":  # which looks for itself
-        return []
-    theta = cost.flat(fit.params)
-    if ruled_out(cost, theta):
-        return []
-    if told_at_once(cost, theta):
-        rows = int(np.count_nonzero(weights(cost)))
-        return [f"all columns together tell y in all {rows:,} rows (perfect separation), so there is no finite optimum and the "
-                f"last finite values are shown: leave columns out, or {DO}"]
-    each, start = ends(cost, theta)
-    alone, left, directions, units = looked_for(each, start, theta)
-    columns: dict[tuple[str, int], int] = {}  # one sentence, however many classes a column has weights for
-    for k in alone:
-        slot = each.slots[slot_of(each, k)]
-        columns.setdefault((slot.data, k - slot.place.start), k)
-    first, more = list(columns.values())[:TOLD], list(columns.values())[TOLD:]
-    said = [alone_told(each, names, k, alone[k], answers) for k in first]
-    if more:
-        them = listed([column_name(each, names, k) for k in more])
-        said.append(f"{len(more):,} more columns alone tell y where they are not 0, and have no finite optimum: {them}; "
-                    f"merge levels, leave columns out, or {DO}")
-    rest = (weights(cost) > 0) & ~np.any([*alone.values()], axis=0) if alone else weights(cost) > 0
-    if left and directions.size and rest.any():  # where a parameter tells a row alone, others have nothing to add to it
-        said += together_told(each, theta, directions, units, left if fit.flat or cost.convex else (), rest, names, answers)
-    return said
 
 
 def ruled_out(cost: Cost, theta: Any) -> bool:
@@ -173,56 +139,6 @@ def batches(which: Sequence[int], each: ByExample) -> Iterator[list[int]]:
     return (list(which[lo : lo + count]) for lo in range(0, len(which), count))
 
 
-def alone_told(each: ByExample, names: Sequence[str], k: int, touched: Any, answers: Sequence[str] | None) -> str:
-    """A parameter that alone tells the rows it meets."""
-    name, rows = column_name(each, names, k), int(touched.sum())
-    kind = "perfect separation" if touched[weights(each.cost) > 0].all() else "quasi-complete separation"
-    (_, x), = features(each, [k])
-    if not each.slots[slot_of(each, k)].data:
-        return (f"the loss of {rows:,} rows falls for ever along {names[k]} and that of none rises, so it has no finite optimum "
-                f"and the last finite value is shown: {DO}")
-    indicator = bool(((x == 0) | (x == 1)).all())
-    where = f"where {name}" + ("" if indicator and "=" in name else " is 1" if indicator else " is not 0")
-    y, all_of_them = values_of_y(each.cost, touched, answers), "the one row" if rows == 1 else f"all {rows:,} rows"
-    all_of_them = f"the {rows:,} rows" if y.startswith("never ") and rows > 1 else all_of_them
-    what = f"y is {y} in {all_of_them} {where}" if y else f"{name} tells y in {all_of_them} {where}"
-    do = "merge it with another level, leave it out" if indicator else "leave it out"
-    return f"{what} ({kind}), so its coefficient has no finite optimum and the last finite value is shown: {do}, or {DO}"
-
-
-def together_told(
-    each: ByExample, theta: Any, directions: Any, units: Any, left: Sequence[int], rest: Any, names: Sequence[str],
-    answers: Sequence[str] | None,
-) -> list[str]:
-    """What several parameters separate together; `left` are those known to have no finite optimum, `rest` (m,) the rows that no
-    parameter tells alone."""
-    direction = certificate(each, theta, directions)
-    if direction is None and len(left) == 1:
-        return [f"the loss falls for ever as {names[left[0]]} {'grows' if theta[left[0]] > 0 else 'falls'}, so it has no finite "
-                f"optimum and the last finite value is shown: leave it out, or {DO}"]
-    if direction is None:
-        return [f"the loss falls for ever as {listed([names[k] for k in left])} grow, so they have no finite optimum and the "
-                f"last finite values are shown: leave some out, or {DO}"] if left else []
-    fall, counts = moves(each, direction[:, None])[:, 0], weights(each.cost) > 0
-    touched = fall > MOVED * fall.max()
-    if not (touched & rest).any():
-        return []
-    part = np.abs(direction) / units
-    used = [k for k in np.argsort(-part) if part[k] > 1e-6 * part.max()]
-    rows, m = int(touched.sum()), int(counts.sum())
-    kind = f"all {m:,} rows (perfect separation)" if rows == m else f"{rows:,} of {m:,} rows (quasi-complete separation)"
-    found = [k for k in used if any(s.data and s.place.start <= k < s.place.stop for s in each.slots)]
-    answers_ = answers if answers is not None and len(answers) == 2 else ("0", "1")
-    made = "" if picks(each.cost) else next(filter(None, (threshold(each, x, names[k], touched, answers_)
-                                                          for k, x in features(each, found))), "")
-    told = list(dict.fromkeys(column_name(each, names, k) for k in sorted(found)))
-    y = values_of_y(each.cost, touched, answers)
-    if y and not any(x[touched].any() for _, x in features(each, found)):  # a reference level
-        made = f"y is {y} where {listed(told)} {'is' if len(told) == 1 else 'are all'} 0,"
-    made = made or (f"{told[0]} tells y" if len(told) == 1 else f"a sum of {listed(told)} tells y")
-    return [f"{made} in {kind}, so there is no finite optimum and the last finite values are shown: leave a column out, or {DO}"]
-
-
 def certificate(each: ByExample, theta: Any, directions: Any) -> Any:
     """A sum (P,) of the directions along which no row's loss rises and as many as possible fall; None where none is found.
 
@@ -262,57 +178,3 @@ def features(each: ByExample, which: Sequence[int]) -> Iterator[tuple[int, Any]]
         direction[some, range(len(some))] = 1.0
         moved = np.ascontiguousarray(np.swapaxes(each.along(direction), 1, 2))
         yield from ((k, moved[slot_of(each, k), j]) for j, k in enumerate(some))
-
-
-def threshold(each: ByExample, x: Any, name: str, touched: Any, answers: Sequence[str]) -> str:
-    """y = 1 where x > 2.5, if a column x (m,) and the intercept tell so; else ""."""
-    y = np.asarray(each.cost.data["y"]) if "y" in each.cost.data else np.zeros((0, 0))
-    if y.ndim != 1 or not ((y == 0) | (y == 1)).all():
-        return ""
-    no, yes = x[touched & (y == 0)], x[touched & (y == 1)]
-    if not len(no) or not len(yes):
-        return ""
-    if no.max() < yes.min():
-        return f"y is {answers[1]} where {name} is from {yes.min():g} on and {answers[0]} up to {no.max():g},"
-    if yes.max() < no.min():
-        return f"y is {answers[0]} where {name} is from {no.min():g} on and {answers[1]} up to {yes.max():g},"
-    return ""
-
-
-def values_of_y(cost: Cost, rows: Any, answers: Sequence[str] | None) -> str:
-    """The value of y in these rows, where it is the same in all, or the classes that none has; else ""."""
-    y = cost.data.get("y")
-    if y is None or len(y.shape) != 1:
-        return ""
-    y = np.asarray(y)
-    found = np.unique(y[rows])
-
-    def called(value: float) -> str:
-        return answers[int(value)] if answers is not None else f"{value:g}"
-
-    if len(found) == 1:
-        return called(found[0])
-    never = np.setdiff1d(np.unique(y), found) if picks(cost) else found[:0]
-    return f"never {listed([called(v) for v in never], 5)}" if len(never) else ""
-
-
-def column_name(each: ByExample, names: Sequence[str], k: int) -> str:
-    """The name of a parameter's column: what the names of all classes' weights for it end in."""
-    slot = each.slots[slot_of(each, k)]
-    if not slot.data:
-        return names[k]
-    rows = [names[s.place.start + k - slot.place.start] for s in each.slots if s.data == slot.data]
-    if len(rows) == 1:
-        return names[k]
-    return common(rows) or names[k]
-
-
-def common(rows: Sequence[str]) -> str:
-    """What names of a column's weights for several classes have in common, as x of "10: x" and "20: x"."""
-    end = shared([name[::-1] for name in rows])[::-1]
-    return max(end.partition(": ")[2] or end, shared(rows).rstrip(" ("), key=len)
-
-
-def shared(texts: Sequence[str]) -> str:
-    """What all texts begin with."""
-    return "".join(letters[0] for letters in takewhile(lambda letters: len(set(letters)) == 1, zip(*texts)))
