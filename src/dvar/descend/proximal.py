@@ -23,7 +23,7 @@ from .newton import FINE, PATIENT, part_of
 from .objective import ALMOST, Options, Outcome, Problem, Run
 from .region import Point
 
-GUESSES, SWEEPS, ROUNDS = 10, 10, 20  # guesses of what is free; sweeps along coordinates where they fail; times both are tried
+GUESSES, SWEEPS, ROUNDS = 10, 30, 20  # guesses of what is free; sweeps along coordinates where they fail; times both are tried
 RIDGE = 1e-11  # of the diagonal: makes a singular parabola one that can be solved
 
 
