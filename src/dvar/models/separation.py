@@ -27,6 +27,7 @@ STEPS = 60  # of the search for a direction that several parameters make togethe
 REACH = 60.0  # beyond, a row's share of that search is rounding
 MOST = 50_000  # different rows in it
 AT_ONCE = 1 << 19  # numbers of rows looked at along several directions at once
+FAR = 100.0  # units of a parameter: where the loss is not convex its slopes must hold as far as that
 SAME = 1e-10  # of the cost: by less it does not change
 LEAST = 1e-290  # slopes below have no more digits
 
@@ -72,7 +73,7 @@ def looked_for(each: ByExample, first: ByExample, theta: Any) -> tuple[dict[int,
     little, units, _ = vanished(now, start, LITTLE)
     alone = falling((each, first), directions_of(little))
     if not cost.convex:  # then slopes tell of the next step only
-        ways = {k: units * (np.arange(cost.size) == k) for k in alone}
+        ways = {k: FAR * units * (np.arange(cost.size) == k) for k in alone}
         alone = {k: alone[k] for k, way in ways.items() if steady(each, theta, way) or steady(each, theta, -way)}
     told = list(alone)
     start[told], start[:, told] = 0.0, 0.0  # what is told alone is not told again
