@@ -276,6 +276,27 @@ def test_standard_input(monkeypatch):
         assert reading.read("-").to_pylist() == ROWS
 
 
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("length", [1, 60])  # 64 KiB are read ahead of a whole file, 1 MiB of a stream
+def test_a_header_longer_than_what_is_read_ahead(tmp_path, length, end, codec):
+    columns = 20_000
+    names = [f"{'a' * length}{k}" for k in range(columns)]
+    rows = [["1"] * columns, [str(k % 7) for k in range(columns)]]
+    (tmp_path / "t.csv").write_bytes((end.join(";".join(row) for row in [names, *rows]) + end).encode(codec))
+    table = reading.read(tmp_path / "t.csv")
+    assert table.column_names == names
+    assert [table.column(k).to_pylist() for k in (0, columns - 1)] == [[1, 0], [1, (columns - 1) % 7]]
+    streamed = pa.concat_tables(list(batching.batches(tmp_path / "t.csv")))
+    assert streamed.column_names == names
+    assert streamed.num_rows == 2
+
+
+def test_a_header_of_one_long_name(tmp_path):
+    (tmp_path / "t.csv").write_text("a" * 200_000 + ",b\n1,2\n")
+    assert reading.read(tmp_path / "t.csv").to_pylist() == [{"a" * 200_000: 1, "b": 2}]
+
+
 def test_thousands_of_columns(tmp_path):
     names = [f"c{k}" for k in range(3000)]
     content = ",".join(names) + "\n" + "\n".join(",".join(str(k * r) for k in range(3000)) for r in range(3))

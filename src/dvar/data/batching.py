@@ -86,7 +86,7 @@ def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str,
     import pyarrow as pa
     from pyarrow import csv
 
-    start = stream.ahead(1 << 20)
+    start = stream.lines_ahead(1 << 20)
     made = cut(name, form, start, how.decimal)
     whole = start if len(start) < 1 << 20 else start[: start.rfind(b"\n") + 1] or start
     try:
@@ -102,7 +102,7 @@ def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str,
                 types[column] = type_.value_type if pa.types.is_dictionary(type_) else type_
         parse, convert = options(made, how, types)
         convert.auto_dict_encode = False
-        reading = csv.ReadOptions(block_size=2**22, encoding=made.letters)
+        reading = csv.ReadOptions(block_size=max(2**22, len(start)), encoding=made.letters)
         table = None
         for batch in csv.open_csv(pa.PythonFile(stream, "r"), reading, parse, convert):
             table = pa.Table.from_batches([batch]).rename_columns(called_well(made.names))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv as lines
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -51,8 +52,9 @@ def cut(name: str, form: str, start: bytes, decimal: str, content: Any = b"", en
             return cut(name, form, start, decimal, content, "latin-1")
         head = start[: error.start].decode(encoding)
     whole = head if len(start) < HEAD else head[: head.rfind("\n") + 1] or head
-    delimiter = "\t" if form == "tsv" else sniffed(whole, decimal)
-    names = tuple(next(filter(None, lines.reader(io.StringIO(whole, newline=""), delimiter=delimiter)), ()))
+    with fields_of_any_length():
+        delimiter = "\t" if form == "tsv" else sniffed(whole, decimal)
+        names = tuple(next(filter(None, lines.reader(io.StringIO(whole, newline=""), delimiter=delimiter)), ()))
     if not names and len(start) < HEAD:
         raise DvarError(f"{name} holds nothing but blank lines", "a table needs a line of column names and at least one row")
     some = whole.encode() if wide or not content else content
@@ -93,10 +95,17 @@ def led_by_zero(content: Any, delimiter: str, names: Sequence[str]) -> tuple[str
 
 
 def fields(line: str, delimiter: str) -> list[str]:
-    """A line cut into its fields, however long they are."""
+    """A line cut into its fields."""
+    with fields_of_any_length():
+        return next(lines.reader([line], delimiter=delimiter), [])
+
+
+@contextmanager
+def fields_of_any_length() -> Iterator[None]:
+    """Python's reader of CSV refuses fields beyond 128 KiB, as a long line is where the wrong sign is tried between fields."""
     limit = lines.field_size_limit(2**30)
     try:
-        return next(lines.reader([line], delimiter=delimiter), [])
+        yield
     finally:
         lines.field_size_limit(limit)
 

@@ -147,6 +147,12 @@ class Ahead(io.RawIOBase):
             self.head += more
         return self.head[:count]
 
+    def lines_ahead(self, count: int) -> bytes:
+        """The first `count` bytes of text, and as many more as it takes to hold two lines whole: a header may be long."""
+        while len(start := self.ahead(count)) == count and len(start.lstrip(b"\r\n").splitlines()) < 3:
+            count *= 4
+        return start
+
     def readable(self) -> bool:
         return True
 

@@ -60,11 +60,11 @@ def of_one_piece(table: Any) -> Any:
     import pyarrow as pa
 
     columns, schema = [table.select([k]) for k in range(table.num_columns)], table.schema
-    rows = table.num_rows
+    rows, types = table.num_rows, schema.types
     del table
 
     def joined(k: int) -> Any:
-        if columns[k].column(0).num_chunks > 1 and not pa.types.is_nested(schema.types[k]):
+        if columns[k].column(0).num_chunks > 1 and not pa.types.is_nested(types[k]):
             columns[k] = columns[k].unify_dictionaries().combine_chunks()
         return columns[k].column(0)
 

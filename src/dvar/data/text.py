@@ -44,7 +44,7 @@ def silent(note: str) -> None:
 
 def text(name: str, form: str, stream: Ahead, how: How, say: Callable[[str], None]) -> Any:
     """The table in CSV, TSV or JSON lines."""
-    start = stream.ahead(HEAD)
+    start = stream.lines_ahead(HEAD)
     content = stream.buffer()
     if form == "jsonl":
         return json_lines(name, content)
