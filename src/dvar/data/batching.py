@@ -88,7 +88,10 @@ def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str,
 
     start = stream.lines_ahead(1 << 20)
     made = cut(name, form, start, how.decimal)
-    whole = start if len(start) < 1 << 20 else start[: start.rfind(b"\n") + 1] or start
+    end = start.rfind(b"\n") + 1
+    if made.encoding.startswith("utf-16"):
+        end -= end % 2  # not in the middle of a letter
+    whole = start if len(start) < 1 << 20 else start[:end] or start
     try:
         first = cut_types(made, whole, how)
         types, called = {}, dict(zip(made.names, called_well(made.names)))
