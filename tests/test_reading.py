@@ -476,6 +476,9 @@ def test_a_category_of_slopes_that_is_missing_for_the_first_time_is_said():
     encoding = Encoding.learn(pa.table({"x": np.arange(1.0, 9.0), "c": [*"aabbaabb"]}), ["x:c"], reference=True)
     assert encoding.encode(pa.table({"x": [1.0, 2.0], "c": ["a", None]})).missing == {"c": 1}
     assert encoding.encode(pa.table({"x": [1.0, 2.0], "c": [None, None]})).missing == {"c": 2}
+    told = Encoding.learn(pa.table({"x": [1.0, 2, 3, 4, 0], "c": ["a", "b", "a", "b", None]}), ["x:c"], reference=True)
+    assert "x:c=(missing)" in told.dropped  # always 0: a row was missing in training all the same
+    assert told.encode(pa.table({"x": [1.0, 2.0], "c": ["a", None]})).missing == {}
 
 
 def test_a_number_with_too_many_slopes_is_refused():

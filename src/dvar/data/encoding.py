@@ -24,9 +24,7 @@ from .learning import MAX_LEVELS, OTHER_LEVEL, Joint, Rest, Slope, learn, learn_
 
 MAX = float(np.finfo(np.float64).max)
 JOINT = 1024  # joint codes at most of categories that are counted together
-KINDS: dict[str, type] = {
-    "number": Number, "missing": Missing, "category": Category, "slope": Slope, "rest": Rest, "joint": Joint,
-}
+KINDS = {"number": Number, "missing": Missing, "category": Category, "slope": Slope, "rest": Rest, "joint": Joint}
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,7 @@ class Encoding:
         `reference`: a category's first level has no coefficient; `centre`: numbers are shifted by their mean, which changes
         no objective only where a free intercept joins their sum. Of a category the `max_levels` most frequent levels stay
         themselves, the others become "(other)". A feature is a column, or derived from columns (see `features`).
-        Raises UsageError for a name that is not there,
-        DvarError where no column can be a feature.
+        Raises UsageError for a name that is not there, DvarError where no column can be a feature.
         """
         parts: list[Part] = []
         dropped: dict[str, str] = {}
@@ -158,7 +155,8 @@ class Encoding:
             data.append(x)
             gaps_of[-1] = gaps
         slopes = [p for p in self.parts if isinstance(p, Slope)]
-        for name in sorted({p.within for p in slopes} - {p.within for p in slopes if p.level is None} - set(missing)):
+        known = {p.within for p in slopes if p.level is None or f"{p.column}:{p.within}=(missing)" in self.dropped}
+        for name in sorted({p.within for p in slopes} - known - set(missing)):
             levels = texts[name]
             missing[name] = m if levels is None else int(np.count_nonzero(levels.codes < 0))
         told = ({name: count for name, count in counts.items() if count} for counts in (unseen, missing))
@@ -182,8 +180,8 @@ class Encoding:
                 wrong[f"`{name}` is of type {tables.called(made.type)} where a {kind} was learned from"] = None
             found[name] = made
         if wrong:
-            what = "the table is not as the encoding reads it: " + ", ".join(wrong)
-            raise DvarError(what, "give it the columns that were learned from")
+            raise DvarError(f"the table is not as the encoding reads it: {', '.join(wrong)}",
+                            "give it the columns that were learned from")
         return found
 
     @property
