@@ -107,6 +107,7 @@ def test_in_jupyterlab_a_slider_moves_numbers_and_python_knows(served, page, tmp
                       "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--IdentityProvider.token=", "--ServerApp.password=", f"--ServerApp.root_dir={tmp_path}"], port)
     page.goto(f"{address}/lab/tree/lesson.ipynb")
     cell = page.locator(".jp-Notebook .jp-Cell")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # a cell that is run before is not run at all
     cell.nth(0).locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
     lesson = cell.nth(0).frame_locator("iframe")
