@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import dvar as dv
-from dvar.vectorize import compiled, machine_code, summed
+from dvar.vectorize import compiled, fused, machine_code, summed
 from dvar.vectorize.arguments import types_of
 
 LOSS = "inputs: w, b, x, y\nz = w @ x + b; L = softplus(z) - y*z"
@@ -159,7 +159,7 @@ def test_threads_that_ask_at_once_compile_once(cache, compilations):
         file.unlink()
     cost = dv.graph(LOSS).over(x=X, y=Y)
     program, answers = cost.fused, []
-    threads = [threading.Thread(target=lambda: answers.append(program.adding(AT)(slice(0, 1300)).tobytes())) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: answers.append(fused.Adding(program, AT)(slice(0, 1300)).tobytes())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

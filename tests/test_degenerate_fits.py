@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 import dvar as dv
 from dvar.models.named import model
@@ -40,7 +41,7 @@ def test_a_target_that_a_model_cannot_have_is_refused(loss, y, says):
 
 @pytest.mark.parametrize(("name", "constants"), [
     ("quantile", {"level": 1.5}), ("quantile", {"level": 0.0}), ("quantile", {"width": 0.0}), ("huber", {"delta": -1.0}),
-    ("huber", {"delta": float("nan")}),
+    ("huber", {"delta": float("nan")}), ("huber", {"delta": "1"}),
 ])
 def test_constants_that_make_no_loss_are_refused(name, constants):
     with pytest.raises(dv.UsageError, match="give a number above 0"):
@@ -112,3 +113,11 @@ def test_separation_within_bounds_is_said():
     _, [said] = fitted(dv.LogisticRegression(bounds=(0, None)), X, X[:, 0] > 0)
     assert "perfect separation" in said
     assert fitted(dv.LogisticRegression(bounds=(0, None)), X, Z + NOISE > 0)[1] == []
+
+
+def test_missing_numbers_of_a_sparse_matrix_are_counted_by_row_without_writing_it_out():
+    x = sparse.csr_array(np.eye(6, 4))
+    wide = sparse.csr_array((np.r_[np.nan, np.nan, 1.0], ([2, 2, 5], [0, 9_999_999, 3])), shape=(6_000, 10_000_000))  # 480 GB of zeros
+    for given, said in ((x * np.nan, "in 4 of 6 rows"), (wide, "in 1 of 6,000 rows")):
+        with pytest.raises(dv.DvarError, match=said):
+            dv.LogisticRegression().fit(given, np.arange(given.shape[0]) % 2)

@@ -110,10 +110,13 @@ def missing(error: ValueError, X: Any, fit: bool) -> ValueError:
     """What scikit-learn says of missing numbers, with what to do about them here; any other error as it is."""
     if "Input X contains NaN" not in str(error):
         return error
-    numbers = X.toarray() if hasattr(X, "toarray") else np.asarray(X, dtype=np.float64)
-    rows = int(np.isnan(numbers).any(axis=1).sum())
+    if hasattr(X, "tocoo"):  # whose zeros are never written out
+        entries = X.tocoo()
+        rows = len(np.unique(entries.coords[0][np.isnan(entries.data)]))
+    else:
+        rows = int(np.isnan(np.asarray(X, dtype=np.float64)).any(axis=1).sum())
     frame = "; or give a frame, as pandas.DataFrame(X), which may have missing values" if fit else ""
-    return DvarError(f"Input X contains NaN in {rows:,} of {many(len(numbers), 'row')}; no number of an array may be missing",
+    return DvarError(f"Input X contains NaN in {rows:,} of {many(np.shape(X)[0], 'row')}; no number of an array may be missing",
                      f"leave these rows out, or fill them{frame}")
 
 

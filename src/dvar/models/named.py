@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,7 @@ TABLE = (
     Named("network-regression", "inputs: W, c, w, b, x, y\nh = tanh(W @ x + c); z = w @ h + b; L = (z - y)**2/2", "z"),
 )
 MODELS = {one.name: one for one in TABLE}
+SHARES = ("level",)  # constants between 0 and 1; the others have no upper end
 
 
 def model(name: str, **constants: float) -> Named:
@@ -88,9 +90,9 @@ def model(name: str, **constants: float) -> Named:
     for given in constants:
         if given not in row.constants:
             raise UsageError(f"the model {name!r} has no constant {given!r}{nearest(given, row.constants)}")
-        most = 1.0 if given == "level" else np.inf
-        if not 0 < constants[given] < most:
-            raise UsageError(f"{given} is {constants[given]!r}", f"give a number above 0{' and below 1' * (most == 1.0)}")
+        value = constants[given]
+        if not isinstance(value, Real) or not 0 < value < (1 if given in SHARES else np.inf):
+            raise UsageError(f"{given} is {value!r}", f"give a number above 0{' and below 1' * (given in SHARES)}")
     return Named(**{**vars(row), "constants": {**row.constants, **{k: float(v) for k, v in constants.items()}}})
 
 

@@ -66,7 +66,9 @@ class ByExample:
     def crossed(self, s: Slot, t: Slot, u: Any) -> Any:
         """Σ u_i x_si x_tiᵀ, block by block."""
         blocks = [rows for group in self.cost.groups for rows in group] if s.data or t.data else [slice(0, self.cost.m)]
-        return sum(crossed(self.features(s, rows), self.features(t, rows), u[rows]) for rows in blocks)
+        same = s.data == t.data  # then one object: typed columns count their own pairs by their codes
+        parts = ((rows, self.features(s, rows)) for rows in blocks)
+        return sum(crossed(x, x if same else self.features(t, rows), u[rows]) for rows, x in parts)
 
     def features(self, slot: Slot, rows: slice) -> Any:
         return features(self.cost, slot.data, rows)

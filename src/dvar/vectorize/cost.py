@@ -196,7 +196,7 @@ class CostPass:
 
 def fused_alone(graph: Graph, sizes: tuple[Shape, ...]) -> Program:
     """The compiled program of a graph without examples: as if there were one. Raises UsageError where there is none."""
-    from .fused import FusedProgram
+    from .fused import Adding, FusedProgram
     from .program import NotWritable
 
     if any(sizes) and graph.sizes is None:
@@ -212,7 +212,7 @@ def fused_alone(graph: Graph, sizes: tuple[Shape, ...]) -> Program:
         for name, size in zip(graph.inputs, sizes):
             if values[name].shape != size:
                 raise UsageError(f"this program was written for {name} of shape {size}, now given {values[name].shape}")
-        value, *slopes = map(plain, program.answer(program.adding(values)(slice(0, 1))))
+        value, *slopes = map(plain, program.answer(Adding(program, values)(slice(0, 1))))
         return value, *defined(found, values, value, dict(zip(graph.inputs, slopes))).values()
 
     return Program("fused", program.run.text, call)

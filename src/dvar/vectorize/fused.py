@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import prod
 from typing import Any
 
@@ -65,7 +65,7 @@ class FusedProgram:
         """Of what it adds up: the value and the derivatives outside maps; per map (results, width); then the second derivatives
         by what maps give and by small parameters, times the features, and those by what maps give, both."""
         one, features = self.program, [self.features[m.data] for m in self.program.maps]
-        slopes = [(prod(m.shape), f.apart * f.width) for m, f in zip(one.maps, features)]
+        slopes = [(prod(m.shape), f.copies * f.width) for m, f in zip(one.maps, features)]
         width, sums = (features[0].width, slopes[0][1]) if features else (0, 0)
         return [(one.count,), *slopes, (len(one.crosses), sums), (len(one.grams), width, width)]
 
@@ -95,9 +95,6 @@ class FusedProgram:
         curved = [*scratch, cross, gram] if self.second else []
         lo, hi = (rows.start, rows.stop) if cut is None else (0, rows.stop - rows.start)
         return [lo, hi, weights[0], given, found, small, *maps, *(taken(c, cut) for c in self.columns), *curved]
-
-    def adding(self, parameters: Mapping[str, Any]) -> Adding:
-        return Adding(self, parameters)
 
     def parts(self, rows: slice) -> Iterator[slice]:
         """Runs of whole blocks, each within one chunk of every column; a block that is in two chunks by itself, as it is copied.
@@ -166,35 +163,33 @@ class FusedProgram:
 
 
 class Adding:
-    """A program with its parameters: adds up over runs of rows. Its arguments are put into words once; of a run only its rows
-    and the places of its sums and its room are others."""
+    """A program with its parameters: adds up over runs of rows. Where no row is cut or converted its arguments are put into words
+    once; of a run only its rows and the places of its sums and its room are others."""
 
     def __init__(self, program: FusedProgram, parameters: Mapping[str, Any]) -> None:
         self.program, self.weights = program, program.weights(parameters)
         sums, room = np.empty(program.numbers), np.empty(program.room)
         self.arguments = program.arguments(slice(0, 2), self.weights, sums, room)  # the words tell where they lie
-        self.run = program.run.ready_for(self.arguments)
-        self.cuts = bool(program.chunked or program.converts)
-        if isinstance(self.run, Native) and not self.cuts:
-            self.told = words(self.arguments)
-            self.of_sums, self.of_room = (addresses_within(stretch, self.arguments) for stretch in (sums, room))
-            self.told[self.of_sums] -= address(sums)
-            self.told[self.of_room] -= address(room)
+        run = program.run.ready_for(self.arguments)
+        self.run = run if isinstance(run, Native) and not (program.chunked or program.converts) else None
+        self.told = words(self.arguments)
+        self.of_sums, self.of_room = (addresses_within(stretch, self.arguments) for stretch in (sums, room))
+        self.told[self.of_sums] -= address(sums)
+        self.told[self.of_room] -= address(room)
 
     def __call__(self, *runs: slice) -> Any:
         """The sums over these runs of rows, one behind the other."""
         sums, room = np.zeros(self.program.numbers), np.empty(self.program.room)
-        if isinstance(self.run, Native) and not self.cuts:
-            told = self.told.copy()
-            told[self.of_sums] += address(sums)
-            told[self.of_room] += address(room)
-            for run in runs:
-                told[ROWS_AT] = run.start, run.stop
-                self.run.on(told)
-            return sums
-        for run in runs:
-            for part in self.program.parts(run):
+        if self.run is None:
+            for part in chain.from_iterable(map(self.program.parts, runs)):
                 self.program.run(*self.program.arguments(part, self.weights, sums, room))
+            return sums
+        told = self.told.copy()
+        told[self.of_sums] += address(sums)
+        told[self.of_room] += address(room)
+        for run in runs:
+            told[ROWS_AT] = run.start, run.stop
+            self.run.on(told)
         return sums
 
 

@@ -113,6 +113,14 @@ def part_of(context: Any, builder: Any, signature: Any, value: Any, where: Calla
     return impl_ret_borrowed(context, builder, vector, found._getvalue())  # type: ignore[no-untyped-call]
 
 
+def tell_of_loop(module: Any, last: Any, *told: Any) -> None:
+    """Tells LLVM how to take the loop that goes back at the end of this block."""
+    how = module.add_metadata(list(told))
+    loop = module.add_metadata([how, str(last.name)])
+    loop.operands = (loop, how)  # a loop's name is a node that names itself
+    last.terminator.set_metadata("llvm.loop", loop)
+
+
 @reinterpreted
 def fetch(context: Any, x: Any, i: Any, n: Any) -> Any:
     """Asks for rows i … i + n − 1 of x (m, k), stored row by row, to be brought near; there may be fewer."""
@@ -130,10 +138,7 @@ def fetch(context: Any, x: Any, i: Any, n: Any) -> Any:
             place = builder.gep(start, [builder.mul(loop.index, line)])
             builder.call(prefetch, [place, *(ir.Constant(flag, k) for k in (0, 3, 1))])  # to read, as near as can be, as data
             last = builder.block
-        as_it_is = builder.module.add_metadata(["llvm.loop.unroll.disable"])  # LLVM made hundreds of calls of this one
-        told = builder.module.add_metadata([as_it_is, str(last.name)])
-        told.operands = (told, as_it_is)  # a loop's name is a node that names itself
-        last.terminator.set_metadata("llvm.loop", told)
+        tell_of_loop(builder.module, last, "llvm.loop.unroll.disable")  # LLVM made hundreds of calls of this one
         return context.get_dummy_value()
 
     return types.void(x, types.int64, types.int64), generate

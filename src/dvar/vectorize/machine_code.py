@@ -25,6 +25,7 @@ from numba.core.runtime import rtsys  # type: ignore[attr-defined]
 
 from . import block_kernels, gram_kernels, kernels
 from .arguments import ENTRY, Kind, numba_types
+from .intrinsics import tell_of_loop
 
 
 class Linked(JITCodeLibrary):
@@ -82,15 +83,12 @@ class Looping(Linking):
 def interleave(module: Any) -> None:
     """Tells LLVM of each loop to take two vectors of rows at a time: elementary functions are long chains of steps with many
     constants, and two chains use the time in which each waits for itself, and a constant once it is loaded."""
-    twice = module.add_metadata(["llvm.loop.interleave.count", ir.Constant(ir.IntType(32), 2)])
     for function in module.functions:
         seen = set()
         for block in function.blocks:
             seen.add(block)
             if isinstance(block.terminator, ir.Branch) and block.terminator.operands[0] in seen:
-                loop = module.add_metadata([twice, str(block.name)])
-                loop.operands = (loop, twice)  # a loop's name is a node that names itself
-                block.terminator.set_metadata("llvm.loop", loop)
+                tell_of_loop(module, block, "llvm.loop.interleave.count", ir.Constant(ir.IntType(32), 2))
 
 
 def linking(

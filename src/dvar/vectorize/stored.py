@@ -44,7 +44,7 @@ class Features:
     numbers: int = 0  # that are dense, or columns of numbers
     block: Shape = ()  # of scratch for the numbers of one block
     categories: int = 0
-    apart: int = 1  # sums of each coefficient, (h, apart · width)
+    copies: int = 1  # of the sums of all coefficients: (h, copies · width)
 
     def symmetric(self, h: Any) -> Any:
         """Sums (width, width) in which every pair stands in one of its two places → (n, n)."""
@@ -58,8 +58,8 @@ class Features:
         return weights
 
     def compact(self, g: Any) -> Any:
-        """Sums (h, apart · width) → (h, n)."""
-        return np.sum(g.reshape(len(g), self.apart, self.width), axis=1)[:, self.places]
+        """Sums (h, copies · width) → (h, n)."""
+        return np.sum(g.reshape(len(g), self.copies, self.width), axis=1)[:, self.places]
 
 
 def by_columns(value: Any) -> bool:
@@ -148,7 +148,7 @@ def typed_features(columns: Columns) -> Features:
         number += 1
     if numbers:
         lines.gram.append("gram_columns([block].T, {d}, {t}, {h}, 0, {n})")
-    apart = FOUR if categories and at <= NEAR else 1
+    copies = FOUR if categories and at <= NEAR else 1
     many = numbers > FEW and len(categories) <= PAIRED
     if many:
         lines.gram.extend(f"gram_codes_numbers([{column}], {first}, [block], {{d}}, {{h}}, {{at}}, {{n}})"
@@ -156,7 +156,7 @@ def typed_features(columns: Columns) -> Features:
 
     def store(name: Name) -> Store:
         called = {n: name(n) for n in (*arguments, "block")}
-        made = Categories(name, [(called[column], first) for column, first in categories], at if apart > 1 else 0)
+        made = Categories(name, [(called[column], first) for column, first in categories], at if copies > 1 else 0)
 
         def told(line: str) -> str:
             return re.sub(r"\[([a-z]+\d*)\]", lambda match: called[match[1]], line)
@@ -168,7 +168,7 @@ def typed_features(columns: Columns) -> Features:
                      tuple(made.views()))
 
     return Features(store, tuple(arguments.values()), np.array(places, dtype=np.intp), at, numbers, (max(numbers, 1), PITCH),
-                    len(categories), apart)
+                    len(categories), copies)
 
 
 class Lines(NamedTuple):

@@ -338,9 +338,9 @@ class Summed:
         self, program: FusedProgram, parameters: Mapping[str, Any], rows: Sequence[slice] | None = None
     ) -> list[Any]:
         """J and its derivatives by a fused program."""
-        from .fused import groups, spread
+        from .fused import Adding, groups, spread
 
-        adding = program.adding(parameters)
+        adding = Adding(program, parameters)
         if rows is None:
             parts: list[list[Any]] = [[(run,) for run in group] for group in groups(self.m, program.numbers, program.second)]
         else:
