@@ -116,7 +116,7 @@ def test_in_jupyterlab_a_slider_moves_numbers_and_python_knows(served, page, tmp
     shot(page, "jupyterlab")
     cell.nth(1).locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
-    playwright.expect(cell.nth(1).locator(".jp-OutputArea-output")).to_have_text("x is [5.0, 3.0, 4.0] at step 12\n", timeout=PATIENCE)
+    playwright.expect(cell.nth(1).locator(".jp-OutputArea-output")).to_have_text("x is [5.0, 3.0, 4.0] at step 9\n", timeout=PATIENCE)
     cell.nth(2).locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")  # Python moves the sliders, too
     playwright.expect(lesson.locator("g[data-box]", has_text="db = ").locator(".slope")).to_have_text("db = 30", timeout=PATIENCE)
@@ -155,6 +155,6 @@ def _(p):
     lesson = page.frame_locator("iframe").first
     lesson.locator("#step").wait_for()
     moves(lesson)
-    page.get_by_text("x is [5.0, 3.0, 4.0] at step 12").wait_for()
+    page.get_by_text("x is [5.0, 3.0, 4.0] at step 9").wait_for()
     shot(page, "marimo")
     moves(page.frame_locator("iframe").nth(1))  # the pass itself

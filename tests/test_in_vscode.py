@@ -87,7 +87,7 @@ def test_in_vscode_a_slider_moves_numbers_and_python_knows():
         lesson.locator("input[type=number][aria-label=c]").fill("4")
         playwright.expect(lesson.locator("g[data-box]", has_text="db = ").locator(".slope")).to_have_text("db = 12")
         lesson.locator("#back").click()
-        playwright.expect(lesson.locator("#step")).to_have_text("Step 11 of 12")
+        playwright.expect(lesson.locator("#step")).to_have_text("Step 8 of 9")
         page.wait_for_function("known?.step === 11")
         assert (w.x, w.step) == ([5.0, 3.0, 4.0], 11)
         page.evaluate("update({ x: [5, 3, 10] })")

@@ -180,8 +180,8 @@ def test_steps_by_keys_and_buttons(opened):
     page = opened(FIRST.at(a=5, b=3, c=2))
     page.keyboard.press("Home")
     visible = "g[data-box] .value:not(.hidden)"
-    assert len(page.query_selector_all(visible)) == 0
-    for _ in range(6):
+    assert len(page.query_selector_all(visible)) == 3  # what is given
+    for _ in range(3):
         page.keyboard.press("ArrowRight")
     assert len(page.query_selector_all(visible)) == 6
     assert len(page.query_selector_all("g[data-box] .slope:not(.hidden)")) == 0
@@ -189,11 +189,28 @@ def test_steps_by_keys_and_buttons(opened):
     page.click("#next")
     assert [e.text_content() for e in page.query_selector_all("g[data-box] .slope:not(.hidden)")] == ["dv = 3", "dJ = 1"]
     assert page.text_content("#slopes li.now") == "dv = 3"
-    assert page.text_content("#step") == "Step 8 of 12"
-    assert page.evaluate("document.querySelector('#slopes li.now').value") == 8  # the story is numbered as the steps are
-    assert page.evaluate("[...document.querySelectorAll('#values li, #slopes li')].map(item => item.value)") == list(range(1, 13))
+    assert page.text_content("#step") == "Step 5 of 9"
+    assert page.evaluate("document.querySelector('#slopes li.now').value") == 5  # the story is numbered as the steps are
+    assert page.evaluate("[...document.querySelectorAll('#values li:not(.given), #slopes li')].map(item => item.value)") == list(range(1, 10))
     page.keyboard.press("End")
-    assert page.text_content("#step") == "Step 12 of 12"
+    assert page.text_content("#step") == "Step 9 of 9"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("graph", "inputs"), [
+    (FIRST, {"a": 5, "b": 3, "c": 2}),
+    (VECTORS, {"w": [0.5, -0.25], "b": 0.1, "x": [1, 2], "y": 0}),
+    (dv.graph("k = 2; s = k*3; u = k*a; J = u*s + where(a > 0, a, 0)"), {"a": 1.5}),
+])
+def test_the_buttons_count_the_steps_of_the_story(opened, graph, inputs, language):
+    steps = graph.at(inputs).steps(language)
+    page = opened(graph.at(inputs), f"#lang={language}")
+    page.click("#first")
+    for n, step in enumerate(steps, 1):
+        page.click("#next")
+        assert page.text_content("#step") == messages(language)["step"].format(at=n, count=len(steps))
+        assert page.evaluate("document.querySelector('li.now').value") == n
+        assert page.text_content("li.now").split(" = ")[0] == step.name
 
 
 def test_the_nudge_comes_near_the_derivative(opened):
@@ -279,7 +296,7 @@ def test_all_of_the_picture_is_on_paper_and_only_what_was_seen(opened):
     assert page.evaluate("document.querySelector('.picture svg').getBoundingClientRect().right") <= 700
     assert page.evaluate("document.querySelector('.picture').scrollWidth") <= 700
     assert not page.is_visible("#sliders")
-    assert not page.is_visible("#values li")
+    assert not page.is_visible("#values li:not(.given)")
 
 
 def test_paper_is_light_where_the_screen_is_dark(opened):
@@ -309,19 +326,19 @@ def test_a_link_keeps_the_state_and_the_language(opened):
     again = opened(FIRST.at(a=5, b=3, c=2), address)
     assert pictured(again)["c"][0] == "4"
     assert again.text_content("h1") == "J의 계산 그래프"
-    assert again.text_content("#step") == "12단계 중 0단계" or again.text_content("#step") == page.text_content("#step")
+    assert again.text_content("#step") == "9단계 중 0단계" or again.text_content("#step") == page.text_content("#step")
 
 
 def test_an_address_changed_by_hand_is_followed(opened):
     page = opened(FIRST.at(a=5, b=3, c=2))
-    page.evaluate("location.hash = 'x=1,2,3&step=7&mode=predict&lang=ko'")
-    page.wait_for_function("document.getElementById('step').textContent === '12단계 중 7단계'")
+    page.evaluate("location.hash = 'x=1,2,3&step=4&mode=predict&lang=ko'")
+    page.wait_for_function("document.getElementById('step').textContent === '9단계 중 4단계'")
     assert pictured(page)["u"][0] == "6"
     assert page.text_content("#asked") == "dv의 값은 얼마일까요?"
     page.evaluate("location.hash = 'x=1,nan&step=99&mode=what&lang=xx'")  # what is not understood changes nothing
     page.wait_for_function("document.documentElement.lang === 'en'")
     assert pictured(page)["u"][0] == "6"
-    assert page.text_content("#step") == "Step 12 of 12"
+    assert page.text_content("#step") == "Step 9 of 9"
 
 
 def test_a_korean_browser_sees_korean_in_every_mode(browser, tmp_path):

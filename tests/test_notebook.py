@@ -106,14 +106,14 @@ def test_the_widgets_script_shows_the_page_and_says_where_the_sliders_stand():
         page = browser.new_page()
         page.set_content(document)
         frame = page.frame_locator("iframe")
-        page.wait_for_function("state.step === 12")
+        page.wait_for_function("state.step === 9")
         assert frame.locator("input[type=number][aria-label=c]").input_value() == "1"  # where Python had put it
         frame.locator("input[type=number][aria-label=c]").fill("4")
         page.wait_for_function("state.x && state.x[2] === 4")
-        assert page.evaluate("state.step") == 12
+        assert page.evaluate("state.step") == 9
         page.evaluate("model.set('x', [5, 3, 10])")
         playwright.expect(frame.locator("g[data-box]", has_text="db = ").locator(".slope")).to_have_text("db = 30")
         page.evaluate("model.set('step', 3)")
-        playwright.expect(frame.locator("#step")).to_have_text("Step 3 of 12")
+        playwright.expect(frame.locator("#step")).to_have_text("Step 3 of 9")
         assert page.evaluate("state.x") == [5, 3, 10]
         browser.close()

@@ -56,17 +56,17 @@ def kinds(step):
 def test_the_chain_rule():
     steps = pass_of(LESSON, a=5, b=3, c=2).steps()
     assert steps.text == """Left to right: values
-  u = b * c = 3 * 2 = 6
-  v = a + u = 5 + 6 = 11
-  J = 3 * v = 3 * 11 = 33
+  1  u = b * c = 3 * 2 = 6
+  2  v = a + u = 5 + 6 = 11
+  3  J = 3 * v = 3 * 11 = 33
 
 Right to left: derivatives of the final output
-  dJ = 1
-  dv = 3
-  du = dv = 3
-  dc = du * b = 3 * 3 = 9
-  db = du * c = 3 * 2 = 6
-  da = dv = 3"""
+  4  dJ = 1
+  5  dv = 3
+  6  du = dv = 3
+  7  dc = du * b = 3 * 3 = 9
+  8  db = du * c = 3 * 2 = 6
+  9  da = dv = 3"""
     assert str(steps) == repr(steps) == steps.text
     assert [s.name for s in steps] == ["u", "v", "J", "dJ", "dv", "du", "dc", "db", "da"]
     assert len(steps) == 9
@@ -124,7 +124,7 @@ def test_formulas_of_vectors(text, lines):
     p = pass_of(text, v=np.array([0.5, 0.5]), y=1, k=2.0, c=0.5, **V)
     told = p.steps().unfold().text
     for each in lines:
-        assert re.search(rf"^  {re.escape(each)}( = |$)", told, re.M), told
+        assert re.search(rf"^ +\d+  {re.escape(each)}( = |$)", told, re.M), told
     assert not re.search(r"\* 1\b(?! = )|\b1 \* (?!\S+ = )", told), told  # but for numbers put in
 
 
@@ -167,6 +167,36 @@ def test_what_is_used_twice_has_a_line_of_its_own():
     assert [s.name for s in f.at(x=1.0).steps().forward] == ["sin_x", "f"]
 
 
+# how it is numbered
+
+
+def numbered_in(told):
+    """The numbers that `Steps` gives in text, LaTeX and HTML: of each, the numbers and what follows them."""
+    text = re.findall(r"^ +(\d+)  (.+?) = ", told.text, re.M)
+    tags = re.findall(r"\\tag{(\d+)}", told.latex)
+    lists = re.findall(r'<ol class="steps" start="(\d+)">(.*?)</ol>', told.html, re.S)
+    items = [str(n) for start, inside in lists for n in range(int(start), int(start) + inside.count("<li>"))]
+    return text, tags, items
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("spelling", ["sigmoid", "named logs"])
+def test_each_step_has_one_number_forward_and_backward(spelling, language):
+    folded = pass_of(LOGISTIC[spelling], w=0.5, x=1.0, b=0.1, y=1.0).steps(language)
+    wanted = [str(n) for n in range(1, len(folded) + 1)]
+    for told in (folded, folded.unfold()):
+        text, tags, items = numbered_in(told)
+        assert text == list(zip(wanted, [s.name for s in told]))
+        assert tags == items == wanted
+
+
+def test_numbers_stand_in_a_margin_and_more_lines_of_a_step_beside_it():
+    lines = pass_of(";".join(f"u{k} = {f'u{k - 1}*u{k - 1}' if k else 'x*2'}" for k in range(6)), x=1.0).steps().text.split("\n")
+    story = [line for line in lines if line.startswith(" ")]
+    assert all(re.match(r"   \d  \S|  \d\d  \S| {8}along ", line) for line in story), story
+    assert sum(line.startswith("        along ") for line in story) == 10
+
+
 # in parts
 
 
@@ -187,45 +217,45 @@ def test_a_derivative_in_parts():
 def test_the_logistic_loss_unfolded():
     p = pass_of(LOGISTIC["spelt out"], w=0.5, x=1.0, b=0.1, y=1.0)
     assert p.steps().unfold("a", "z").text == """Left to right: values
-  z = w * x + b = 0.5 * 1 + 0.1 = 0.6
-      w_times_x = w * x = 0.5 * 1 = 0.5
-      z = w_times_x + b = 0.5 + 0.1 = 0.6
-  a = 1 / (1 + exp(-z)) = 1 / (1 + exp(-0.6)) = 0.645656
-      neg_z = -z = -0.6
-      exp = exp(neg_z) = exp(-0.6) = 0.548812
-      plus = 1 + exp = 1 + 0.548812 = 1.54881
-      a = 1 / plus = 1 / 1.54881 = 0.645656
-  L = -(y * log(a) + (1 - y) * log(1 - a)) = -(1 * log(0.645656) + (1 - 1) * log(1 - 0.645656)) = 0.437488
+   1  z = w * x + b = 0.5 * 1 + 0.1 = 0.6
+          w_times_x = w * x = 0.5 * 1 = 0.5
+          z = w_times_x + b = 0.5 + 0.1 = 0.6
+   2  a = 1 / (1 + exp(-z)) = 1 / (1 + exp(-0.6)) = 0.645656
+          neg_z = -z = -0.6
+          exp = exp(neg_z) = exp(-0.6) = 0.548812
+          plus = 1 + exp = 1 + 0.548812 = 1.54881
+          a = 1 / plus = 1 / 1.54881 = 0.645656
+   3  L = -(y * log(a) + (1 - y) * log(1 - a)) = -(1 * log(0.645656) + (1 - 1) * log(1 - 0.645656)) = 0.437488
 
 Right to left: derivatives of the final output
-  dL = 1
-  da = (1 - y) / (1 - a) - y / a = (1 - 1) / (1 - 0.645656) - 1 / 0.645656 = -1.54881
-      along 1 - a
-          from the right  dL = 1
-          local           ∂L/∂a along 1 - a = (1 - y) / (1 - a) = (1 - 1) / (1 - 0.645656) = 0
-          product         (1 - y) / (1 - a) = 1 * 0 = 0
-      along log(a)
-          from the right  dL = 1
-          local           ∂L/∂a along log(a) = -y / a = -1 / 0.645656 = -1.54881
-          product         -y / a = 1 * (-1.54881) = -1.54881
-      sum             (1 - y) / (1 - a) - y / a = 0 + (-1.54881) = -1.54881
-      inside a
-          dplus = -da / plus**2 = -(-1.54881) / 1.54881**2 = 0.645656
-          dexp = dplus = 0.645656
-          dneg_z = dexp * exp = 0.645656 * 0.548812 = 0.354344
-  dz = da * exp(-z) / (1 + exp(-z))**2 = a - y = 0.645656 - 1 = -0.354344
-      from the right  da = (1 - y) / (1 - a) - y / a = -1.54881
-      local           ∂a/∂z = exp(-z) / (1 + exp(-z))**2 = exp(-0.6) / (1 + exp(-0.6))**2 = 0.228784
-      product         da * exp(-z) / (1 + exp(-z))**2 = (-1.54881) * 0.228784 = -0.354344
-      comes to        a - y = 0.645656 - 1 = -0.354344   for a ≠ 0 and a ≠ 1
-      inside z
-          dw_times_x = dz = -0.354344
-  dy = log(1 - a) - log(a) = -z = -0.6
-    along 1 - y: log(1 - a) = log(1 - 0.645656) = -1.03749
-    along y * log(a): -log(a) = -log(0.645656) = 0.437488
-  dx = dz * w = (-0.354344) * 0.5 = -0.177172
-  dw = dz * x = (-0.354344) * 1 = -0.354344
-  db = dz = -0.354344"""
+   4  dL = 1
+   5  da = (1 - y) / (1 - a) - y / a = (1 - 1) / (1 - 0.645656) - 1 / 0.645656 = -1.54881
+          along 1 - a
+              from the right  dL = 1
+              local           ∂L/∂a along 1 - a = (1 - y) / (1 - a) = (1 - 1) / (1 - 0.645656) = 0
+              product         (1 - y) / (1 - a) = 1 * 0 = 0
+          along log(a)
+              from the right  dL = 1
+              local           ∂L/∂a along log(a) = -y / a = -1 / 0.645656 = -1.54881
+              product         -y / a = 1 * (-1.54881) = -1.54881
+          sum             (1 - y) / (1 - a) - y / a = 0 + (-1.54881) = -1.54881
+          inside a
+              dplus = -da / plus**2 = -(-1.54881) / 1.54881**2 = 0.645656
+              dexp = dplus = 0.645656
+              dneg_z = dexp * exp = 0.645656 * 0.548812 = 0.354344
+   6  dz = da * exp(-z) / (1 + exp(-z))**2 = a - y = 0.645656 - 1 = -0.354344
+          from the right  da = (1 - y) / (1 - a) - y / a = -1.54881
+          local           ∂a/∂z = exp(-z) / (1 + exp(-z))**2 = exp(-0.6) / (1 + exp(-0.6))**2 = 0.228784
+          product         da * exp(-z) / (1 + exp(-z))**2 = (-1.54881) * 0.228784 = -0.354344
+          comes to        a - y = 0.645656 - 1 = -0.354344   for a ≠ 0 and a ≠ 1
+          inside z
+              dw_times_x = dz = -0.354344
+   7  dy = log(1 - a) - log(a) = -z = -0.6
+        along 1 - y: log(1 - a) = log(1 - 0.645656) = -1.03749
+        along y * log(a): -log(a) = -log(0.645656) = 0.437488
+   8  dx = dz * w = (-0.354344) * 0.5 = -0.177172
+   9  dw = dz * x = (-0.354344) * 1 = -0.354344
+  10  db = dz = -0.354344"""
 
 
 def test_inside_a_line_operations_go_by_their_automatic_names():
@@ -369,8 +399,8 @@ def test_a_value_called_as_a_derivative_is():
 def test_what_floating_point_cannot_hold_is_told_without_numbers(z, y):
     p = pass_of(LOGISTIC["spelt out"], w=z, x=1.0, b=0.0, y=y)
     told = p.steps().unfold("z", "a").text
-    [dz] = [s for s in told.split("\n") if s.startswith("  dz = ")]
-    assert dz.startswith("  dz = da * exp(-z) / (1 + exp(-z))**2 = a - y")
+    [dz] = [s for s in told.split("\n") if s.startswith("   6  dz = ")]
+    assert dz.startswith("   6  dz = da * exp(-z) / (1 + exp(-z))**2 = a - y")
     assert "nan" not in dz
     if abs(z) == 800:
         assert "      product         da * exp(-z) / (1 + exp(-z))**2\n" in told
@@ -471,9 +501,9 @@ def test_names_in_latex(name):
 
 def test_numbers_are_put_into_latex():
     lines = pass_of("u = b*c; v = a + u**2; J = u*v", a=5.0, b=-3.0, c=1e-7).steps().latex.split(" \\\\\n")
-    assert lines[0].endswith(r"u &= b \cdot c = (-3) \cdot (1 \cdot 10^{-7}) = -3 \cdot 10^{-7}")
-    assert lines[1] == r"v &= a + u^{2} = 5 + (-3 \cdot 10^{-7})^{2} = 5"
-    assert r"\mathrm{d}b &= \mathrm{d}u \cdot c = 5 \cdot (1 \cdot 10^{-7}) = 5 \cdot 10^{-7}" in lines
+    assert lines[0].endswith(r"u &= b \cdot c = (-3) \cdot (1 \cdot 10^{-7}) = -3 \cdot 10^{-7} \tag{1}")
+    assert lines[1] == r"v &= a + u^{2} = 5 + (-3 \cdot 10^{-7})^{2} = 5 \tag{2}"
+    assert r"\mathrm{d}b &= \mathrm{d}u \cdot c = 5 \cdot (1 \cdot 10^{-7}) = 5 \cdot 10^{-7} \tag{8}" in lines
     fork = pass_of("u = 2*a; J = u*a - a", a=3.0).steps().unfold("a").latex
     assert r"\text{sum } \mathrm{d}a &= u + 2 \cdot \mathrm{d}u - 1 = -1 + 6 + 6 = 11" in fork
     assert r"\text{product } \mathrm{d}a &= u = 1 \cdot 6 = 6" in fork
@@ -541,7 +571,7 @@ def test_a_long_line_nobody_named_is_cut_into_lines():
 
 def test_steps_in_korean():
     told = pass_of("u = b*c; v = a + u; J = 3*v", a=5, b=3, c=2).steps("ko").unfold("c").text
-    assert told.startswith("왼쪽에서 오른쪽으로: 값\n  u = b * c = 3 * 2 = 6")
+    assert told.startswith("왼쪽에서 오른쪽으로: 값\n  1  u = b * c = 3 * 2 = 6")
     assert "국소 미분" in told
     assert "dc = du * b = 3 * 3 = 9" in told
     with pytest.raises(UsageError, match="no language 'xx'"):

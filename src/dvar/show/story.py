@@ -21,7 +21,7 @@ VALUE, DERIVATIVE, ALONG = "value", "derivative", "along"
 RIGHT, LOCAL, MAP, PRODUCT, SUM, COMES_TO = "from the right", "local", "local map", "product", "sum", "comes to"
 LABELS = {RIGHT: "from_right", LOCAL: "local", MAP: "local", PRODUCT: "product", SUM: "sum", COMES_TO: "comes_to"}  # messages
 ENGLISH = messages("en")
-LATEX_INDENT, TEXT_INDENT = r"\quad ", "    "
+LATEX_INDENT, TEXT_INDENT, MARGIN = r"\quad ", "    ", "  "  # MARGIN: on both sides of a step's number
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -154,11 +154,19 @@ class Steps:
 
     @property
     def text(self) -> str:
-        """The story as lines, in its language."""
+        """The story as lines, in its language; each step has its number in a margin."""
         say = messages(self.language)
-        lines = [say["forward"], *(f"  {line}" for s in self.forward for line in s.lines(say)), ""]
-        lines += [say["backward"], *(f"  {line}" for s in self.backward for line in s.lines(say))]
+        lines = [say["forward"], *self.numbered(self.forward, 1, say), ""]
+        lines += [say["backward"], *self.numbered(self.backward, len(self.forward) + 1, say)]
         return "\n".join([*lines, *(f"  {say['note']}: {n}" for n in self.remarks(say))])
+
+    def numbered(self, told: tuple[Step, ...], first: int, say: Mapping[str, str]) -> Iterator[str]:
+        """The lines of these steps; further lines of a step stand below it."""
+        wide = len(str(len(self))) + len(MARGIN)
+        for n, step in enumerate(told, first):
+            line, *more = step.lines(say)
+            yield f"{n:>{wide}}{MARGIN}{line}"
+            yield from (" " * wide + MARGIN + line for line in more)
 
     def remarks(self, say: Mapping[str, str]) -> list[str]:
         """What is to be said beside the lines: what could not be represented, and what was cancelled."""
@@ -168,19 +176,20 @@ class Steps:
 
     @property
     def html(self) -> str:
-        """Two numbered lists; a step told in parts can be unfolded by a click."""
+        """Two lists, numbered on; a step told in parts can be unfolded by a click."""
         say = messages(self.language)
         parts = []
-        for heading, told in ((say["forward"], self.forward), (say["backward"], self.backward)):
+        for heading, told, first in ((say["forward"], self.forward, 1), (say["backward"], self.backward, len(self.forward) + 1)):
             items = "".join(f"<li>{item(s, say)}</li>" for s in told)
-            parts.append(f'<section><h4>{escape(heading)}</h4><ol class="steps">{items}</ol></section>')
+            parts.append(f'<section><h4>{escape(heading)}</h4><ol class="steps" start="{first}">{items}</ol></section>')
         notes = "".join(f"<p>{escape(say['note'])}: {escape(n)}</p>" for n in self.remarks(say))
         return f'<div class="dvar-steps" lang="{self.language}">{"".join(parts)}{notes}</div>'
 
     @property
     def latex(self) -> str:
-        """An `align*` environment (amsmath), one line per step or part."""
-        return "\\begin{align*}\n" + " \\\\\n".join(s.latex for s in self) + "\n\\end{align*}"
+        """An `align*` environment (amsmath), one line per step or part; each step's number is its tag."""
+        lines = [line + rf" \tag{{{n}}}" * (k == 0) for n, s in enumerate(self, 1) for k, line in enumerate(s.latex_lines())]
+        return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
     def __repr__(self) -> str:
         return self.text

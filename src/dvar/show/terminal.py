@@ -193,8 +193,9 @@ class Canvas:
         yield PLAIN_AGAIN * bool(now)
 
 
-def in_width(line: str, width: int, indent: str = " " * 6) -> list[str]:
-    """A line of the story, where it is too wide broken before its equals signs, and between words."""
+def in_width(line: str, width: int) -> list[str]:
+    """A line of the story, where it is too wide broken before its equals signs, and between words, to the right of its number."""
+    indent = " " * (4 + len(line) - len(line.lstrip(" 0123456789")))
     first, *chain = line.split(" = ")
     rows = [first]
     for part in chain:

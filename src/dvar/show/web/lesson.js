@@ -3,8 +3,10 @@ const boxes = PAGE.boxes, count = boxes.length;
 const start = PAGE.inputs.flatMap(input => input.at);
 const groups = [...document.querySelectorAll(".picture g[data-box]")];
 const along = [...document.querySelectorAll(".picture text[data-edge]")];
-const forward = boxes.map((_, n) => n), backward = boxes.map((_, n) => count - 1 - n).filter(n => n === count - 1 || boxes[n].steps.length);
-const total = forward.length + backward.length;
+const every = boxes.map((_, n) => n), given = every.filter(n => !boxes[n].formula); // inputs are known from the start
+const forward = every.filter(n => boxes[n].formula), backward = [...every].reverse().filter(n => n === count - 1 || boxes[n].steps.length);
+const order = [...forward, ...backward], total = order.length; // of the boxes, as they are told: first values, then derivatives
+const stepOf = n => forward.length + backward.indexOf(n) + 1; // the number of a derivative's step
 let x = [...start], at = total, guesses = new Map(); // of derivatives to fill in: box → what was typed
 
 const several = (v, few = 4) => `[${v.slice(0, few).map(n => show(n)).join(", ")}${v.length > few ? ", …" : ""}]`;
@@ -45,8 +47,8 @@ function hover(g, text) {
 
 const mode = () => $("mode").value;
 const fills = n => mode() === "blank" && !boxes[n].shape.length && n !== count - 1; // a number to fill in
-const valued = n => at > n;
-const stepped = n => backward.includes(n) && at > count + backward.indexOf(n);
+const valued = n => at > forward.indexOf(n);
+const stepped = n => backward.includes(n) && at >= stepOf(n);
 const known = (n, r) => mode() === "blank" ? !fills(n) || judged(guesses.get(n), n, r)?.right === true : stepped(n);
 const near = (guess, number) => Math.abs(guess - number) <= 0.005 * Math.max(Math.abs(number), 1e-9) + 5e-4 * (Math.abs(number) >= 0.1);
 
@@ -60,7 +62,7 @@ function judged(text, n, r) { // of a guess: whether it is right, and what is sa
 // what is drawn
 
 function draw(typing = document.activeElement?.dataset.fill) { // while one types, the inputs stay
-  const r = run(x), blank = mode() === "blank", now = at > count ? backward[at - count - 1] : at - 1;
+  const r = run(x), blank = mode() === "blank", now = order[at - 1];
   groups.forEach(g => {
     const n = Number(g.dataset.box), b = boxes[n], value = g.querySelector(".value"), slope = g.querySelector(".slope"), clear = known(n, r);
     value.textContent = glimpse("= ", r.v[n], b);
@@ -77,11 +79,11 @@ function draw(typing = document.activeElement?.dataset.fill) { // while one type
     text.textContent = number === null || number === undefined ? "" : show(number);
     text.classList.toggle("hidden", !known(k, r));
   });
-  $("values").replaceChildren(...forward.filter(n => boxes[n].formula || boxes[n].kind === "parameter").map(n => {
-    const b = boxes[n], number = one(r.v[n], b);
-    return item(n + 1, line(b.name, [b.formula, put(b.numbers, r)], number), valued(n), n === now && at <= count);
+  $("values").replaceChildren(...[...given, ...forward].map(n => {
+    const b = boxes[n], told = line(b.name, [b.formula, put(b.numbers, r)], one(r.v[n], b));
+    return item(forward.indexOf(n) + 1, told, valued(n), n === now && at <= forward.length);
   }));
-  if (!typing) $("slopes").replaceChildren(...backward.map(n => fills(n) ? blanked(n, r) : sloped(n, r, n === now && at > count)));
+  if (!typing) $("slopes").replaceChildren(...backward.map(n => fills(n) ? blanked(n, r) : sloped(n, r, stepOf(n) === at)));
   const shown = document.querySelectorAll("#values li:not(.hidden), #slopes li:not(.hidden)"); // what a screen reader says of the picture
   document.querySelector(".picture desc").textContent = [...shown].map(item => item.textContent).join("\n");
   $("step").textContent = say("step", { at, count: total });
@@ -90,8 +92,8 @@ function draw(typing = document.activeElement?.dataset.fill) { // while one type
   remember();
 }
 
-function item(step, inside, shown, now) { // numbered as the steps are counted
-  const item = made("li", "", !shown ? "hidden" : now ? "now" : "");
+function item(step, inside, shown, now) { // numbered as the steps are counted; what is given is no step
+  const item = made("li", "", !step ? "given" : !shown ? "hidden" : now ? "now" : "");
   item.value = step;
   item.append(inside);
   return item;
@@ -99,7 +101,7 @@ function item(step, inside, shown, now) { // numbered as the steps are counted
 
 function sloped(n, r, now) { // a fork is added up where its own formula stands
   const b = boxes[n], [formula, short] = b.steps, sum = fork(r.c[n]), numbers = put(b.put, r);
-  return item(count + 1 + backward.indexOf(n), line(b.derivative, short ? [formula, sum, short, numbers] : [formula, numbers, sum], one(r.d[n], b)), known(n, r), now);
+  return item(stepOf(n), line(b.derivative, short ? [formula, sum, short, numbers] : [formula, numbers, sum], one(r.d[n], b)), known(n, r), now);
 }
 
 function blanked(n, r) { // a derivative to fill in, and what is said of it
@@ -115,7 +117,7 @@ function blanked(n, r) { // a derivative to fill in, and what is said of it
   input.addEventListener("change", () => { guesses.set(n, input.value.trim()); judge(run(x)); draw(true); });
   judge(r);
   label.append(input);
-  whole.value = count + 1 + backward.indexOf(n);
+  whole.value = stepOf(n);
   whole.append(label, " ", said);
   return whole;
 }

@@ -47,21 +47,21 @@ function move(to) {
 }
 
 function question() { // before a derivative is revealed it is asked for
-  const n = backward[at - count], asks = mode() === "predict" && at >= count && at < total && !boxes[n].shape.length;
+  const n = order[at], asks = mode() === "predict" && at >= forward.length && at < total && !boxes[n].shape.length;
   $("question").hidden = !asks;
   if (asks) $("asked").textContent = say("ask", { name: boxes[n].derivative });
 }
 
 function answer(event) {
   event.preventDefault();
-  const found = judged($("guess").value.trim(), backward[at - count], run(x));
+  const found = judged($("guess").value.trim(), order[at], run(x));
   if (!found) return;
   $("judged").textContent = found.said;
   if (found.right) move(at + 1);
 }
 
 function reveal() {
-  const n = backward[at - count];
+  const n = order[at];
   $("judged").textContent = `${boxes[n].derivative} = ${one(run(x).d[n], boxes[n])}`;
   move(at + 1);
 }
@@ -103,7 +103,7 @@ speak();
 sliders();
 draw();
 $("language").addEventListener("change", () => { language = $("language").value; speak(); draw(); });
-$("mode").addEventListener("change", () => { guesses.clear(); $("judged").textContent = ""; move(mode() === "predict" ? count : total); });
+$("mode").addEventListener("change", () => { guesses.clear(); $("judged").textContent = ""; move(mode() === "predict" ? forward.length : total); });
 $("first").addEventListener("click", () => move(0));
 $("back").addEventListener("click", () => move(at - 1));
 $("next").addEventListener("click", () => move(at + 1));
