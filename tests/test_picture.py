@@ -24,6 +24,8 @@ from dvar.expression.graph import Builder, Graph, bind
 from dvar.expression.writing import spell_name
 from dvar.files import save
 from dvar.show.boxes import boxes
+from dvar.show.chain import with_lines
+from dvar.show.folding import groups
 from dvar.show.layout import crossings, lanes, layers, layout, untangled
 from dvar.show.lesson import content, html, still
 from dvar.show.page import framed, part
@@ -236,6 +238,41 @@ def test_a_folded_box_shows_its_result():
     lines = drawn(svg(graph, p, fold=True))
     at = lines.index("s … s_3: 3 lines")
     assert lines[at + 1 : at + 3] == [f"s_3 = {show(p.values['s_3'])}", f"ds_3 = {show(p.d['s_3'])}"]
+
+
+def test_what_is_folded_has_a_double_frame_and_a_sign():
+    graph = layered(4)
+    for fold, count in ((False, 0), (["net"], 1), (True, 2)):
+        root = ET.fromstring(svg(graph, passed(graph), fold=fold))
+        boxes_of = [g for g in root.iter(f"{SVG}g") if g.get("data-fold")]
+        assert len(boxes_of) == len([p for p in root.iter(f"{SVG}path") if p.get("class") == "sign"]) == count
+        for g in boxes_of:
+            outer, inner = ({k: float(r.get(k)) for k in ("x", "y", "width", "height")} for r in g.iter(f"{SVG}rect"))
+            assert outer["x"] < inner["x"] < inner["x"] + inner["width"] < outer["x"] + outer["width"]
+            assert outer["y"] < inner["y"] < inner["y"] + inner["height"] < outer["y"] + outer["height"]
+    assert [g.get("data-lines") for g in root.iter(f"{SVG}g") if g.get("data-fold")] == ["2-3", "4-6"]
+
+
+def test_many_features_fold_by_their_numbers():
+    graph = parse("z = " + " + ".join(f"w{k}*x{k}" for k in range(1, 41)) + " + b; J = z**2")
+    p = passed(graph)
+    told = boxes(graph, p, {}, True, MOST)
+    assert [b.line for b in told if b.kind == "folded"] == ["w1 … w40: 40 inputs", "x1 … x40: 40 inputs"]
+    assert next(b for b in told if b.name == "w1 … w40").value == f"w40 = {show(p.values['w40'])}"
+    assert len(re.findall("data-box", svg(graph, p))) <= MOST
+    with pytest.raises(UsageError, match="at most 60"):
+        svg(graph, p, fold=False)
+    few = parse("z = w1*x1 + w2*x2 + w3*x3 + w4*x4; J = z**2")
+    assert [b.kind for b in boxes(few, None, {}, True, MOST)].count("folded") == 0
+
+
+def test_of_a_long_loop_the_parts_are_groups_too():
+    graph = layered(200)
+    names = ["s … s_20", "s_21 … s_40", "s_181 … s_199", "s … s_10", "s_191 … s_199"]
+    assert all(name in groups(graph, with_lines(graph.nodes)) for name in names)
+    told = [b.line for b in boxes(graph, None, {}, names, MOST + 200)]
+    assert "s_21 … s_40: 20 lines" in told
+    assert "s_41 = s_40 * x" in told
 
 
 def test_large_graphs_fold_by_themselves():

@@ -7,7 +7,7 @@ Large graphs are folded (`folding.py`): a box then stands for several lines.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..derive.derivation import derivative_name
 from ..derive.passes import Pass, show
 from ..expression.graph import CONST, INPUT, Graph, Value
 from .chain import with_lines
-from .folding import folded
+from .folding import Folded, folded
 from .messages import messages
 from .steps import signed, steps
 from .story import ALONG, LOCAL, RIGHT, Step
@@ -36,6 +36,7 @@ class Box(NamedTuple):
     slope: str
     uses: tuple[int, ...]  # other boxes
     edges: tuple[str, ...]  # the local derivative along each; "" where there is none to show
+    inside: tuple[int, ...]  # the lines it stands for, by their places in the story
 
     @property
     def said(self) -> str:
@@ -47,33 +48,47 @@ def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collectio
           language: str = "en") -> list[Box]:
     """The boxes of a picture, each after those it uses. `data` are the inputs that vary by example, with their shapes over all
     of them, or None; `fold` names groups, True is all, False none, and None as many as leave no more than `most`."""
-    say = messages(language)
-    nodes = list(graph.nodes)
-    shown = with_lines(nodes)
-    written = {k: told_name(nodes[k].name) for k in shown}
-    operands, lines = {}, {}
-    for i in shown:
-        atoms = {k: name for k, name in written.items() if k != i}
-        operands[i] = [] if not nodes[i].operands else [k for k in sorted(reach(nodes, i, atoms)) if k in atoms]
-        lines[i] = written[i] if nodes[i].op == INPUT else f"{written[i]} = {write_root(nodes, i, atoms, number=show_constant)}"
-    groups = folded(graph, shown, operands, fold, most)
-    place = {i: n for n, group in enumerate(groups) for i in group.lines}
-    edges, forks = flowing(p) if p else ({}, {})
-    told = []
-    for n, group in enumerate(groups):
-        outside = list(dict.fromkeys(place[k] for i in group.lines for k in operands[i] if place[k] != n))
-        i = group.last
-        name = nodes[i].name
+    lines = Lines(graph, p, data, language)
+    return lines.boxes(folded(graph, lines.shown, lines.operands, fold, most))
+
+
+class Lines:
+    """The lines of a graph, `shown`, each with the lines it uses, its `operands`; drawn one by one or folded."""
+
+    def __init__(self, graph: Graph, p: Pass | None, data: Mapping[str, Any], language: str = "en") -> None:
+        self.graph, self.p, self.data, self.say = graph, p, data, messages(language)
+        nodes = list(graph.nodes)
+        self.shown = with_lines(nodes)
+        self.operands: dict[int, list[int]] = {}
+        self.text: dict[int, str] = {}
+        written = {k: told_name(nodes[k].name) for k in self.shown}
+        for i, name in written.items():
+            atoms = {k: other for k, other in written.items() if k != i}
+            self.operands[i] = [] if not nodes[i].operands else [k for k in sorted(reach(nodes, i, atoms)) if k in atoms]
+            self.text[i] = name if nodes[i].op == INPUT else f"{name} = {write_root(nodes, i, atoms, number=show_constant)}"
+        self.place = {i: n for n, i in enumerate(self.shown)}
+        self.edges, self.forks = flowing(p) if p else ({}, {})
+
+    def boxes(self, groups: Sequence[Folded]) -> list[Box]:
+        """One box for each of these groups, which hold all lines."""
+        at = {i: n for n, group in enumerate(groups) for i in group.lines}
+        outside = [tuple(dict.fromkeys(at[k] for i in group.lines for k in self.operands[i] if at[k] != n))
+                   for n, group in enumerate(groups)]
+        return [self.box(group, uses, [self.graph.nodes[groups[k].last].name for k in uses])
+                for group, uses in zip(groups, outside)]
+
+    def box(self, group: Folded, uses: tuple[int, ...], used: Sequence[str]) -> Box:
+        node, p = self.graph.nodes[group.last], self.p
+        name, text, drawn = node.name, self.text[group.last], kind(self.graph, group.last, self.data)
         value = glimpse(f"{told_name(name)} = " if group.name else "= ", p.values[name]) if p else ""
-        slope = sloped(name, forks.get(name, ""), p.d[name]) if p else ""
+        slope = sloped(name, self.forks.get(name, ""), p.d[name]) if p else ""
+        edges = tuple("" if group.name else label(self.edges, k, name) for k in used)
         if group.name:
-            lined = say["lines"].format(name=group.name, count=len(group.lines))
-            told.append(Box("folded", group.name, lined, value, slope, tuple(outside), ("",) * len(outside)))
-            continue
-        labels = tuple(label(edges, nodes[groups[k].last].name, name) for k in outside)
-        line = f"{lines[i]}: {by_example(data[name], say)}" if nodes[i].op == INPUT and data.get(name) else lines[i]
-        told.append(Box(kind(graph, i, data), name, line, value, slope, tuple(outside), labels))
-    return told
+            name, drawn = group.name, "folded"
+            text = self.say["inputs_in" if node.op == INPUT else "lines"].format(name=name, count=len(group.lines))
+        elif node.op == INPUT and self.data.get(name):
+            text += f": {by_example(self.data[name], self.say)}"
+        return Box(drawn, name, text, value, slope, uses, edges, tuple(self.place[i] for i in group.lines))
 
 
 def sloped(name: str, fork: str, number: Any) -> str:

@@ -1,14 +1,14 @@
 """Folding: which lines of a large graph are drawn as one box.
 
 A group is what a called function computed (layer1.z and layer1.a are of layer1), or one variable bound again and again (x_2,
-x_3, … in a loop) with all that lies between. A function is folded only where nothing that leaves it comes back to it, so that
-the boxes still have an order.
+x_3, … in a loop) with all that lies between, in parts where there are many, or inputs that are numbered (x1, x2, …). A function
+is folded only where nothing that leaves it comes back to it, so that the boxes still have an order.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -16,7 +16,10 @@ from ..errors import UsageError, nearest
 from ..expression.graph import INPUT, Graph
 
 REBOUND = re.compile(r"(.+)_(\d+)")
-REBOUND_GROUP = " … "  # between the first and the last name of a variable bound again
+NUMBERED = re.compile(r"(.*\D)(\d+)")
+FROM_TO = " … "  # between the first and the last name of a group of numbered ones
+FEATURES = 5  # inputs numbered alike that are a group: fewer are read more easily one by one
+PART = 10  # of a variable bound more often, so many names or a tenth of them are a part
 
 
 class Folded(NamedTuple):
@@ -34,19 +37,42 @@ def groups(graph: Graph, shown: Sequence[int]) -> dict[str, list[int]]:
     """The lines of every group of at least two, by its name: functions, outer ones first, then variables bound again."""
     functions: dict[str, list[int]] = {}
     rebound: dict[str, list[int]] = {}
+    inputs: dict[str, list[tuple[int, int]]] = {}
     names = {graph.nodes[i].name for i in shown}
     for i in shown:
         node = graph.nodes[i]
-        if node.op == INPUT or i == len(graph.nodes) - 1:
+        if node.op == INPUT:
+            if match := NUMBERED.fullmatch(node.name):
+                inputs.setdefault(match[1], []).append((int(match[2]), i))
+            continue
+        if i == len(graph.nodes) - 1:
             continue
         parts = node.name.split(".")
         for n in range(1, len(parts)):
             functions.setdefault(".".join(parts[:n]), []).append(i)
         match = REBOUND.fullmatch(node.name)
         rebound.setdefault(match[1] if match and match[1] in names else node.name, []).append(i)
-    found = outer_first(functions) | {
-        f"{name}{REBOUND_GROUP}{graph.nodes[lines[-1]].name}": lines for name, lines in outer_first(rebound).items()}
+
+    def named(lines: Sequence[int], first: str = "") -> str:
+        return f"{first or graph.nodes[lines[0]].name}{FROM_TO}{graph.nodes[lines[-1]].name}"
+
+    again = outer_first(rebound)
+    found = outer_first(functions) | {named(lines, name): lines for name, lines in again.items()}
+    found |= {named(part): part for lines in again.values() for part in in_parts(lines)}
+    for numbered in inputs.values():
+        if len(numbered) >= FEATURES:
+            lines = [i for _, i in sorted(numbered)]
+            found[named(lines)] = lines
     return {name: lines for name, lines in found.items() if len(lines) > 1}
+
+
+def in_parts(lines: Sequence[int]) -> Iterator[list[int]]:
+    """Of many lines ten parts, and the parts of each."""
+    size = max(PART, -(-len(lines) // PART))
+    for k in range(0, len(lines), size) if len(lines) > PART else ():
+        part = list(lines[k : k + size])
+        yield part
+        yield from in_parts(part)
 
 
 def outer_first(groups: Mapping[str, list[int]]) -> dict[str, list[int]]:
@@ -65,17 +91,25 @@ def folded(
         for name in wanted:
             if name not in found:
                 raise UsageError(f"there is no group {name!r} to fold{nearest(name, found)}",
-                                 "a group is a function that was called, or a variable bound again and again")
+                                 "a group is a function that was called, a variable bound again and again, or numbered inputs")
+    return grouped({name: found[name] for name in wanted}, shown, operands, most if fold is None else 0)
+
+
+def grouped(
+    wanted: Mapping[str, Sequence[int]], shown: Sequence[int], operands: Mapping[int, Sequence[int]], most: int = 0
+) -> list[Folded]:
+    """All lines, these groups folded one after the other until there are no more than `most` boxes."""
     of: dict[int, str] = {}
-    for name in wanted:
-        if fold is None and len({of.get(i, i) for i in shown}) <= most:
+    for name, inside in wanted.items():
+        if most and len({of.get(i, i) for i in shown}) <= most:
             break
-        lines = [i for i in found[name] if i not in of]
-        if REBOUND_GROUP in name:
+        lines = [i for i in inside if i not in of]
+        if lines and FROM_TO in name:
             lines = between(shown, operands, of, lines)
         if len(lines) > 1 and ordered(shown, operands, of | dict.fromkeys(lines, name)):
             of |= dict.fromkeys(lines, name)
-    return ordered(shown, operands, of)
+    return [box._replace(lines=tuple(wanted[box.name])) if box.name and len(wanted[box.name]) == len(box.lines) else box
+            for box in ordered(shown, operands, of)]  # inputs by their numbers
 
 
 def between(

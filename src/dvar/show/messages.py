@@ -112,6 +112,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "backprop": ("back-propagation", "역전파"),
     "nudging": ("nudging", "움직여 본 값"),
     "lines": ("{name}: {count} lines", "{name}: {count}줄"),
+    "inputs_in": ("{name}: {count} inputs", "{name}: 입력 {count}개"),
     "examples_of": ("m = {count} examples", "m = 예제 {count}개"),
     "example_of": ("m = 1 example", "m = 예제 1개"),
     "english": ("{said}", "(영어로만 있는 설명) {said}"),
