@@ -289,3 +289,35 @@ def test_steps_by_gradients_alone_are_counted_among_the_steps(data, rows, option
     assert "did 2 steps" in few.message
     assert sum(row.step > 0 for row in few.whole) <= 2
     assert cost.minimize(**options).converged
+
+
+@pytest.mark.parametrize("shift", [0.0, 40.0])
+@pytest.mark.parametrize("rows", [2000, M])
+@pytest.mark.parametrize("l2", [0.0, 1e-3])
+def test_a_fit_that_starts_from_one_at_a_neighbouring_penalty_answers_the_same_and_takes_fewer_passes(data, rows, shift, l2):
+    X, yes, _ = data
+    cost = LOGISTIC.over(x=(X + shift)[:rows], y=yes[:rows])
+    fit, warm, cold = None, [], []
+    for l1 in 0.1 * 0.7 ** np.arange(12):
+        fit = cost.minimize(l1=l1, l2=l2, start=fit)
+        fresh = cost.minimize(l1=l1, l2=l2)
+        assert fit.converged
+        np.testing.assert_allclose(fit.params["w"], fresh.params["w"], atol=1e-8)
+        np.testing.assert_array_equal(fit.params["w"] == 0, fresh.params["w"] == 0)
+        bent = l2 * np.diag(cost.flat({"w": np.ones(6), "b": 0.0}))
+        np.testing.assert_allclose(fit.hessian, cost.hessian(fit.params) + bent, rtol=1e-9, atol=1e-12)
+        warm.append(fit.passes)
+        cold.append(fresh.passes)
+    assert sum(warm[1:]) < sum(cold[1:])
+
+
+def test_a_fit_of_another_cost_is_but_a_start_and_the_same_problem_again_is_seen_again(data):
+    X, yes, _ = data
+    fit = LOGISTIC.over(x=X, y=yes).minimize(l1=0.01)
+    other = LOGISTIC.over(x=X, y=1 - yes)
+    turned = other.minimize(l1=0.01, start=fit)
+    np.testing.assert_allclose(turned.params["w"], -fit.params["w"], atol=1e-8)
+    assert other.minimize(l1=0.01, start=turned).passes >= 1
+    start = pickle.loads(pickle.dumps(turned))
+    np.testing.assert_allclose(other.minimize(l1=0.01, start=start).params["w"], turned.params["w"], atol=1e-8)
+    assert other.minimize(start=turned).converged  # by another method

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from .curvature import Curvature, directions_of, vanished
-from .objective import ALMOST, Outcome, Problem, Run
-from .region import Point
+from .objective import ALMOST, Outcome, Point, Problem, Run
 
 SADDLE = "at a saddle or a maximum: the gradient's norm is {:.1e}{}"
 HIDDEN = ("stopped where rounding hides the curvature, at a gradient's norm of {:.1e}: a column varies by little beside its "

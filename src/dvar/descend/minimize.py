@@ -18,7 +18,7 @@ from .gradient_descent import gradient_descent
 from .lbfgs import lbfgs
 from .newton import has_part, newton
 from .newton_cg import newton_cg
-from .objective import Objective, Options, Outcome, Penalised, Problem, Row, Run, Solver, stoppable
+from .objective import Objective, Options, Outcome, Penalised, Point, Problem, Row, Run, Solver, stoppable
 from .proximal import proximal_newton
 from .stochastic import adam, sgd
 from .subsampled import subsampled_newton
@@ -83,6 +83,13 @@ class Sums(Objective, Protocol):
     def bad_rows(self) -> str: ...
 
 
+class End(NamedTuple):
+    """What a fit saw of the cost, without penalties, where it ended; the curvature is as near as it took to get there."""
+
+    cost: Sums
+    place: Point
+
+
 @dataclass(frozen=True, repr=False)
 class Fit:
     """What was learned, and how it was reached."""
@@ -100,6 +107,7 @@ class Fit:
     regular: bool = False  # the cost is curved along every direction, as the method has seen
     told: str = ""  # the rate and momentum that were asked for
     program: str = ""  # that ran over the data: "numpy", or "fused" where compiling it was worth it
+    end: End | None = None  # for a fit that starts here; where the method tells of it
 
     @cached_property
     def hessian(self) -> Any:
@@ -113,7 +121,7 @@ class Fit:
         return tuple(row for row in self.history if row.share == 1.0)
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"curvature": vars(self).get("hessian")} if callable(self.curvature) else vars(self)
+        return vars(self) | {"end": None} | ({"curvature": vars(self).get("hessian")} if callable(self.curvature) else {})
 
     def plot(self, *others: Fit, ax: Any = None) -> Any:
         """The cost above the best one reached, by pass, on a logarithmic scale; other fits of the same cost beside it.
@@ -147,7 +155,7 @@ def minimize(
     l2: float = 0.0,
     penalize: Iterable[str] | None = None,
     bounds: Mapping[str, Any] | None = None,
-    start: Mapping[str, Any] | None = None,
+    start: Mapping[str, Any] | Fit | None = None,
     seed: int | None = None,
     watch: Callable[[Row], None] | None = None,
 ) -> Fit:
@@ -164,8 +172,9 @@ def minimize(
     the start, which ends it; in Newton's methods it ends where the cost can fall by no more than tol² of itself.
 
     `l2` adds l2/2·‖·‖² and `l1` l1·‖·‖₁ of the vectors and matrices, or of the parameters named in `penalize`. `bounds`:
-    (lowest, highest) by name, as {"w": (0, inf)}. `start` gives parameters by name, `seed` draws them, and the order of batches.
-    `watch` is called with the Row of each pass over all rows.
+    (lowest, highest) by name, as {"w": (0, inf)}. `start` gives parameters by name, or is a Fit: one of the same cost, at a
+    neighbouring penalty, tells "proximal-newton" the curvature too. `seed` draws them, and the order of batches. `watch` is
+    called with the Row of each pass over all rows.
 
     Raises UsageError for what cannot be meant, DvarError where the cost is not finite at the start.
     """
@@ -173,7 +182,9 @@ def minimize(
         raise UsageError(f"there is no method {method!r}{nearest(method, ('auto', *METHODS))}",
                          f"there are auto, {', '.join(METHODS)}")
     checked(rate=rate, momentum=momentum, nesterov=nesterov, batch=batch, steps=steps, tol=tol, l1=l1, l2=l2, seed=seed)
+    end = start.end if isinstance(start, Fit) else None
     if start is not None:
+        start = start.params if isinstance(start, Fit) else start
         if not isinstance(start, Mapping):
             raise UsageError(f"the start is {type(start).__name__}", f"give it by parameter: {', '.join(cost.inputs)}")
         cost = cost.sized(start)
@@ -186,8 +197,11 @@ def minimize(
     problem = Problem(Penalised(cost, l2s) if l2 else cost, l1s, lower, upper, cost.m)
     theta = inside(problem, theta, start)
     one = METHODS[method]
+    known = end.place if end and end.cost is cost and np.array_equal(end.place.theta, theta) else None
+    if known is not None and isinstance(problem.smooth, Penalised):
+        known = problem.smooth.seen(known)
     options = Options(int(steps or one.steps), float(one.tol if tol is None else tol), None if rate == "auto" else float(rate),
-                      float(momentum), nesterov, int(batch or 0), int(seed or 0))
+                      float(momentum), nesterov, int(batch or 0), int(seed or 0), known)
     run = Run(watch)
     # A rate too high is told, not warned of.
     with stoppable(run), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
@@ -206,7 +220,13 @@ def minimize(
     return Fit(cost.named(outcome.theta), outcome.cost, outcome.converged, outcome.message, method,
                len(run.history) + run.beside, (*run.part, *run.history), run.history[-1].seconds,
                partial(hessian_at, problem.smooth, outcome.theta) if outcome.regular else outcome.hessian, outcome.flat,
-               outcome.regular, told_of(rate, momentum, nesterov), cost.ran)
+               outcome.regular, told_of(rate, momentum, nesterov), cost.ran, ended_at(cost, problem.smooth, outcome.end))
+
+
+def ended_at(cost: Sums, smooth: Objective, end: Point | None) -> End | None:
+    if end is None:
+        return None
+    return End(cost, smooth.seen(end, -1.0) if isinstance(smooth, Penalised) else end)
 
 
 def confirmed(problem: Problem, outcome: Outcome, run: Run, options: Options) -> Outcome:

@@ -22,8 +22,8 @@ import numpy as np
 from ..errors import many
 from .curvature import Curvature, Step
 from .endings import NOTHING, finished, no_better, norm, without_curvature
-from .objective import Options, Outcome, Part, Penalised, Problem, Run
-from .region import ROUNDING, Evaluated, Point, Region, lowered
+from .objective import Options, Outcome, Part, Penalised, Point, Problem, Run
+from .region import ROUNDING, Evaluated, Region, lowered
 
 DECAY = 2 * (1 - np.exp(-1))  # what a step wins, by what its parabola promised, where the cost decays exponentially: all of
 # what is left then has no optimum, and each step leaves a share of 1/e of it

@@ -18,6 +18,19 @@ ALMOST = 1e-10  # of the cost: what may be left to gain where rounding ends the 
 Rows = Sequence[slice] | None  # runs of examples to take the mean over; None: all of them
 
 
+class Point(NamedTuple):
+    """A place, and what was seen there."""
+
+    theta: Any  # (P,)
+    cost: float
+    gradient: Any  # (P,)
+    hessian: Any  # (P, P)
+
+    @property
+    def finite(self) -> bool:
+        return bool(np.isfinite(self.cost) and np.isfinite(self.gradient).all() and np.isfinite(self.hessian).all())
+
+
 class Objective(Protocol):
     """Means over the examples, asked for at a vector (P,); each call is one pass over them."""
 
@@ -65,6 +78,12 @@ class Penalised:
     def among(self, kept: Any) -> Objective | None:
         found = self.inner.among(kept)
         return None if found is None or np.any(self.about) else Penalised(found, self.l2[kept])
+
+    def seen(self, inner: Point, share: float = 1.0) -> Point:
+        """What is seen where the inner objective shows `inner`; with the share −1 the other way round."""
+        theta, cost, gradient, hessian = inner
+        return Point(theta, cost + share * self.value(theta), gradient + share * self.l2 * (theta - self.about),
+                     hessian + share * np.diag(self.l2))
 
     def value(self, theta: Any) -> float:
         return 0.5 * float(np.sum(self.l2 * (theta - self.about) ** 2))
@@ -207,6 +226,7 @@ class Options(NamedTuple):
     nesterov: bool = False
     batch: int = 256
     seed: int = 0
+    known: Point | None = None  # the start, as a fit before this one saw it; its curvature may be that of a place nearby
 
 
 class Outcome(NamedTuple):
@@ -219,6 +239,7 @@ class Outcome(NamedTuple):
     hessian: Any = None  # at theta, where the solver knows it
     flat: tuple[int, ...] = ()  # parameters without a finite optimum
     regular: bool = False  # the cost is curved along every direction, though the Hessian at theta was not asked for
+    end: Point | None = None  # theta as the smooth part shows it, for a fit that starts there; its curvature may be of nearby
 
 
 Solver = Callable[[Problem, Any, Run, Options], Outcome]

@@ -7,29 +7,48 @@ coordinates lead to where they do not; else the kinks are met one by one, as in 
 Wright, Numerical Optimization, 2006, 16.5).
 
 With many examples the curvature is that of a part of the rows, and all are asked for gradients alone where that leads to the end.
+So it is where a fit before this one, at a neighbouring penalty, say, tells of the start: its parabola gives the first step, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import many
 from .curvature import Curvature, cholesky
 from .endings import at_saddle
-from .newton import FINE, PATIENT, part_of
-from .objective import ALMOST, Options, Outcome, Problem, Run
-from .region import Point
+from .newton import PATIENT, part_of
+from .objective import ALMOST, Options, Outcome, Point, Problem, Run
+from .region import ROUNDING
 
 GUESSES, SWEEPS, ROUNDS = 10, 30, 20  # guesses of what is free; sweeps along coordinates where they fail; times both are tried
+SURE = 0.1  # of what is asked for: curvature that is not all rows' tells what is left to a digit
+WARM = 4  # steps from a fit before that may be left; a Hessian of all rows serves the fits after this one, too
 RIDGE = 1e-11  # of the diagonal: makes a singular parabola one that can be solved
+
+
+class Ahead(NamedTuple):
+    """A step."""
+
+    move: Any  # (P,)
+    downhill: float  # its slope, at most −moveᵀ·H·move, by which a short step is judged
+    promised: float  # by how much the parabola falls
+
+
+NOWHERE = Ahead(None, 0.0, np.inf)
 
 
 def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
     some, left = part_of(problem, len(theta)), iter(range(options.steps))
-    if some is not None:
+    if options.known is not None:
+        known = options.known._replace(cost=options.known.cost + problem.bends(theta))
+        theta, done = by_gradients(problem, known, run, options, left, warm=True)
+        if done and problem.smooth.convex:
+            return done._replace(message=f"{done.message}; by the curvature of the fit before")
+    elif some is not None:
         part, count = some
         cost, gradient = problem.smooth.value_gradient(theta)
         within = Run()
@@ -39,19 +58,28 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
         now = Point(theta, cost + problem.bends(theta), gradient, hessian)
         run.record(theta, now.cost, problem.slope(theta, gradient), 0.0)
         theta, done = by_gradients(problem, now, run, options, left)
-        if done and problem.smooth.convex:  # else the curvature of all rows tells whether it is an optimum
+        if done and problem.smooth.convex:  # else the whole curvature tells whether it is an optimum
             return done._replace(message=f"{done.message}; by the curvature of {count:,} rows")
     now = whole(problem, theta)
     slope = run.record(theta, now.cost, problem.slope(theta, now.gradient), 0.0)
-    enough, size = options.tol**2, abs(run.history[0].cost)
+    enough, size, share = options.tol**2, abs(run.history[0].cost), 1.0
     for _ in left:
         if not now.finite:
             return run.kept(False, f"stopped: the cost is {now.cost} or its derivatives are not finite")
-        move, downhill, promised = parabola_step(problem, now)
-        if max(promised, -0.5 * downhill) <= enough * max(size, abs(now.cost)):
+        step = parabola_step(problem, now)
+        move, downhill, promised = step
+        if gain(step) <= enough * max(size, abs(now.cost)):
             return finished(problem, now, promised, run)
         if run.stopped:
             return run.kept(False, "stopped on request", now.hessian)
+        if some is not None and share == 1.0:
+            theta, done = by_gradients(problem, now, run, options, left)
+            if done and problem.smooth.convex:
+                return done
+            if theta is not now.theta:
+                now = whole(problem, theta)
+                slope = run.record(theta, now.cost, problem.slope(theta, now.gradient), 0.0)
+                continue
         share = 1.0
         while True:
             new = whole(problem, problem.inside(now.theta + share * move) if share < 1 else now.theta + move)
@@ -66,40 +94,39 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
                                 f"stopped: no step lowers the cost any more; the gradient's norm is {slope:.1e}", now.hessian)
             share /= 2
         now = new
-        if some is not None and share == 1.0:
-            theta, done = by_gradients(problem, now, run, options, left)
-            if done and problem.smooth.convex:
-                return done
-            if theta is not now.theta:
-                now = whole(problem, theta)
-                slope = run.record(theta, now.cost, problem.slope(theta, now.gradient), 0.0)
     return run.kept(False, f"did {many(options.steps, 'step')}; the gradient's norm is {slope:.1e}", now.hessian)
 
 
 def by_gradients(
-    problem: Problem, now: Point, run: Run, options: Options, steps: Iterator[int],
+    problem: Problem, now: Point, run: Run, options: Options, steps: Iterator[int], warm: bool = False,
 ) -> tuple[Any, Outcome | None]:
     """Steps that ask the whole for gradients alone: the curvature is that of a part of the rows, or of a point before, corrected
     by what the gradients show (BFGS: Nocedal & Wright, 6.1), while few are left to go at the pace of the last, and `steps` are.
-    Where they end, and the outcome if that is the optimum."""
-    enough, before = FINE * options.tol**2 * max(abs(run.history[0].cost), abs(now.cost)), np.inf
+    `warm`: the first is from a place that a fit before this one saw. Where they end, and the outcome if that is the optimum."""
+    size = max(abs(now.cost), abs(run.history[0].cost) if run.history else 0.0)
+    enough, before = SURE * options.tol**2 * size, np.inf
+    patient = WARM if warm else PATIENT
+    step = parabola_step(problem, now) if now.finite else NOWHERE
     while now.finite:
-        move, downhill, promised = parabola_step(problem, now)
-        left = max(promised, -0.5 * downhill)
-        if left <= enough:
+        move, downhill, promised = step
+        left = gain(step)
+        if left <= enough and run.history:  # what a fit before this one saw is seen again before it is answered
             return now.theta, finished(problem, now, promised, run)._replace(hessian=None, regular=True)
-        if run.stopped or np.log(left / enough) > PATIENT * np.log(before / left) or next(steps, None) is None:
+        slow = left > enough and np.log(left / enough) > patient * np.log(before / left)
+        if run.stopped or slow or next(steps, None) is None:
             break
         theta = now.theta + move
         cost, gradient = problem.smooth.value_gradient(theta)
         cost += problem.bends(theta)
         run.record(theta, cost, problem.slope(theta, gradient), 1.0, float(np.linalg.norm(move)))
-        if not falls(now, cost, downhill):
-            break
         turned, bent, hessian = gradient - now.gradient, now.hessian @ move, now.hessian
         if float(move @ turned) > 0 and float(move @ bent) > 0:
             hessian = hessian + np.outer(turned, turned) / float(move @ turned) - np.outer(bent, bent) / float(move @ bent)
-        now, before = Point(theta, cost, gradient, hessian), left
+        new = Point(theta, cost, gradient, hessian)
+        step = parabola_step(problem, new) if new.finite else NOWHERE
+        if not falls(now, cost, downhill) and not (-downhill < ROUNDING * abs(cost) and gain(step) < left):
+            break
+        now, before = new, left
     return now.theta, None
 
 
@@ -108,17 +135,25 @@ def whole(problem: Problem, theta: Any) -> Point:
     return Point(theta, cost + problem.bends(theta), gradient, hessian)
 
 
-def parabola_step(problem: Problem, now: Point) -> tuple[Any, float, float]:
-    """The step to the minimum of parabola and kinks; its slope, at most −moveᵀ·H·move, by which a short step is judged; and by
-    how much the cost would fall."""
-    move = minimum(problem, now.theta, now.gradient, definite(now.hessian)) - now.theta
-    downhill = float(now.gradient @ move) + problem.bends(now.theta + move) - problem.bends(now.theta)
-    return move, downhill, -(downhill + 0.5 * float(move @ now.hessian @ move))
+def gain(step: Ahead) -> float:
+    """What the cost can fall by, by the more cautious of two measures."""
+    return max(step.promised, -0.5 * step.downhill)
+
+
+def parabola_step(problem: Problem, now: Point) -> Ahead:
+    """The step to the minimum of parabola and kinks."""
+    new = minimum(problem, now.theta, now.gradient, definite(now.hessian))
+    move, l1 = new - now.theta, problem.l1
+    same = now.theta * new > 0  # there l1 has one slope, which cancels with the gradient's; differences of costs are rounding
+    downhill = float((now.gradient + np.where(same, l1 * np.sign(new), 0.0)) @ move)
+    downhill += float(l1 @ np.where(same, 0.0, np.abs(new) - np.abs(now.theta)))
+    return Ahead(move, downhill, -(downhill + 0.5 * float(move @ now.hessian @ move)))
 
 
 def falls(now: Point, cost: float, downhill: float) -> bool:
     """Whether the cost falls by a share of what the slope tells, or is the same where that is rounding."""
-    return cost <= now.cost + 1e-4 * downhill or (-downhill < 1e-12 * abs(now.cost) and cost <= now.cost + 1e-15 * abs(now.cost))
+    still = -downhill < ROUNDING * abs(now.cost) and cost <= now.cost + 1e-15 * abs(now.cost)
+    return still or cost <= now.cost + 1e-4 * downhill
 
 
 def finished(problem: Problem, now: Point, promised: float, run: Run) -> Outcome:
@@ -133,7 +168,8 @@ def finished(problem: Problem, now: Point, promised: float, run: Run) -> Outcome
     at_bound = int(np.sum((now.theta <= problem.lower) | (now.theta >= problem.upper)))
     if problem.bounded:
         said += f"; {at_bound:,} at a bound"
-    return Outcome(now.theta, now.cost, True, said, now.hessian)
+    end = now._replace(cost=now.cost - problem.bends(now.theta))
+    return Outcome(now.theta, now.cost, True, said, now.hessian, end=end)
 
 
 def saddle(problem: Problem, now: Point) -> bool:

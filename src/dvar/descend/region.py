@@ -10,27 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .curvature import Curvature
-from .objective import Problem, Run
+from .objective import Point, Problem, Run
 
 FIRST = 1.0  # the region at first, by the length of the parameters
 NEAR = 1e-6  # of the cost: where Newton's step promises no more, it is tried
 ROUNDING = 1e-12  # of the cost: what is promised below it cannot be judged by the cost
-
-
-class Point(NamedTuple):
-    theta: Any
-    cost: float
-    gradient: Any
-    hessian: Any
-
-    @property
-    def finite(self) -> bool:
-        return bool(np.isfinite(self.cost) and np.isfinite(self.gradient).all() and np.isfinite(self.hessian).all())
 
 
 Evaluated = Callable[[Any, float, float], Point]  # parameters, the share of a whole step, how far they moved

@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ..data.columns import Columns, Number
-from ..descend.minimize import MANY, Fit, minimize
+from ..descend.minimize import MANY, End, Fit, minimize
+from ..descend.objective import Point
 from .named import linear_maps
 
 SAMPLE, NUMBERS = 16384, 2**22  # rows, evenly spread, and numbers in them that tell a column's centre and spread: enough for that
 FAR, UNLIKE = 10.0, 100.0  # spreads from zero, and of each other: features that suit no solver as they are
 AS_GIVEN, AS_TOLD = ("gradient-descent", "sgd", "adam"), {"rate", "momentum", "nesterov", "batch"}  # which "auto" takes those for
+
+
+TOLD: WeakKeyDictionary[Any, tuple[Any, Any]] = WeakKeyDictionary()  # by cost, centre and spread of its columns
 
 
 class Map(NamedTuple):
@@ -144,10 +149,22 @@ class Standardised:
         return slope
 
     def as_given(self, fit: Fit) -> Fit:
-        """A fit in these coordinates with the Hessian by the parameters."""
-        if fit.curvature is None or not self.maps:
+        """A fit in these coordinates with the Hessian by the parameters, as its end is."""
+        if not self.maps:
             return fit
-        return replace(fit, curvature=lambda: self.pushed(self.pushed(fit.hessian).T))
+        if fit.end is not None:
+            theta, cost, slope, hessian = fit.end.place
+            end = End(self.cost, Point(self.given(theta), cost, self.pushed(slope), self.pushed(self.pushed(hessian).T)))
+            fit = replace(fit, end=end)
+        return fit if fit.curvature is None else replace(fit, curvature=lambda: self.pushed(self.pushed(fit.hessian).T))
+
+    def started(self, fit: Fit) -> Fit:
+        """A fit of the cost underneath, as one in these coordinates."""
+        if fit.end is None or fit.end.cost is not self.cost:
+            return fit
+        _, cost, slope, hessian = fit.end.place
+        place = Point(self.flat(fit.params), cost, self.pulled(slope), self.pulled(self.pulled(hessian).T))
+        return replace(fit, end=End(self, place))
 
     def value_gradient(self, theta: Any, rows: Any = None) -> tuple[float, Any]:
         self.seen = theta
@@ -209,7 +226,9 @@ def suited(cost: Any, tied: Collection[str], l2: Any = 0.0) -> Standardised | No
     names, intercept = linear_maps(cost.loss, tuple(cost.data), arrays[0])
     if not names:
         return None
-    centre, spread = centre_spread(cost.data[arrays[0]], cost.data.get(cost.weight))
+    if cost not in TOLD:
+        TOLD[cost] = centre_spread(cost.data[arrays[0]], cost.data.get(cost.weight))
+    centre, spread = TOLD[cost]
     varies = spread > 0
     some = spread[varies]
     unlike = UNLIKE if cost.size <= MANY and cost.has_hessian() else 1.0  # without a Hessian, whose diagonal scales all
@@ -226,13 +245,15 @@ def minimized(cost: Any, method: str, options: dict[str, Any]) -> Fit:
     start, penalize = options.get("start"), options.get("penalize")
     seen = None
     if not as_given:
-        cost = cost.sized(start) if isinstance(start, Mapping) else cost
+        given = start.params if isinstance(start, Fit) else start
+        cost = cost.sized(given) if isinstance(given, Mapping) else cost
         tied = {penalize} if isinstance(penalize, str) else set(penalize or ())
         seen = suited(cost, tied.union(options.get("bounds") or ()), options.get("l2", 0.0))
     if seen is None:
         return minimize(cost, method, **options)
-    fit = minimize(seen, method, **options)
-    return seen.as_given(fit)
+    if isinstance(start, Fit):
+        options = options | {"start": seen.started(start)}
+    return seen.as_given(minimize(seen, method, **options))
 
 
 def centre_spread(x: Any, weight: Any = None) -> tuple[Any, Any]:
