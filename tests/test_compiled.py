@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import dvar as dv
-from dvar.vectorize import compiled, fused, machine_code, summed
+from dvar.vectorize import compiled, fused, machine_code, switch
 from dvar.vectorize.arguments import types_of
 
 LOSS = "inputs: w, b, x, y\nz = w @ x + b; L = softplus(z) - y*z"
@@ -381,7 +381,7 @@ def test_a_program_for_any_steps_takes_them_all(cache):
 
 
 def test_a_program_that_is_there_serves_smaller_jobs(cache, monkeypatch, compilations):
-    monkeypatch.setattr(summed, "LOAD_SECONDS", 0.0)
+    monkeypatch.setattr(switch, "LOAD_SECONDS", 0.0)
     compiled.compiled.cache_clear()
     assert dv.graph(LOSS).over(x=X, y=Y).minimize().program == "numpy"
     assert compilations == []
@@ -402,7 +402,7 @@ def test_the_smallest_jobs_do_not_even_look(cache, compilations):
 
 def test_what_is_worth_compiling_is_compiled(cache, monkeypatch, compilations):
     for name in ("COMPILE_SECONDS", "CHARACTER_SECONDS", "LOAD_SECONDS"):
-        monkeypatch.setattr(summed, name, 0.0)
+        monkeypatch.setattr(switch, name, 0.0)
     fit = dv.graph(LOSS).over(x=X, y=Y).minimize()
     assert fit.program == "fused"
     assert len(compilations) in (1, 2)
