@@ -82,11 +82,13 @@ def reading(path: str, target: str, runs: int) -> None:
 
     from dvar.data.encoding import Encoding
     from dvar.data.reading import read
+    from dvar.data.source import Source
 
     def ours() -> int:
         table = read(path)
-        encoding = Encoding.learn(table, [c for c in table.column_names if c != target], reference=True)
-        return len(encoding.encode(table))
+        source = Source(table)
+        encoding = Encoding.learn(source, [c for c in table.column_names if c != target], reference=True)
+        return len(encoding.encode(source))
 
     def theirs() -> int:
         return int((pq.read_table(path) if path.endswith("parquet") else csv.read_csv(path)).num_rows)

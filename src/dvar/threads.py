@@ -43,8 +43,29 @@ def pool(count: int, process: int) -> ThreadPoolExecutor:
 def each(function: Callable[[Any], Any], columns: Iterable[Any], rows: int) -> list[Any]:
     """What a function answers for each of some columns of so many rows: on threads where these are many, as NumPy and PyArrow
     hold no lock over long loops."""
-    count = thread_count(None) if rows >= LARGE else 1
-    return list(map(function, columns) if count == 1 else pool(count, os.getpid()).map(function, columns))
+    columns = list(columns)
+    count = min(thread_count(None), len(columns)) if rows >= LARGE else 1
+    if count <= 1:
+        return list(map(function, columns))
+    found: list[Any] = [None] * len(columns)
+    wrong: dict[int, BaseException] = {}
+    left = iter(range(len(columns)))
+
+    def work() -> None:
+        for k in left:
+            try:
+                found[k] = function(columns[k])
+            except BaseException as error:
+                wrong[k] = error
+                list(left)  # nothing more is begun
+
+    others = [pool(count, os.getpid()).submit(work) for _ in range(count - 1)]
+    work()
+    for other in others:  # one that has not begun finds nothing left
+        other.cancel() or other.result()
+    if wrong:
+        raise wrong[min(wrong)]
+    return found
 
 
 def ahead(items: Iterator[Any]) -> Iterator[Any]:

@@ -21,6 +21,7 @@ from . import features as named
 from . import table as tables
 from .columns import Category, Columns, Group, Missing, Number, Part
 from .learning import MAX_LEVELS, OTHER_LEVEL, Joint, Rest, Slope, learn, learn_slopes, within
+from .source import Source
 
 MAX = float(np.finfo(np.float64).max)
 JOINT = 1024  # joint codes at most of categories that are counted together
@@ -37,11 +38,12 @@ class Encoding:
 
     @classmethod
     def learn(
-        cls, table: Any, features: Sequence[str], *, reference: bool, centre: bool = True, rows: np.ndarray | None = None,
-        max_levels: int = MAX_LEVELS, weight: np.ndarray | None = None,
+        cls, table: Any | Source, features: Sequence[str], *, reference: bool, centre: bool = True,
+        rows: np.ndarray | None = None, max_levels: int = MAX_LEVELS, weight: np.ndarray | None = None,
     ) -> Encoding:
         """The encoding of these columns of a `pyarrow.Table`, learned from the rows numbered `rows` (default: all), in which a
-        row counts as its `weight` (of all rows of the table, positive) says.
+        row counts as its `weight` (of all rows of the table, positive) says. A `Source` instead of the table, with rows of its
+        own, keeps what was decoded for `encode`.
 
         `reference`: a category's first level has no coefficient; `centre`: numbers are shifted by their mean, which changes
         no objective only where a free intercept joins their sum. Of a category the `max_levels` most frequent levels stay
@@ -52,16 +54,17 @@ class Encoding:
         dropped: dict[str, str] = {}
         indicators: dict[bytes, int] = {}  # which rows are missing → the index of the part that says so
         wanted = tuple(dict.fromkeys(features))
-        weight = weight if weight is None or rows is None else weight[rows]
+        source = table if isinstance(table, Source) else Source(table, rows)
+        weight = weight if weight is None or source.rows is None else weight[source.rows]
 
         def learned_from(name: str) -> tuple[str, list[Part], np.ndarray | None, dict[str, str]]:
-            numeric, levelled = named.sides(table, name)
+            numeric, levelled = named.sides(source.table, name)
             if not (numeric and levelled):
-                return name, *learn(table, name, wanted, rows, reference, centre, max_levels, weight)
+                return name, *learn(source, name, wanted, reference, centre, max_levels, weight)
             bare = reference and numeric in wanted
-            return numeric, *learn_slopes(table, numeric, levelled, rows, bare, centre, max_levels, weight)  # it has the gaps
+            return numeric, *learn_slopes(source, numeric, levelled, bare, centre, max_levels, weight)  # it has the gaps
 
-        for name, learned, gaps, out in each(learned_from, wanted, table.num_rows):
+        for name, learned, gaps, out in each(learned_from, wanted, len(source)):
             parts += learned
             dropped |= out
             if gaps is None or gaps.all():
@@ -75,7 +78,7 @@ class Encoding:
         if not parts:
             why = "; ".join(f"`{name}`: {reason}" for name, reason in dropped.items()) or "none was given"
             raise DvarError(f"no column can be a feature ({why})", "features are numbers or categories that vary")
-        return cls(tuple(parts), dropped, table.num_rows if rows is None else len(rows))
+        return cls(tuple(parts), dropped, len(source))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -119,17 +122,19 @@ class Encoding:
                 group.append(i)
         return tuple(Group(tuple(g), tuple(sizes[i] for i in g), tuple(self.slices[i] for i in g)) for g in groups)
 
-    def encode(self, table: Any, rows: np.ndarray | None = None) -> Columns:
-        """The columns of a `pyarrow.Table` (of its rows numbered `rows`; default: all) as this encoding reads them.
+    def encode(self, table: Any | Source, rows: np.ndarray | None = None) -> Columns:
+        """The columns of a `pyarrow.Table` (of its rows numbered `rows`; default: all), or of a `Source`, as this encoding reads
+        them.
 
         Raises DvarError naming every column that is lacking or of another kind.
         """
-        source = self._sources(table)
-        m = table.num_rows if rows is None else len(rows)
+        source = table if isinstance(table, Source) else Source(table, rows)
+        self._check(source)
+        m = len(source)
         single = list({self.parts[i].column: None for i in self.singles})
-        read = dict(zip(single, each(lambda c: _numbers(source[c], m, rows), single, m)))
-        texts = {c: tables.levels(source[c], rows) if tables.kind(source[c].type) == "category" else None
-                 for c in {c for p in self.parts for c in _levelled(p)}}
+        read = dict(zip(single, each(source.numbers, single, m)))
+        levelled = list({c: None for p in self.parts for c in _levelled(p)})
+        texts = dict(zip(levelled, each(source.levels, levelled, m)))
         categories = [p for p in self.parts if isinstance(p, Category)]
         coded = dict(zip(map(id, categories), each(lambda p: _codes(texts[p.column], m, p), categories, m)))
         indicated = {c: p.column for p in self.parts if isinstance(p, Missing) for c in (p.column, *p.also)}
@@ -162,27 +167,23 @@ class Encoding:
         told = ({name: count for name, count in counts.items() if count} for counts in (unseen, missing))
         return Columns(self, tuple(data), tuple(gaps_of), *told)
 
-    def _sources(self, table: Any) -> dict[str, Any]:
-        """The columns that the parts are read from. Raises DvarError naming every one that is lacking or of another kind."""
+    def _check(self, source: Source) -> None:
+        """Raises DvarError naming every column of the parts that is lacking or of another kind."""
         wrong: dict[str, None] = {}
-        found: dict[str, Any] = {}
-        names = table.column_names
+        names = source.table.column_names
         wanted = {c: "number" for p in self.parts if not isinstance(p, Category) for c in (p.column,)}
         wanted |= {c: "category" for p in self.parts for c in _levelled(p)}
         for name, kind in wanted.items():
             if lacking := [b for b in named.bases(name, names) if b not in names]:
                 wrong |= {f"`{b}` is lacking": None for b in lacking}
                 continue
-            made = named.column(table, name)
-            if kind == "number" and tables.kind(made.type) == "category":  # numbers written with spaces or signs
-                made = made if isinstance(as_read := tables.text_as_numbers(made), str) else as_read
-            if tables.kind(made.type) not in (kind, "nothing"):
+            if kind == "number":
+                source.as_numbers(name)
+            if tables.kind((made := source.column(name)).type) not in (kind, "nothing"):
                 wrong[f"`{name}` is of type {tables.called(made.type)} where a {kind} was learned from"] = None
-            found[name] = made
         if wrong:
             raise DvarError(f"the table is not as the encoding reads it: {', '.join(wrong)}",
                             "give it the columns that were learned from")
-        return found
 
     @property
     def reads(self) -> dict[str, str]:
@@ -239,16 +240,9 @@ def _levelled(part: Part) -> tuple[str, ...]:
     return (part.column,) if isinstance(part, Category) else (part.within,) if isinstance(part, Slope) else ()
 
 
-def _numbers(column: Any, m: int, rows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """A column's values and where they are missing; one without a type (all null) is missing throughout."""
-    if tables.kind(column.type) == "number":
-        return tables.numbers(column, rows)
-    return np.zeros(m, np.int8), np.ones(m, bool)
-
-
 def _codes(levels: tables.Levels | None, m: int, part: Category) -> tuple[np.ndarray, int, int]:
     """A category's codes (see `Group`), how many rows are of an unseen level, how many are missing without a level."""
-    found, texts = (np.full(m, -1, np.int32), ()) if levels is None else (levels.codes, levels.texts)
+    found, texts = (np.full(m, -1, np.int8), ()) if levels is None else (levels.codes, levels.texts)
     last = len(part.names)
     gap = last if part.missing else 0
     code = {level: k for k, level in enumerate(part.levels, 0 if part.reference else 1)}
@@ -256,9 +250,10 @@ def _codes(levels: tables.Levels | None, m: int, part: Category) -> tuple[np.nda
         code |= dict.fromkeys(part.base, 0)
     other = code.get(OTHER_LEVEL, gap)
     recode = np.array([code.get(text, other) for text in texts] + [gap], np.min_scalar_type(last))
-    unknown = [] if OTHER_LEVEL in code else [k for k, text in enumerate(texts) if text not in code]
-    unseen = int(np.bincount(found + 1, minlength=1 + len(texts))[1:][unknown].sum()) if unknown else 0
-    return recode.take(found), unseen, 0 if part.missing else int(np.count_nonzero(found < 0))  # −1 is the last entry: the gap
+    unknown = np.array([OTHER_LEVEL not in code and text not in code for text in texts] + [False])
+    unseen = int(np.count_nonzero(tables.looked_up(unknown, found))) if unknown.any() else 0
+    missing = 0 if part.missing else int(np.count_nonzero(found < 0))
+    return tables.looked_up(recode, found), unseen, missing  # of −1 the last entry: the gap
 
 
 def _texts(value: Any) -> bool:

@@ -16,8 +16,10 @@ import numpy as np
 
 from ..errors import DvarError, UsageError, nearest
 from . import table as tables
+from .columns import BLOCK
 
 CALL = re.compile(r"\s*(\w+)\((.*)\)\s*", re.DOTALL)
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -173,10 +175,11 @@ def product(parts: list[Any]) -> Any:
     return dictionary(codes, gaps, texts, ordered=False)
 
 
-def dictionary(codes: Any, gaps: Any, texts: Sequence[str], ordered: bool = True) -> Any:
+def dictionary(codes: Any, gaps: Any | None, texts: Sequence[str], ordered: bool = True) -> Any:
     import pyarrow as pa
 
-    indices = pa.array(np.where(gaps, 0, codes).astype(np.int32), mask=gaps)
+    codes = codes.astype(tables.code_type(len(texts)), copy=False)
+    indices = pa.array(codes if gaps is None else np.where(gaps, 0, codes).astype(codes.dtype), mask=gaps)
     return pa.chunked_array([pa.DictionaryArray.from_arrays(indices, pa.array(texts, pa.string()), ordered=ordered)])
 
 
@@ -191,12 +194,35 @@ def of_time(name: str, made: Any, which: str, texts: Sequence[str] | None) -> An
     if tables.kind(made.type) == "nothing":
         return made
     try:
-        value = getattr(compute, which)(made)
+        x, gaps = by_the_hour(made, getattr(compute, which), np.dtype(np.int64 if texts is None else np.int8))
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
         raise DvarError(f"{name} cannot be had from the type {made.type}", "a date has no hour, a time of day no year") from None
-    x, missing = tables.numbers(value)
-    gaps = np.zeros(len(x), bool) if missing is None else missing
-    return pa.chunked_array([pa.array(x, mask=gaps)]) if texts is None else dictionary(x - (which == "month"), gaps, texts)
+    if texts is None:
+        return pa.chunked_array([pa.array(x, mask=gaps)])
+    return dictionary(x - (which == "month"), gaps, texts)
+
+
+def by_the_hour(made: Any, part: Callable[[Any], Any], dtype: np.dtype) -> tuple[np.ndarray, np.ndarray | None]:
+    """A part of each time, and where it is missing: of each hour there may be, and then looked up, where these are fewer than
+    the rows. In a time zone hours may begin at any minute."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    if types.is_timestamp(made.type) and made.type.tz is None and made.null_count < len(made):
+        times, gaps = tables.numbers(made.cast(pa.int64()))
+        hour = 3600 * PER_SECOND[made.type.unit]
+        known = times if gaps is None else times.compress(~gaps)
+        first, last = int(known.min()) // hour, int(known.max()) // hour
+        if last - first < len(times):
+            hours = np.arange(first, last + 1) * hour
+            hours[0] = known.min()  # the first hour may begin before what 64 bits hold
+            parts = tables.numbers(part(pa.chunked_array([hours]).cast(made.type)))[0].astype(dtype)
+            found = np.empty(len(times), dtype)
+            for lo in range(0, len(times), BLOCK):  # under a gap is anything
+                found[lo : lo + BLOCK] = parts.take(times[lo : lo + BLOCK] // hour - first, mode="clip")
+            return found, gaps
+    x, gaps = tables.numbers(part(made))
+    return x.astype(dtype, copy=False), gaps
 
 
 def as_category(name: str, made: Any) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import frexp, fsum, sqrt
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from ..errors import DvarError, many
 from . import features as named
 from . import table as tables
 from .columns import BLOCK, Category, Number, Part
+from .source import Source
 
 IDENTIFIER = 100  # levels, each in one row only, that are not worth keeping for the sake of the rows without one
 MOST_SLOPES = 100  # levels that a number has slopes of their own at: each is a column of numbers
@@ -69,7 +69,7 @@ def learn_number(
 ) -> Number | str:
     """How to read a column of numbers, or why it is left out; `weight` is positive, as many as rows."""
     if gaps is not None:
-        x, weight = x[~gaps], None if weight is None else weight[~gaps]
+        x, weight = x.compress(~gaps), None if weight is None else weight.compress(~gaps)
     if len(x) == 0:
         return "all missing"
     low, high = x.min(), x.max()
@@ -94,11 +94,11 @@ def moments(x: np.ndarray, largest: float, weight: np.ndarray | None = None) -> 
         block = x[lo : lo + BLOCK].astype(np.float64)
         if unit != 1.0:
             block /= unit
-        w = 1.0 if weight is None else weight[lo : lo + BLOCK]
-        total = float(np.sum(w)) if weight is not None else len(block)
-        mean = float((w * block).sum()) / total
+        w = None if weight is None else weight[lo : lo + BLOCK]
+        total = len(block) if w is None else float(w.sum())
+        mean = float((block if w is None else w * block).sum()) / total
         block -= mean
-        weighted = w * block
+        weighted = block if w is None else w * block
         over = float(weighted.sum()) / total
         weighted *= block
         totals.append(total)
@@ -131,6 +131,13 @@ def learn_category(
     return Category(name, tuple(levels), missing, reference)
 
 
+def levels_of(source: Source, name: str) -> tables.Levels:
+    """The levels of a column that is a category."""
+    levels = source.levels(name)
+    assert levels is not None
+    return levels
+
+
 def used_levels(column: tables.Levels) -> list[bool]:
     """Whether each text is some row's, and at the end whether some row is missing."""
     used = np.zeros(len(column.texts) + 1, bool)
@@ -144,27 +151,27 @@ def used_levels(column: tables.Levels) -> list[bool]:
 
 
 def learn(
-    table: Any, name: str, wanted: Sequence[str], rows: np.ndarray | None, reference: bool, centre: bool, max_levels: int,
+    source: Source, name: str, wanted: Sequence[str], reference: bool, centre: bool, max_levels: int,
     weight: np.ndarray | None = None,
 ) -> tuple[list[Part], np.ndarray | None, dict[str, str]]:
     """A column's part, where its number is missing, and what is left out."""
-    column = named.column(table, name)
+    column = source.column(name)
     how = tables.kind(column.type)
     learned: Part | str
     gaps = None
     dropped: dict[str, str] = {}
     if how == "number":
-        x, gaps = tables.numbers(column, rows)
+        x, gaps = source.numbers(name)
         learned = learn_number(name, x, gaps, centre, weight)
     elif how == "category":
-        levels = tables.levels(column, rows)
+        levels = levels_of(source, name)
         learned = learn_category(name, levels, reference, max_levels, weight)
         if isinstance(learned, Category):
             if len(learned.levels) >= max_levels and (count := sum(used_levels(levels)[:-1])) > max_levels:
                 dropped[f"{name} levels"] = f"the {count - max_levels:,} rarest of {count:,} are one level, {OTHER_LEVEL}"
-            factors = [] if table.schema.get_all_field_indices(name) else named.factors(name, ())
+            factors = [] if source.table.schema.get_all_field_indices(name) else named.factors(name, ())
             if factors and reference and all(f in wanted for f in factors):
-                learned = beside_its_factors(table, learned, factors, rows)
+                learned = beside_its_factors(source, learned, factors)
     else:
         of = str(column.type)
         when = next((kind for kind in ("timestamp", "date", "time") if of.startswith(kind)), "other") if how == "time" else how
@@ -172,11 +179,11 @@ def learn(
     return ([], gaps, {**dropped, name: learned}) if isinstance(learned, str) else ([learned], gaps, dropped)
 
 
-def beside_its_factors(table: Any, part: Category, factors: Sequence[str], rows: np.ndarray | None) -> Joint | str:
+def beside_its_factors(source: Source, part: Category, factors: Sequence[str]) -> Joint | str:
     """A product of categories that are features themselves: a combination with any one's reference is told by the others."""
     first = []
     for factor in factors:
-        found = tables.levels(named.column(table, factor), rows)
+        found = levels_of(source, factor)
         used = [found.texts[c] for c in np.unique(found.codes[found.codes >= 0])]
         first.append(used[0] if found.ordered else min(used))
     base = tuple(level for level in part.levels if any(a == b for a, b in zip(_cut(level, len(factors)), first)))
@@ -189,13 +196,13 @@ def _cut(level: str, count: int) -> list[str]:
 
 
 def learn_slopes(
-    table: Any, numeric: str, levelled: str, rows: np.ndarray | None, reference: bool, centre: bool, max_levels: int,
+    source: Source, numeric: str, levelled: str, reference: bool, centre: bool, max_levels: int,
     weight: np.ndarray | None = None,
 ) -> tuple[list[Part], np.ndarray | None, dict[str, str]]:
     """A slope of the numbers at each level; at all but the first where the numbers are a feature themselves."""
     name = f"{numeric}:{levelled}"
-    x, gaps = tables.numbers(named.column(table, numeric), rows)
-    levels = tables.levels(named.column(table, levelled), rows)
+    x, gaps = source.numbers(numeric)
+    levels = levels_of(source, levelled)
     category = learn_category(levelled, levels, reference, max_levels, weight)
     if isinstance(category, str):
         return [], None, {name: category}

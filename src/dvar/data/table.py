@@ -15,6 +15,7 @@ from ..errors import DvarError, UsageError, many, nearest
 from .numerals import as_number, is_code
 from .reading import read as read
 
+LOOKED = 8192  # codes looked up at once
 MANY = 20  # rows: of fewer, different whole numbers may well have no gaps by chance
 
 
@@ -69,7 +70,8 @@ def numbers(column: Any, rows: np.ndarray | None = None) -> tuple[np.ndarray, np
         missing = _joined([np.zeros(count, bool) if mask is None else mask for count, mask in masks], np.dtype(bool))
     if rows is not None:
         values, missing = values.take(rows), missing if missing is None else missing.take(rows)
-    if dtype.kind == "f" and not (finite := np.isfinite(values)).all():
+    if dtype.kind == "f" and len(values) and not (np.isfinite(values.min()) and np.isfinite(values.max())):
+        finite = np.isfinite(values)
         missing = ~finite if missing is None else missing | ~finite
     return values, missing if missing is not None and missing.any() else None
 
@@ -98,7 +100,9 @@ def counts_rows(column: Any) -> bool:
 
 
 class Levels(NamedTuple):
-    """A column of categories: row i is `texts[codes[i]]`, missing where its code is −1. Some texts may be unused."""
+    """A column of categories: row i is `texts[codes[i]]`, missing where its code is −1. Some texts may be unused.
+
+    Codes are in the smallest signed integer that holds how many texts there are."""
 
     codes: np.ndarray
     texts: tuple[str, ...]
@@ -110,21 +114,45 @@ def levels(column: Any, rows: np.ndarray | None = None) -> Levels:
     from pyarrow import types
 
     seen: dict[str, int] = {}
-    parts, previous, recode = [], None, np.empty(0, np.int32)
+    parts, previous, recode = [], None, np.empty(0, np.int8)
     for chunk in column.chunks:
         if not types.is_dictionary(chunk.type):
             chunk = _encoded(chunk)
         if previous is None or not chunk.dictionary.equals(previous):
             previous = chunk.dictionary
-            recode = np.array([_code(value, seen) for value in previous.to_pylist()] + [-1], np.int32)
-        index = _values(chunk.indices, np.dtype(chunk.indices.type.to_pandas_dtype())).astype(np.int32, copy=False)
-        if (missing := _missing(chunk.indices)) is not None:
-            index = np.where(missing, np.int32(-1), index)  # the last of `recode`
-        as_they_are = bool((recode[:-1] == np.arange(len(recode) - 1)).all())
-        parts.append(index if as_they_are else recode.take(index))
-    codes = _joined(parts, np.dtype(np.int32))
+            recode = np.array([_code(value, seen) for value in previous.to_pylist()] + [-1], np.int64)
+            recode = recode.astype(code_type(len(seen)))
+        index = _values(chunk.indices, np.dtype(chunk.indices.type.to_pandas_dtype()))
+        missing, longest = _missing(chunk.indices), code_type(len(recode))
+        index = index.astype(longest, copy=missing is not None)
+        if missing is not None:
+            np.putmask(index, missing, -1)
+        parts.append(looked_up(recode, index))
+    codes = _joined(parts, np.dtype(np.int8))
     ordered = types.is_dictionary(column.type) and column.type.ordered
     return Levels(codes if rows is None else codes.take(rows), tuple(seen), ordered)
+
+
+def code_type(count: int) -> np.dtype:
+    """The smallest signed integer that holds this number."""
+    return np.dtype(np.int8 if count < 2**7 else np.int16 if count < 2**15 else np.int32)
+
+
+def looked_up(entries: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """The entry of each code, of −1 the last: the codes themselves where these are what they stand for; else a block at a time,
+    so that what NumPy makes on the way stays in the cache."""
+    count = len(entries) - 1
+    if entries.itemsize == codes.itemsize and (entries[:-1] == np.arange(count)).all():
+        if entries[-1:].view(codes.dtype)[0] == -1 or not len(codes) or codes.min() >= 0:
+            return codes.view(entries.dtype)
+    if entries.itemsize == codes.itemsize == 1:  # Python's own loop over bytes is the fastest
+        every = np.full(256, entries[-1])
+        every[:count] = entries[:-1]
+        return np.frombuffer(bytearray(codes).translate(every.tobytes()), entries.dtype)
+    found = np.empty(len(codes), entries.dtype)
+    for lo in range(0, len(codes), LOOKED):
+        found[lo : lo + LOOKED] = entries.take(codes[lo : lo + LOOKED])
+    return found
 
 
 def text_as_numbers(column: Any) -> Any:

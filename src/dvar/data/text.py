@@ -62,7 +62,7 @@ def cut_up(name: str, made: Cut, content: Any, how: How, say: Callable[[str], No
     told(made, name, say)
     checked_names(name, called_well(made.names))
     parse, convert = options(made, how, quoted=over_lines(content))
-    for block_size in (2**21, min(len(content) + 1, LARGEST_BLOCK)):
+    for block_size in (2**20, min(len(content) + 1, LARGEST_BLOCK)):
         try:
             reading = csv.ReadOptions(block_size=block_size, encoding=made.letters)
             table = csv.read_csv(pa.BufferReader(content), reading, parse, convert)
@@ -72,7 +72,7 @@ def cut_up(name: str, made: Cut, content: Any, how: How, say: Callable[[str], No
             if "Expected" in str(error) and "columns, got" in str(error):
                 refuse_unclosed(name, made, content)
                 raise ragged(name, made, content) or error from None
-            if "Empty CSV" in str(error):
+            if "Empty CSV" in str(error) and block_size > len(content):  # else the header alone is longer than a block
                 what = f"{name} has {many(len(made.names), 'column')} but no rows"
                 raise DvarError(what, "a table needs at least one row") from None
     else:

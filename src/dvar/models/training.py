@@ -17,6 +17,7 @@ from ..data import table as tables
 from ..data.columns import Category
 from ..data.encoding import Encoding
 from ..data.learning import MAX_LEVELS
+from ..data.source import Source
 from ..descend.minimize import Fit, minimize
 from ..descend.objective import Row
 from ..errors import DvarError, UsageError, many
@@ -65,17 +66,18 @@ class Model:
         return linear_maps(self.graph, ("x", "y", *self.own))
 
     def data(self, table: Any, rows: Any = None) -> tuple[dict[str, Any], tuple[Note, ...]]:
-        """The inputs of the graph, y apart, from rows of a table; and what was noticed."""
+        """The inputs of the graph, y apart, from rows of a table, or from a `Source`; and what was noticed."""
+        source = table if isinstance(table, Source) else Source(table, rows)
         found: dict[str, Any] = {}
         notes: list[Note] = []
         if self.encoding is not None:
-            columns = self.encoding.encode(table, rows)
+            columns = self.encoding.encode(source)
             found["x"] = columns
             for what, counts in (("of a level not seen in training", columns.unseen),
                                  ("missing, though none was in training", columns.missing)):
                 notes += [Note(c, f"{what}, {self.taken(c)}", n) for c, n in counts.items()]
         for name in self.own:
-            found[name] = own_units(table, name, rows)
+            found[name] = own_units(source.table, name, source.rows)
         return found, tuple(notes)
 
     def taken(self, column: str) -> str:
@@ -154,10 +156,12 @@ def train(
     weights = None if weight is None else weights_of(table, weight, known)
     learn, held = tables.split(known, holdout, SEED)
     try:
-        encoding = encoded(graph, table, chosen, own, learn, reference=not (l1 or l2), max_levels=max_levels, weight=weights)
+        source = Source(table, learn)
+        encoding = encoded(graph, source, chosen, own, reference=not (l1 or l2), max_levels=max_levels, weight=weights)
         predicts = prediction(graph, {"y", *own} | ({"x"} if encoding else set()))
         model = Model(named.name, graph, {}, encoding, own, target, label, predicts, len(learn), weight=weight or "")
-        data, _ = model.data(table, learn)
+        data, _ = model.data(source)
+        del source  # which holds what was decoded on the way
         cost = Cost(graph, {**data, "y": y[learn]}, weight=None if weights is None else weights[learn])
         fit = minimize(cost, l1=l1, l2=l2, watch=watch and (lambda row: watch(row, len(learn))), **options)
     except DvarError as error:
@@ -214,14 +218,14 @@ def weights_of(table: Any, weight: str, known: Any) -> Any:
 
 
 def encoded(
-    graph: Graph, table: Any, features: Sequence[str], own: tuple[str, ...], rows: Any, reference: bool,
+    graph: Graph, source: Source, features: Sequence[str], own: tuple[str, ...], reference: bool,
     max_levels: int = MAX_LEVELS, weight: Any = None,
 ) -> Encoding | None:
     """How the features become x, learned from these rows, weighted or not; None where the loss does not use x."""
     if "x" not in graph.inputs:
         return None
     centre = bool(linear_maps(graph, ("x", "y", *own))[1])
-    return Encoding.learn(table, features, reference=reference, centre=centre, rows=rows, max_levels=max_levels, weight=weight)
+    return Encoding.learn(source, features, reference=reference, centre=centre, max_levels=max_levels, weight=weight)
 
 
 def chosen_features(table: Any, target: str, features: Sequence[str] | None) -> list[str]:
