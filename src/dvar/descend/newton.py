@@ -79,7 +79,7 @@ def steps(
     run.beside += squares
     region, enough = Region(problem, squares), options.tol**2
     convex = not squares  # as far as is known
-    fell = 0.0  # what the last whole step won, by what was promised
+    fell = float(left is not None)  # what the last whole step won, by what was promised; gradients alone have come near
     rest, failures = 0, 0  # whole steps before a tail is tried again; how often it failed
     before = np.inf  # what the step before this one promised
     left = iter(range(options.steps)) if left is None else left
