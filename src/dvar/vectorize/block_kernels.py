@@ -32,18 +32,24 @@ def dot_rows(x: Any, w: Any, z: Any, at: int, n: int) -> None:
     k, q = x.shape[1], n // 4
     near = 2 if k * x.itemsize <= NARROW else 0
     for i in range(q):
-        x0, x1, x2, x3 = (flat_rows(x, at + i, 1), flat_rows(x, at + i + q, 1), flat_rows(x, at + i + 2 * q, 1),
-                          flat_rows(x, at + i + 3 * q, 1))
+        x0 = flat_rows(x, at + i, 1)
+        x1 = flat_rows(x, at + i + q, 1)
+        x2 = flat_rows(x, at + i + 2 * q, 1)
+        x3 = flat_rows(x, at + i + 3 * q, 1)
         a = b = c = e = 0.0
         for j in range(k):
             a += w[j] * x0[j]
             b += w[j] * x1[j]
             c += w[j] * x2[j]
             e += w[j] * x3[j]
-        z[i], z[i + q], z[i + 2 * q], z[i + 3 * q] = a, b, c, e
+        z[i] = a
+        z[i + q] = b
+        z[i + 2 * q] = c
+        z[i + 3 * q] = e
         fetch(x, at + n + near * i, near)
     for i in range(4 * q, n):
-        s, x0 = 0.0, flat_rows(x, at + i, 1)
+        s = 0.0
+        x0 = flat_rows(x, at + i, 1)
         for j in range(k):
             s += w[j] * x0[j]
         z[i] = s
@@ -56,14 +62,20 @@ def add_rows(x: Any, d: Any, g: Any, at: int, n: int) -> None:
     k, q = x.shape[1], n // 4
     near = 2 if k * x.itemsize <= NARROW else 0
     for i in range(q):
-        a, b, c, e = d[i], d[i + q], d[i + 2 * q], d[i + 3 * q]
-        x0, x1, x2, x3 = (flat_rows(x, at + i, 1), flat_rows(x, at + i + q, 1), flat_rows(x, at + i + 2 * q, 1),
-                          flat_rows(x, at + i + 3 * q, 1))
+        a = d[i]
+        b = d[i + q]
+        c = d[i + 2 * q]
+        e = d[i + 3 * q]
+        x0 = flat_rows(x, at + i, 1)
+        x1 = flat_rows(x, at + i + q, 1)
+        x2 = flat_rows(x, at + i + 2 * q, 1)
+        x3 = flat_rows(x, at + i + 3 * q, 1)
         for j in range(k):
             g[j] += a * x0[j] + b * x1[j] + c * x2[j] + e * x3[j]
         fetch(x, at + n + near * (q + i), near)
     for i in range(4 * q, n):
-        a, x0 = d[i], flat_rows(x, at + i, 1)
+        a = d[i]
+        x0 = flat_rows(x, at + i, 1)
         for j in range(k):
             g[j] += a * x0[j]
 

@@ -97,7 +97,7 @@ class Writer:
         self.nodes, count = one.nodes, len(one.nodes)
         self.listing = Listing(one.nodes, [()] * count, [True] * count, one.value, {}, [], {}, (), (), core.graph.output)
         self.names: Names = self.listing.names
-        self.range, self.min = (self.names.function("builtins", name) for name in ("range", "min"))
+        self.range = self.names.function("builtins", "range")
         self.lo, self.hi, self.at, self.n, self.i, self.k = map(self.names.fresh, ("lo", "hi", "at", "n", "i", "k"))
         self.numbers, self.maps, self.slopes, self.sums = map(self.names.fresh, ("numbers", "maps", "slopes", "sums"))
         self.vectors: dict[str, str] = {}
@@ -137,7 +137,7 @@ class Writer:
             *lines.whole,
             f"for {self.at} in {self.range}({self.lo}, {self.hi}, {rows}):",
             *indented([
-                f"{self.n} = {self.min}({rows}, {self.hi} - {self.at})",
+                f"{self.n} = {rows} if {self.hi} - {self.at} > {rows} else {self.hi} - {self.at}",
                 *lines.before,
                 *zeros(sums),
                 f"for {self.i} in {self.range}({self.n}):",
