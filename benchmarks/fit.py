@@ -233,6 +233,7 @@ def flights(options: Any) -> Job:
     import pyarrow.parquet as pq
 
     from dvar.data.encoding import Encoding
+    from dvar.data.source import Source
 
     l2, table = 1e-5, pq.read_table(options.flights)
     table = table.take(np.arange(0, len(table), round(1 / options.scale)))
@@ -243,7 +244,8 @@ def flights(options: Any) -> Job:
     codes = [np.argsort(np.argsort(t.dictionary.to_pylist())).astype(np.int32)[t.indices.to_numpy()] for t in told]
 
     def cost() -> Any:
-        return LOGISTIC.over(x=Encoding.learn(table, [*CATEGORIES, "distance"], reference=True).encode(table), y=y)
+        source = Source(table)
+        return LOGISTIC.over(x=Encoding.learn(source, [*CATEGORIES, "distance"], reference=True).encode(source), y=y)
 
     def csr() -> Any:
         from scipy import sparse as sp
@@ -269,6 +271,7 @@ def census(options: Any) -> Job:
     from scipy import sparse as sp
 
     from dvar.data.encoding import Encoding
+    from dvar.data.source import Source
 
     l2, table = 1e-4, pq.read_table(options.census)
     table = table.take(np.arange(0, len(table), round(1 / options.scale)))
@@ -277,7 +280,8 @@ def census(options: Any) -> Job:
     y = (target == np.argmin(np.bincount(target))).astype(np.float64)
 
     def columns() -> Any:
-        return Encoding.learn(table, names, reference=False).encode(table)
+        source = Source(table)
+        return Encoding.learn(source, names, reference=False).encode(source)
 
     one = columns()
     blocks = [sp.csr_matrix(part @ np.eye(one.shape[1])) for _, part in one.blocks()]

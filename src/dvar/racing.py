@@ -71,6 +71,7 @@ def of_table(file: str, target: str, features: str | None, rows: int) -> tuple[A
     from .data import features as asked
     from .data.encoding import Encoding
     from .data.reading import read
+    from .data.source import Source
     from .models import target as targets
     from .models.named import LOGISTIC
     from .vectorize.cost import Cost
@@ -79,7 +80,8 @@ def of_table(file: str, target: str, features: str | None, rows: int) -> tuple[A
     y, known, label = targets.read(table, target, True, None)
     some = np.flatnonzero(known)[:rows]
     wanted = asked.chosen(asked.split(features), table.column_names, targets.columns(table, target))
-    x = Encoding.learn(table, wanted, reference=True, rows=some).encode(table, some)
+    source = Source(table, some)
+    x = Encoding.learn(source, wanted, reference=True).encode(source)
     if len(some) < known.sum():
         say(f"the first {len(some):,} of {many(int(known.sum()), 'row')} run; --rows takes more")
     return Cost(LOGISTIC.graph, {"x": x, "y": y[some]}), f"logistic regression of {target} = {label}"

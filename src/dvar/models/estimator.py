@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
+from ..data.source import Source
 from ..descend.minimize import Fit, minimize
 from ..errors import UsageError
 from ..expression.graph import Graph
@@ -85,12 +86,14 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
         before = (self.reader_, self.fit_) if self.warm_start and hasattr(self, "fit_") else None
         learn, hold = self._split(len(y))
         l2 = self._l2(float(len(y) if weight is None else weight.sum()))
-        reader = inputs.learned(self, X, graph.inputs, features=getattr(self, "features", None), rows=learn, own=self._own(),
+        source = Source(X, learn) if hasattr(X, "schema") else X
+        reader = inputs.learned(self, source, graph.inputs, features=getattr(self, "features", None), own=self._own(),
                                 weight=weight, reference=not (l2 or self.l1), centre=bool(linear_maps(graph, VARY)[1]))
         self.reader_ = inputs.unscaled(reader) if self.method in AS_GIVEN else reader
         self.graph_, self.predicts_, self.offset_given_ = graph, predicts, offset is not None
         beside = {"y": y, "offset": offset, "weight": weight}
-        cost, x = self._cost_of(X, beside, learn)
+        cost, x = self._cost_of(source, beside, learn)
+        del source  # which holds what was decoded on the way
         held = None if hold is None else self._cost_of(X, beside, hold)[0]
         self._fit(cost, x, l2, held, before, asked)
         self._answer()

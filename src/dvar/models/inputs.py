@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_array, check_co
 from ..data.columns import Category, Number
 from ..data.encoding import Encoding
 from ..data.learning import OTHER_LEVEL
+from ..data.source import Source
 from ..data.table import all_numbers
 from ..errors import DvarError, UsageError, many
 from .training import chosen_features, own_units
@@ -53,11 +54,12 @@ class Reader:
         return self.columns if self.encoding is None else self.encoding.names
 
     def data(self, X: Any, rows: Any = None) -> dict[str, Any]:
-        """x, and columns by name, from what `checked` answered."""
-        if not hasattr(X, "schema"):
+        """x, and columns by name, from what `checked` answered, or from a `Source`, which has rows of its own."""
+        if not isinstance(X, Source) and not hasattr(X, "schema"):
             return {"x": X if rows is None else X[rows]}
-        found = {name: own_units(X, name, rows) for name in self.own}
-        return found | ({"x": self.encoding.encode(X, rows)} if self.encoding is not None else {})
+        source = X if isinstance(X, Source) else Source(X, rows)
+        found = {name: own_units(source.table, name, source.rows) for name in self.own}
+        return found | ({"x": self.encoding.encode(source)} if self.encoding is not None else {})
 
     def to_original(self, w: Any, b: Any) -> tuple[Any, Any]:
         """Weights (…, n) and intercepts (…) of features in their own units, of those that the graph was fitted with."""
@@ -153,24 +155,26 @@ def table_named(X: Any, columns: Sequence[str]) -> Any:
 
 
 def learned(
-    estimator: Any, X: Any, inputs: Sequence[str], *, features: Sequence[str] | None, reference: bool, centre: bool, rows: Any,
-    own: bool, weight: Any = None,
+    estimator: Any, X: Any, inputs: Sequence[str], *, features: Sequence[str] | None, reference: bool, centre: bool, own: bool,
+    weight: Any = None,
 ) -> Reader:
-    """How these rows of X, each counting as its weight (m,) says, become the inputs of a graph; `own`: an input called as a
-    column is that column."""
-    if not hasattr(X, "schema"):
+    """How X, an array or a `Source`, becomes the inputs of a graph, each row counting as its weight (of all rows of the table)
+    says; `own`: an input called as a column is that column."""
+    if not isinstance(X, Source):
         if features is not None:
             raise UsageError("features names columns, and X is an array without names", "give a frame, or leave features out")
         known = getattr(estimator, "feature_names_in_", [f"x{j}" for j in range(X.shape[1])])
         return Reader(tuple(map(str, known)), None)
-    columns = tuple(X.column_names)
+    table, source = X.table, X
+    columns = tuple(table.column_names)
     named = tuple(n for n in inputs if n in columns and n not in ("x", "y")) if own else ()
-    chosen = [c for c in chosen_features(X, "", features) if c not in named]
+    chosen = [c for c in chosen_features(table, "", features) if c not in named]
     if weight is not None and (weight == 0).any():  # of which nothing is learned
-        rows = np.flatnonzero(weight) if rows is None else rows[weight[rows] > 0]
+        rows = np.arange(len(weight)) if X.rows is None else X.rows
+        source = Source(table, rows[weight[rows] > 0])
     encoding = None
     if "x" in inputs:
-        encoding = Encoding.learn(X, chosen, reference=reference, centre=centre, rows=rows, weight=weight)
+        encoding = Encoding.learn(source, chosen, reference=reference, centre=centre, weight=weight)
     return Reader(columns, encoding, named)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from ..data import table as tables
 from ..data.columns import Number
 from ..data.encoding import Encoding
+from ..data.source import Source
 from ..errors import DvarError, UsageError, many
 from ..models.named import LOGISTIC
 from ..vectorize.cost import Cost
@@ -115,12 +116,12 @@ def of_table(table: Any, target: str, features: Sequence[str] | None = None, sta
     """A table with a yes/no target; its features on a common scale, or as they are. Raises UsageError and DvarError."""
     names = [c for c in table.column_names if c != target] if features is None else list(features)
     y, known, _ = tables.target(table, target, None)
-    rows = np.flatnonzero(known)
-    encoding = Encoding.learn(table, names, reference=True, centre=True, rows=rows)
+    source = Source(table, np.flatnonzero(known))
+    encoding = Encoding.learn(source, names, reference=True)
     if not standardise:
         parts = tuple(replace(p, shift=0.0, scale=1.0) if isinstance(p, Number) else p for p in encoding.parts)
         encoding = replace(encoding, parts=parts)
-    return Trial(Cost(LOGISTIC.graph, {"x": encoding.encode(table, rows), "y": y[rows]}), tuple(encoding.names))
+    return Trial(Cost(LOGISTIC.graph, {"x": encoding.encode(source), "y": y[source.rows]}), tuple(encoding.names))
 
 
 @cache
