@@ -26,7 +26,8 @@ def left_in_english(text):
 
 # Where sentences are raised that a page, steps or `dvar explain` may show, and by which calls.
 RAISED = {
-    "expression/formula.py": {"UsageError", "fail"}, "expression/array_shapes.py": {"ValueError"}, "expression/op.py": {"ValueError"},
+    "expression/formula.py": {"UsageError", "fail"}, "expression/tokens.py": {"UsageError", "fail"},
+    "expression/array_shapes.py": {"ValueError"}, "expression/op.py": {"ValueError"},
     "expression/arrays.py": {"DvarError"}, "derive/nudge.py": {"unjudged"}, "derive/derivation.py": {"UsageError"},
     "vectorize/unrolled.py": {"NotUnrolled"}, "show/picture.py": {"UsageError"}, "show/messages.py": {"UsageError"},
     "show/play.py": {"UsageError"}, "show/play_pages.py": {"UsageError"}, "show/trials.py": {"UsageError"},
@@ -75,7 +76,7 @@ def test_every_sentence_that_may_be_shown_is_in_the_table(path):
 
 
 def test_every_hint_of_formulas_is_in_the_table():
-    from dvar.expression.formula import HINTS
+    from dvar.expression.tokens import HINTS
 
     assert [h for h in HINTS.values() if korean(h) is None] == []
 
