@@ -294,23 +294,3 @@ def mask_of(v: Any, out: Any, at: int, n: int) -> None:
     v = v[at : at + n]
     for i in range(n):
         out[i] = 1.0 if v[i] else 0.0
-
-
-# sparse features: row i has the numbers v[starts[i]:starts[i + 1]] in the columns that `places` says, none twice
-
-
-@summing
-def dot_sparse(v: Any, places: Any, starts: Any, w: Any, z: Any, at: int, n: int) -> None:
-    for i in range(n):
-        s = 0.0
-        for p in range(starts[at + i], starts[at + i + 1]):
-            s += v[p] * w[places[p]]
-        z[i] = s
-
-
-@summing
-def add_sparse(v: Any, places: Any, starts: Any, d: Any, g: Any, at: int, n: int) -> None:
-    for i in range(n):
-        a = d[i]
-        for p in range(starts[at + i], starts[at + i + 1]):
-            g[places[p]] += a * v[p]

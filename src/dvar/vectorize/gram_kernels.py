@@ -91,14 +91,3 @@ def gram_codes_numbers(v: Any, first: int, block: Any, d: Any, h: Any, at: int, 
         k = first + v[i]
         for j in range(len(block)):
             h[k, j] += d[i] * block[j, i]
-
-
-@summing
-def gram_sparse(v: Any, places: Any, starts: Any, d: Any, h: Any, at: int, n: int) -> None:
-    """Every pair of features is added up in one of its two places."""
-    for i in range(n):
-        first = starts[at + i]
-        for p in range(first, starts[at + i + 1]):
-            a = d[i] * v[p]
-            for q in range(first, p + 1):
-                h[places[p], places[q]] += a * v[q]

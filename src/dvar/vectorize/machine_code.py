@@ -23,7 +23,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.runtime import rtsys  # type: ignore[attr-defined]
 
-from . import block_kernels, gram_kernels, kernels
+from . import block_kernels, gram_kernels, kernels, sparse_kernels
 from .arguments import ENTRY, Kind, numba_types
 from .intrinsics import tell_of_loop
 
@@ -104,7 +104,7 @@ def linking(
 @lru_cache(maxsize=1)
 def linked_kernels() -> dict[Any, Any]:
     """By kernel, its twin for programs."""
-    space: dict[str, Any] = vars(kernels) | vars(block_kernels) | vars(gram_kernels)
+    space: dict[str, Any] = vars(kernels) | vars(block_kernels) | vars(gram_kernels) | vars(sparse_kernels)
     twins = {}
     for kernel in filter(is_compiled, space.values()):
         options = {k: v for k, v in kernel.targetoptions.items() if k in ("fastmath", "error_model", "forceinline")}
