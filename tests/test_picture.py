@@ -20,7 +20,8 @@ from dvar import files
 from dvar.derive.passes import Pass, show
 from dvar.errors import UsageError
 from dvar.expression.formula import parse
-from dvar.expression.graph import Builder, Graph, bind
+from dvar.expression.graph import Builder, Graph
+from dvar.expression.values import bind
 from dvar.expression.writing import spell_name
 from dvar.files import save
 from dvar.show.boxes import boxes

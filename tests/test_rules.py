@@ -13,7 +13,7 @@ from reference import EPS, conditions, error, is_real, nudge, partial, values
 import dvar as dv
 from dvar.derive.rewrite import Rewriter
 from dvar.derive.rules import EVERY
-from dvar.expression.graph import shapes as infer_shapes
+from dvar.expression.values import shapes as infer_shapes
 
 RULES = {rule.name: rule for rule in EVERY}
 DIGITS = 800  # 1 - cos(1e-300) has its first after 600; exp(1e5) has 43,000, but beside it nothing else is a float

@@ -24,11 +24,12 @@ from .descend.asked import penalties
 from .errors import UsageError, nearest
 from .expression import writing
 from .expression.functions import inline
-from .expression.graph import INPUT, Builder, as_array, assign, bind, check_names, check_sizes, plain
+from .expression.graph import INPUT, Builder, as_array
 from .expression.graph import Graph as _Graph
-from .expression.graph import shapes as infer
 from .expression.op import Shape
 from .expression.traced import Traced
+from .expression.values import assign, bind, check_names, check_sizes, plain
+from .expression.values import shapes as infer
 from .files import save
 from .vectorize.cost import Cost as _Cost
 from .vectorize.cost import fused_alone

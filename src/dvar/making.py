@@ -15,11 +15,12 @@ from .derive.nudge import Slope
 from .derive.nudge import slope as nudged
 from .errors import UsageError
 from .expression import formula
-from .expression.graph import as_array, assign, bind, check_names
+from .expression.graph import as_array
 from .expression.op import Shape
 from .expression.refusals import ShapeAsked
 from .expression.trace import called, inputs_of, trace, written
 from .expression.traced import Traced
+from .expression.values import assign, bind, check_names
 from .vectorize.given import by_row
 
 

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ..errors import UsageError
-from ..expression.graph import CONST, INPUT, Builder, Graph, Node, shapes
+from ..expression.graph import CONST, INPUT, Builder, Graph, Node
 from ..expression.op import Shape
+from ..expression.values import shapes
 from .backprop import Contribution, backprop
 from .rewrite import Fired, Rewriter
 from .rules import DIFFERENTIATED, EXACT, SAME, STABILITY, WEIGHED, Rule

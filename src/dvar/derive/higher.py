@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError, nearest
-from ..expression.graph import INPUT, Builder, Graph, Node, as_array, shapes
+from ..expression.graph import INPUT, Builder, Graph, Node, as_array
 from ..expression.op import Shape
+from ..expression.values import shapes
 from .derivation import derive, extract
 from .passes import Pass, evaluated
 

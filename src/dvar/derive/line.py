@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DvarError
-from ..expression.graph import INPUT, Node, evaluate
+from ..expression.graph import INPUT, Node
 from ..expression.ops import OPS
+from ..expression.values import evaluate
 from .derivation import Derivation
 from .differences import EPS, Reading
 from .tape import ancestors

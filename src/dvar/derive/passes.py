@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError, nearest
-from ..expression.graph import Graph, bind, evaluate, plain
+from ..expression.graph import Graph
+from ..expression.values import bind, evaluate, plain
 from .derivation import Derivation, derivative_name, derive, runs_as
 from .tape import ancestors
 

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..expression.graph import CONST, INPUT, Node, evaluate, evaluate_one
+from ..expression.graph import CONST, INPUT, Node
 from ..expression.op import Options, Shape
 from ..expression.ops import OPS
+from ..expression.values import evaluate, evaluate_one
 from .rules import Rule
 from .tape import Key, Tape, formula, is_exact
 

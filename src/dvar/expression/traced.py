@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..errors import UsageError
-from .graph import as_array, evaluate_one
+from .graph import as_array
 from .op import COMPARE, Op, Shape
 from .ops import CALLS, NUMPY, OPS
 from .refusals import (
@@ -32,6 +32,7 @@ from .refusals import (
     where,
 )
 from .tracing import Trace
+from .values import evaluate_one
 
 # NumPy functions that are written with the table's operations.
 NUMPY_WRITTEN: dict[Any, Callable[..., Any]] = {

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from .graph import CONST, INPUT, Builder, Node, result_shape
+from .graph import CONST, INPUT, Builder, Node
 from .names import Names
 from .op import Shape
 from .refusals import ShapeAsked, refuse, where
+from .values import result_shape
 from .writing import write
 
 

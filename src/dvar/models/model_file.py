@@ -21,7 +21,7 @@ from .. import __version__
 from ..data.encoding import Encoding
 from ..errors import DvarError, UsageError
 from ..expression.formula import parse
-from ..expression.graph import shapes
+from ..expression.values import shapes
 from ..expression.writing import text
 from ..files import save
 from .named import MODELS, prediction

@@ -13,7 +13,8 @@ from ..derive.backprop import Contribution
 from ..derive.passes import Pass
 from ..derive.rewrite import Rewriter
 from ..derive.rules import EXACT, STABILITY
-from ..expression.graph import CONST, INPUT, Node, evaluate, plain
+from ..expression.graph import CONST, INPUT, Node
+from ..expression.values import evaluate, plain
 from .formulas import Formulas, Words, partial
 from .messages import messages
 from .story import ALONG, COMES_TO, DERIVATIVE, LOCAL, MAP, PRODUCT, RIGHT, SUM, VALUE, Step, Steps

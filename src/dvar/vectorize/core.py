@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..expression.graph import INPUT, Builder, Graph, shapes
+from ..expression.graph import INPUT, Builder, Graph
 from ..expression.op import Shape
+from ..expression.values import shapes
 
 
 class Map(NamedTuple):

@@ -17,9 +17,10 @@ from ..derive.derivation import derivative_name, derive
 from ..derive.higher import along
 from ..derive.passes import defined
 from ..errors import UsageError, many, nearest
-from ..expression.graph import INPUT, Graph, assign, bind, plain
+from ..expression.graph import INPUT, Graph
 from ..expression.op import Shape
 from ..expression.ops import OPS
+from ..expression.values import assign, bind, plain
 from .program import Program
 from .run import added
 from .summed import Summed

@@ -13,8 +13,9 @@ from ..data.columns import Columns
 from ..data.sparse import Sparse
 from ..derive.derivation import derive
 from ..errors import DvarError, UsageError, nearest
-from ..expression.graph import Graph, as_array, assign
+from ..expression.graph import Graph, as_array
 from ..expression.op import Shape
+from ..expression.values import assign
 from .given import TYPED, as_block, as_weights, beside_dot, by_row, infer, weighted
 from .hessian import slots
 from .program import Listing, listing

@@ -12,9 +12,10 @@ from ..data.native import Chunked, native_dtype, streamed, told
 from ..data.sparse import Sparse, is_sparse, sparse
 from ..derive.tape import ancestors
 from ..errors import DvarError, UsageError
-from ..expression.graph import CONST, INPUT, Builder, Graph, result_shape
+from ..expression.graph import CONST, INPUT, Builder, Graph
 from ..expression.op import Op, Shape, elementwise
 from ..expression.ops import OPS
+from ..expression.values import result_shape
 
 TYPED = (Columns, Sparse)  # features that are no arrays: they know their own linear maps
 
