@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..derive.algebra import Algebra, Definition
 from ..derive.derivation import derivative_name
 from ..derive.divisors import Divisors
@@ -19,7 +17,7 @@ from ..derive.passes import Pass
 from ..expression.graph import CONST
 from ..expression.ops import OPS
 from .chain import Chain
-from .wording import latex_name, latex_operand, latex_written, reach, told_number, write_root
+from .wording import latex_name, latex_operand, latex_written, literal, reach, write_root
 
 KNOWN = (CONST, "onehot")  # what counts for nothing where two formulas are compared: there is nothing to compute
 
@@ -63,8 +61,8 @@ class Formulas(Chain):
                 if names[k] in self.p.values:
                     self.label[i], names[k] = f"d{output}/d{names[i]}", f"(d{output}/d{names[i]})"
                     latex[k] = partial(latex[self.last], latex[i])
-        numbers = {k: told_number(v) if np.ndim(v) == 0 else names[k] for k, v in self.value.items()}
-        return Words(names, latex, numbers, {k: latex_operand(v) if np.ndim(v) == 0 else latex[k] for k, v in self.value.items()})
+        numbers = {k: literal(v) or names[k] for k, v in self.value.items()}
+        return Words(names, latex, numbers, {k: literal(v, latex_operand) or latex[k] for k, v in self.value.items()})
 
     def algebras(self) -> None:
         tape, nodes, atoms = self.tape, self.nodes, set(self.shown)

@@ -18,7 +18,7 @@ from ..expression.values import evaluate, plain
 from .formulas import Formulas, Words, partial
 from .messages import messages
 from .story import ALONG, COMES_TO, DERIVATIVE, LOCAL, MAP, PRODUCT, RIGHT, SUM, VALUE, Step, Steps
-from .wording import latex_number, latex_operand, latex_written, reach, told_number, write_root
+from .wording import latex_number, latex_operand, latex_written, literal, reach, told_number, write_root
 
 SHORT = 24  # characters of an operation nobody named that still say which it is
 FRAIL = frozenset(("log", "exp", "over", "sqrt", "minus"))  # a formula with one of these may lose digits as it is written
@@ -82,9 +82,10 @@ class Teller(Formulas):
             along.append(replace(line, parts=self.contribution(i, c, product, finite, path)))
         added = self.step(SUM, i, "", self.no_number(one), result, self.few)
         results = [s.result for s in along]
-        if np.ndim(result) == 0 and all(r is not None for r in results) and close(sum(results), result):
-            added = replace(added, numbers=" + ".join([told_number(results[0]), *map(signed, results[1:])]),
-                            latex_numbers=" + ".join([latex_operand(results[0]), *map(latex_signed, results[1:])]))
+        alike = all(r is not None and np.shape(r) == np.shape(result) for r in results)
+        if literal(result) and alike and close(sum(results), result):
+            added = replace(added, numbers=" + ".join([literal(results[0]), *map(signed, results[1:])]),
+                            latex_numbers=" + ".join([literal(results[0], latex_operand), *map(latex_signed, results[1:])]))
         return (*along, added)
 
     def contribution(self, i: int, c: Contribution, product: int, finite: bool, path: str) -> tuple[Step, ...]:
@@ -131,9 +132,9 @@ class Teller(Formulas):
         own = i if kind == VALUE else -1
         texts = tuple(self.written(k, words.names, own) for k in formulas)
         numbers, last = "", next((k for k in reversed(formulas) if k == own or self.tape.nodes[k].op != CONST), -1)
-        if last >= 0 and result is not None and np.ndim(result) == 0 and (last == own or last not in words.names):
+        if last >= 0 and result is not None and literal(result) and (last == own or last not in words.names):
             numbers = self.written(last, words.numbers, own)
-            if numbers == "-0" or (np.isfinite(result) and not close(self.value_of(last, words), result)):
+            if numbers == "-0" or (np.isfinite(result).all() and not close(self.value_of(last, words), result)):
                 numbers = ""  # in floating point they do not come to the result, which was found without them
         if latex is None:
             latex = words.latex[i] if kind == VALUE else self.every.latex[self.symbol[i]]
@@ -167,13 +168,13 @@ class Teller(Formulas):
 
 
 def close(found: Any, result: Any) -> bool:
-    return bool(abs(found - result) <= 1e-5 * abs(result))
+    return bool(np.all(np.abs(found - result) <= 1e-5 * np.abs(result)))
 
 
 def signed(number: Any) -> str:
     """A number as an operand."""
-    return f"({told_number(number)})" if number < 0 else told_number(number)
+    return f"({told_number(number)})" if np.ndim(number) == 0 and number < 0 else literal(number)
 
 
 def latex_signed(number: Any) -> str:
-    return f"({latex_number(number)})" if number < 0 else latex_operand(number)
+    return f"({latex_number(number)})" if np.ndim(number) == 0 and number < 0 else literal(number, latex_operand)

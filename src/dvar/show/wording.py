@@ -64,6 +64,14 @@ def told_number(value: Any) -> str:
     return show(value + 0.0 if np.asarray(value).dtype.kind == "f" else value)
 
 
+def literal(value: Any, number: Callable[[Any], str] = told_number) -> str:
+    """A value as it is put into a formula: a number, or a vector or matrix of FEW at the most, as [1, 2]; "" of a larger one."""
+    if np.ndim(value) == 0:
+        return number(value)
+    inner = [literal(part, number) for part in value]
+    return f"[{', '.join(inner)}]" if 0 < np.size(value) <= FEW else ""
+
+
 def spell_value(value: Value) -> str:
     """A constant, short."""
     if isinstance(value, tuple):
