@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import frexp, fsum, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from . import table as tables
 from .columns import BLOCK, Category, Number, Part
 from .source import Source
 
+STRETCH = 1 << 18  # rows whose moments are found together: threads wait for each other between operations
+LARGE = 400  # a power of two; numbers beyond it, or below its inverse, are scaled
 IDENTIFIER = 100  # levels, each in one row only, that are not worth keeping for the sake of the rows without one
 MOST_SLOPES = 100  # levels that a number has slopes of their own at: each is a column of numbers
 MAX_LEVELS = 1000  # of a category, unless said otherwise; the rest, the rarest, become one
@@ -68,46 +71,55 @@ def learn_number(
     name: str, x: np.ndarray, gaps: np.ndarray | None, centre: bool, weight: np.ndarray | None = None
 ) -> Number | str:
     """How to read a column of numbers, or why it is left out; `weight` is positive, as many as rows."""
-    if gaps is not None:
-        x, weight = x.compress(~gaps), None if weight is None else weight.compress(~gaps)
-    if len(x) == 0:
+    if len(x) == 0 or (gaps is not None and gaps.all()):
         return "all missing"
-    low, high = x.min(), x.max()
+    low, high, mean, scale = moments(x, gaps, weight)
     if float(low) == float(high):
         same = str(low) if low == high else f"from {low} to {high}, one number in float64"
         return f"always {same}" + ("" if gaps is None else " where it is known")
-    mean, scale = moments(x, max(abs(float(low)), abs(float(high))), weight)
     return Number(name, mean, scale, mean if centre else 0.0)
 
 
-def moments(x: np.ndarray, largest: float, weight: np.ndarray | None = None) -> tuple[float, float]:
-    """Mean and population standard deviation, of weighted numbers where `weight` is given: of each block in two passes of
-    float64, corrected by what its first mean leaves over, then of the blocks together (Chan, Golub & LeVeque, The American
-    Statistician 37, 1983).
+def moments(
+    x: np.ndarray, gaps: np.ndarray | None, weight: np.ndarray | None = None, unit: float = 1.0
+) -> tuple[Any, Any, float, float]:
+    """Of the numbers that are known, of which there is at least one: the least and the largest, mean and population standard
+    deviation, weighted where `weight` is given: of each stretch in two passes of float64, corrected by what its first mean
+    leaves over, then of the stretches together (Chan, Golub & LeVeque, The American Statistician 37, 1983).
 
-    Very large and very small numbers are scaled by a power of two, so that no sum or square over- or underflows.
+    Very large and very small numbers are divided by a `unit`, a power of two, so that no sum or square over- or underflows.
     """
-    exponent = frexp(largest)[1]
-    unit = 1.0 if abs(exponent) < 400 else 2.0 ** min(max(exponent, -1000), 1000)
-    totals, means, squares = [], [], []
-    for lo in range(0, len(x), BLOCK):
-        block = x[lo : lo + BLOCK].astype(np.float64)
-        if unit != 1.0:
-            block /= unit
-        w = None if weight is None else weight[lo : lo + BLOCK]
-        total = len(block) if w is None else float(w.sum())
-        mean = float((block if w is None else w * block).sum()) / total
-        block -= mean
-        weighted = block if w is None else w * block
-        over = float(weighted.sum()) / total
-        weighted *= block
-        totals.append(total)
-        means.append(mean + over)
-        squares.append(float(weighted.sum()) - total * over**2)
+    lows, highs, totals, means, squares = [], [], [], [], []
+    with np.errstate(all="ignore"):
+        for lo in range(0, len(x), STRETCH):
+            some, w = x[lo : lo + STRETCH], None if weight is None else weight[lo : lo + STRETCH]
+            if gaps is not None:
+                known = ~gaps[lo : lo + STRETCH]
+                some, w = some.compress(known), None if w is None else w.compress(known)
+            if not len(some):
+                continue
+            lows.append(some.min())
+            highs.append(some.max())
+            block = some.astype(np.float64)
+            if unit != 1.0:
+                block /= unit
+            total = len(block) if w is None else float(w.sum())
+            mean = float((block if w is None else w * block).sum()) / total
+            block -= mean
+            weighted = block if w is None else w * block
+            over = float(weighted.sum()) / total
+            weighted *= block
+            totals.append(total)
+            means.append(mean + over)
+            squares.append(float(weighted.sum()) - total * over**2)
+    low, high = min(lows), max(highs)
+    exponent = frexp(max(abs(float(low)), abs(float(high))))[1]
+    if unit == 1.0 and abs(exponent) >= LARGE:
+        return moments(x, gaps, weight, 2.0 ** min(max(exponent, -1000), 1000))
     total = fsum(totals)
     mean = fsum(t * m for t, m in zip(totals, means)) / total
     variance = fsum(s + t * (m - mean) ** 2 for t, m, s in zip(totals, means, squares)) / total
-    return mean * unit, max(sqrt(max(variance, 0.0)) * unit, float(np.finfo(float).tiny))
+    return low, high, mean * unit, max(sqrt(max(variance, 0.0)) * unit, float(np.finfo(float).tiny))
 
 
 def learn_category(
@@ -140,12 +152,16 @@ def levels_of(source: Source, name: str) -> tables.Levels:
 
 def used_levels(column: tables.Levels) -> list[bool]:
     """Whether each text is some row's, and at the end whether some row is missing."""
-    used = np.zeros(len(column.texts) + 1, bool)
-    for lo in range(0, len(column.codes), BLOCK):
-        used[column.codes[lo : lo + BLOCK]] = True
+    used, codes = np.zeros(len(column.texts) + 1, bool), column.codes
+    while len(codes):
+        used[codes[:BLOCK]] = True
+        codes = codes[BLOCK:]
         if used[:-1].all():
-            used[-1] = column.codes.min() < 0
+            used[-1] |= bool(len(codes)) and codes.min() < 0
             break
+        if codes.itemsize == 1 and len(codes):  # what has been seen is left out at once
+            seen = [*np.flatnonzero(used[:-1]).tolist(), *[255] * bool(used[-1])]
+            codes = np.frombuffer(codes.tobytes().translate(None, bytes(seen)), codes.dtype)
     found: list[bool] = used.tolist()
     return found
 
