@@ -158,7 +158,8 @@ REFUSED = [  # tokens, exit status, what is said, what help says
     (["explain", "u = b*", "b=1"], 2, "^", ""),
     (["explain", "u = b*c", "b=1"], 2, "no value was given for c", "c=1.0"),
     (["explain", "u = b*c", "b=1", "c=x"], 2, "'x' is not a number", ""),
-    (["explain", "u = sum(W)", "W=[[1,2],[3,4]]"], 2, "is not a number", "matrices are given in Python"),
+    (["explain", "u = sum(W)", "W=[[1,2],[3,4]"], 2, "is not a number", "a matrix [[1,2],[3,4]]"),
+    (["explain", "u = sum(W)", "W=[[1,2],[3]]"], 2, "its rows differ in length", "rows of one length"),
     (["explain", "u = b*c", "b"], 2, "'b' gives no value", "a=5"),
     (["explain", "3v", "v=1"], 2, "an operation is missing", "3*v"),
     (["slope", "a*b", "a=1", "b=2"], 2, "there are 2 inputs", "of="),
@@ -222,6 +223,11 @@ def test_predict_on_another_table(capsys):
     Path("other.csv").write_text("GPA,PSI\n3.0,1\n")
     _, err = dvar(capsys, "predict", "GRADE.json", "other.csv", status=1)
     assert "`TUCE` is lacking" in err
+
+
+def test_explain_takes_matrices(capsys):
+    said, _ = dvar(capsys, "explain", "h = W @ x; L = sum(h)", "W=[[1, 2], [3,-4], [5,6]]", "x=[1,1]", "--json")
+    assert json.loads(said)["values"]["h"] == [3.0, -1.0, 11.0]
 
 
 def test_explain(capsys):

@@ -298,7 +298,7 @@ def explain(
     formula
         Named lines; the last one is the output.
     values
-        A value for every input: a=5, or w=1,2,3 for a vector.
+        A value for every input: a=5, w=1,2,3 for a vector, or W=[[1,2],[3,4]] for a matrix.
     svg
         Write the picture to this file.
     html

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shlex
 import signal
 import sys
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .descend.objective import Row
 
 STOPPED = 130
+MATRIX = re.compile(r"\[\s*\[[^][]*\](\s*,\s*\[[^][]*\])*\s*\]")
 UNSEEN = {k: "\ufffd" for k in (*range(32), *range(127, 160)) if k != 10}  # a name from a file moves no cursor
 
 
@@ -56,17 +58,24 @@ class Progress:
 
 
 def assignments(tokens: Iterable[str]) -> dict[str, Any]:
-    """["a=5", "w=1,2"] as values by name; [1] is a vector of one number."""
+    """["a=5", "w=1,2", "W=[[1,2],[3,4]]"] as values by name; [1] is a vector of one number."""
     found: dict[str, Any] = {}
     for token in tokens:
         name, sign, value = token.partition("=")
         if not sign or not name.strip():
             raise UsageError(f"{token!r} gives no value to a name", "write a=5, or w=1,2,3 for a vector")
-        parts = [number(v, name) for v in value.strip("[] ").split(",")]
         if name.strip() in found:
             raise UsageError(f"{name.strip()!r} is given twice", "give each input one value")
-        found[name.strip()] = parts if "," in value or value.startswith("[") else parts[0]
+        found[name.strip()] = numbers(value.strip(), name)
     return found
+
+
+def numbers(text: str, what: str) -> Any:
+    if MATRIX.fullmatch(text):
+        return [numbers(row, what) for row in re.findall(r"\[[^][]*\]", text[1:-1])]
+    inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    parts = [number(v.strip(), what) for v in inner.split(",")]
+    return parts if "," in text or inner is not text else parts[0]
 
 
 def number(text: str, what: str) -> Any:
@@ -77,7 +86,7 @@ def number(text: str, what: str) -> Any:
     except ValueError:
         help = "write it as 0.1 or 1e-3"
         if not {"[", "]", ";"}.isdisjoint(text):
-            help = "a vector is written 1,2,3; matrices are given in Python, as dv.graph(…).at(W=[[1, 2], [3, 4]])"
+            help = "a vector is written 1,2,3, a matrix [[1,2],[3,4]]"
         raise UsageError(f"{what}: {text!r} is not a number", help) from None
 
 

@@ -87,8 +87,7 @@ KOREAN = {
     "{name} is given twice": "두 번 주어진 것: {name}", "give each input one value": "입력마다 값을 하나만 주세요",
     "{name}: {text} is not a number": "{name}: 수가 아닙니다: {text}",
     "write it as 0.1 or 1e-3": "0.1 또는 1e-3처럼 쓰세요",
-    "a vector is written 1,2,3; matrices are given in Python, as {example}":
-        "벡터는 1,2,3처럼 씁니다. 행렬은 파이썬에서 줍니다: {example}",
+    "a vector is written 1,2,3, a matrix [[1,2],[3,4]]": "벡터는 1,2,3, 행렬은 [[1,2],[3,4]]처럼 쓰세요",
     "the input {name} is {kind}, not a number": "입력 {name}: 수가 아니라 {kind}",
     "give real numbers: int, float, or an array of them": "실수를 주세요",
     "shapes do not match in `{line}`: {a}": "모양이 맞지 않습니다: `{line}` ({a})",
