@@ -188,3 +188,17 @@ def test_a_start_of_a_network_is_drawn_and_depends_on_the_seed_alone():
 def test_what_is_not_there_is_refused(name, constants, says):
     with pytest.raises(dv.UsageError, match=says):
         model(name, **constants)
+
+
+def test_dispersed_counts_near_a_million_are_fitted():
+    import statsmodels.api as sm
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 2))
+    a = np.exp(13.8 + x @ [0.3, -0.2])
+    y = rng.negative_binomial(2, 2 / (2 + a)).astype(float)
+    fit = dv.Graph(model("negative-binomial").graph.nodes).over(x=x, y=y).minimize()
+    assert fit.converged, fit.message
+    theirs = sm.NegativeBinomial(y, np.column_stack([x, np.ones(2000)]))
+    score = theirs.score(np.array([*fit.params["w"], fit.params["b"], fit.params["s"]]))
+    np.testing.assert_allclose(score, 0, atol=1e-3)  # of sums of 2,000; at w = 0 it is about 600

@@ -111,7 +111,8 @@ class Curvature:
         def coordinates(shift: float) -> Any:
             return along / np.maximum(values + shift, LEAST * max(largest, 1e-300))
 
-        if edge == 0.0 and np.linalg.norm(coordinates(0.0)) <= radius:
+        whole = edge == 0.0 and bool(np.linalg.norm(coordinates(0.0)) <= radius)
+        if whole:
             p = coordinates(0.0)
         elif not radius > 0:
             p = np.zeros_like(along)
@@ -129,7 +130,6 @@ class Curvature:
             if edge > NEGATIVE * largest and left > 0.1 * radius**2:
                 p[0] += np.copysign(np.sqrt(left), along[0])
         promised = float(along @ p) - 0.5 * float(values @ p**2)
-        whole = edge == 0.0 and float(np.linalg.norm(p)) < radius * (1 - 1e-9)
         return Step((vectors @ p) / self.roots, promised, float(np.linalg.norm(p)), whole)
 
 
