@@ -362,6 +362,127 @@ def test_hostile_names_stay_text(opened):
     assert pictured(page)["`${a}`"] == ("3", "1")
 
 
+# folding
+
+
+@dv.graph
+def TWICE(x, w, v, b):
+    def layer(x, w, b):
+        z = w*x
+        z = z + b
+        return dv.tanh(z)
+
+    h = layer(x, w, b)
+    k = layer(h, v, b)
+    return (k - 1)**2
+
+
+@dv.graph
+def LOOP(x, w):
+    h = x
+    for _ in range(100):
+        h = dv.tanh(h*w) + 0.1*h
+    return (h - 1)**2
+
+
+def folds(page):
+    """Each sign: the name of its group and whether it is said to be open."""
+    return [(g.get_attribute("data-fold"), g.get_attribute("aria-expanded")) for g in page.query_selector_all(".picture [role=button]")]
+
+
+def test_a_group_is_folded_and_unfolded_by_a_click(opened):
+    p = TWICE.at(x=1, w=0.5, v=2, b=0.1)
+    page = opened(p)
+    whole = pictured(page)
+    assert folds(page) == [("layer", "true"), ("layer_2", "true")]
+    page.click(".picture g.open[data-fold=layer_2]")
+    assert folds(page) == [("layer_2", "false"), ("layer", "true")]
+    shown = pictured(page)
+    assert shown.pop("layer_2: 2 lines") == (f"layer_2.z_2 = {whole['layer_2.z_2'][0]}", whole["layer_2.z_2"][1])
+    assert shown == {name: told for name, told in whole.items() if not name.startswith("layer_2")}
+    page.click("g[data-fold=layer_2]")
+    assert pictured(page) == whole
+    assert folds(page) == [("layer", "true"), ("layer_2", "true")]
+
+
+def test_by_keyboard_a_group_is_folded_and_the_focus_stays_with_it(opened):
+    page = opened(TWICE.at(x=1, w=0.5, v=2, b=0.1))
+    page.focus(".picture [data-fold=layer]")
+    for key, wanted in (("Enter", "false"), (" ", "true"), (" ", "false"), ("Enter", "true")):
+        page.keyboard.press(key)
+        assert page.evaluate("[document.activeElement.dataset.fold, document.activeElement.ariaExpanded]") == ["layer", wanted]
+    step = page.text_content("#step")
+    page.keyboard.press("ArrowLeft")  # steps go on from there
+    assert page.text_content("#step") != step
+    assert page.get_attribute(".picture svg", "role") == "group"  # in an image a screen reader would find no buttons
+
+
+def test_what_is_folded_follows_sliders_steps_questions_and_the_language(opened):
+    page = opened(TWICE.at(x=1, w=0.5, v=2, b=0.1))
+    page.click(".picture g.open[data-fold=layer]")
+    page.fill("input[type=number][aria-label=w]", "-1")
+    p = TWICE.at(x=1, w=-1, v=2, b=0.1)
+    box = page.locator("g[data-fold=layer] text")
+    assert box.all_text_contents() == ["layer: 2 lines", f"layer.z_2 = {show(p.values['layer.z_2'])}", f"dlayer.z_2 = {show(p.d['layer.z_2'])}"]
+    assert page.text_content("g[data-box] title >> nth=0")
+    page.click("#first")
+    page.click("#next")
+    assert "now" in page.get_attribute("g[data-fold=layer]", "class")  # its first line; the box shows its last
+    assert "hidden" in page.get_attribute("g[data-fold=layer] .value", "class")
+    page.click("#next")
+    assert "hidden" not in page.get_attribute("g[data-fold=layer] .value", "class")
+    page.select_option("#language", "ko")
+    assert box.first.text_content() == "layer: 2줄"
+    page.click("g[data-fold=layer]")
+    assert page.text_content("g.now text") == "layer.z_2 = layer.z + b"
+    assert not re.search(r"fold=", page.url)
+
+
+def test_a_link_keeps_what_is_folded(opened):
+    p = TWICE.at(x=1, w=0.5, v=2, b=0.1)
+    page = opened(p)
+    page.click(".picture g.open[data-fold=layer_2]")
+    address = page.url[page.url.index("#"):]
+    again = opened(p, address)
+    again.wait_for_selector("g[data-fold=layer_2][aria-expanded=false]")
+    assert folds(again) == folds(page)
+    assert pictured(again) == pictured(page)
+    wrong = opened(p, "#fold=99")
+    assert folds(wrong) == [("layer", "true"), ("layer_2", "true")]
+
+
+@pytest.mark.parametrize("count", [30, 100])
+def test_a_large_graph_is_opened_down_to_its_lines(opened, count):
+    p = LOOP.at(x=1, w=0.5) if count == 100 else dv.graph(";".join(f"s{f'_{k}' if k > 1 else ''} = {'x' if k == 1 else 's' if k == 2 else f's_{k - 1}'}*w" for k in range(1, 91)) + "; J = s_90 + w").at(x=1, w=0.5)
+    page = opened(p)
+    live = page.query_selector("#sliders") is not None
+    assert live == (count == 30)
+    [(outer, said)] = folds(page)
+    assert said == "false"
+    page.click(f"g[data-fold='{outer}']")
+    parts = [name for name, open_ in folds(page) if open_ == "false"]
+    assert len(parts) >= 8
+    for part in parts:  # one is opened instead of the other, where there is no room for both
+        page.click(f".picture g[data-fold='{part}']:not(.open)")
+        assert (part, "true") in folds(page)
+        first = part.split(" … ")[0]
+        assert first in [t.text_content().split(" = ")[0] for t in page.query_selector_all("g[data-box] .line")]
+        assert len(page.query_selector_all("g[data-box]")) <= 60
+    page.click(f".picture g.open[data-fold='{outer}']")
+    assert folds(page) == [(outer, "false")]
+
+
+def test_many_features_are_live_and_fold(opened):
+    graph = dv.graph("z = " + " + ".join(f"w{k}*x{k}" for k in range(1, 41)) + " + b; L = softplus(z) - y*z")
+    page = opened(graph.at(dict.fromkeys(graph.inputs, 0.1)))
+    assert len(page.query_selector_all("#sliders input[type=range]")) == 82
+    page.click("g[data-fold='w1 … w40']")
+    page.fill("input[type=number][aria-label=w7]", "3")
+    assert pictured(page)["w7"][0] == "3"
+    assert "x1 … x40: 40 inputs" in pictured(page)
+    assert len(page.content()) < 150_000
+
+
 def test_a_lesson_is_small_also_where_the_graph_is_as_large_as_a_picture_can_be(tmp_path):
     chain = "; ".join(["u1 = tanh(w*x + b)", *(f"u{k} = tanh(w*u{k - 1} + b*x)" for k in range(2, 56)), "J = (u55 - y)**2"])
     large = dv.graph(chain).at(w=0.5, x=1, b=0.1, y=2)

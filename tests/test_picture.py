@@ -24,13 +24,14 @@ from dvar.expression.graph import Builder, Graph
 from dvar.expression.values import bind
 from dvar.expression.writing import spell_name
 from dvar.files import save
-from dvar.show.boxes import boxes
+from dvar.show.boxes import Lines, boxes
 from dvar.show.chain import with_lines
-from dvar.show.folding import groups
+from dvar.show.folding import folded, groups
 from dvar.show.layout import crossings, lanes, layers, layout, untangled
 from dvar.show.lesson import content, html, still
 from dvar.show.page import framed, part
 from dvar.show.picture import COLOURS, LONGEST, MOST, svg
+from dvar.show.unfolding import Views
 
 FIRST = "u = b*c; v = a + u; J = 3*v"
 LOGISTIC = "z = w1*x1 + w2*x2 + b; a = sigmoid(z); L = -(y*log(a) + (1-y)*log(1-a))"
@@ -195,7 +196,7 @@ def test_parameters_data_and_constants_have_shapes_of_their_own():
 def test_at_each_edge_stands_the_local_derivative():
     graph = parse(FIRST)
     p = passed(graph, a=5, b=3, c=2)
-    along = [t.text for t in ET.fromstring(svg(graph, p)).iter(f"{SVG}text") if t.get("class") == "slope along"]
+    along = [t.text for t in ET.fromstring(svg(graph, p)).iter(f"{SVG}text") if t.get("data-edge")]
     assert sorted(along) == ["1", "1", "2", "3", "3"]
 
 
@@ -489,9 +490,37 @@ def test_the_page_stands_alone(page):
     assert text == page(passed(graph))
 
 
+def test_a_click_leads_to_a_picture_in_which_that_group_is_the_other_way():
+    """From every picture, and from each back; open groups have their sign over a box of theirs, one box one sign."""
+    for graph in (layered(4), layered(40), layered(200), parse("z = " + " + ".join(f"w{k}*x{k}" for k in range(1, 41)) + "; J = z**2")):
+        lines = Lines(graph, None, {})
+        views = Views(lines, MOST)
+        held = [view for _, view in zip(range(40), views)]
+        assert len({view.boxes for view in held}) == len(held)
+        assert held[0].boxes == tuple(folded(graph, lines.shown, lines.operands, None, MOST))
+        for view, leads in zip(held, views.links(held)):
+            assert len(view.boxes) <= MOST
+            assert sorted(i for box in view.boxes for i in box.lines) == lines.shown
+            assert len(set(view.open.values())) == len(view.open)
+            assert not set(view.open) & set(view.folded)
+            for name, box in view.open.items():
+                assert views.lines_of[name] & set(view.boxes[box].lines)
+            for name, to in leads.items():
+                assert name in (held[to].open if name in view.folded else held[to].folded)
+        assert set(views.links(held)[0]) == {*held[0].folded, *held[0].open}
+
+
+def test_a_group_that_has_too_many_lines_opens_into_its_parts():
+    views = Views(Lines(layered(200), None, {}), MOST)
+    held = [view for _, view in zip(range(40), views)]
+    [links, *_] = views.links(held)
+    opened = held[links["s … s_199"]]
+    assert opened.folded == ["net", *(f"{'s' if k == 0 else f's_{20 * k + 1}'} … s_{min(20 * k + 20, 199)}" for k in range(10))]
+
+
 def test_many_numbers_make_a_page_that_does_not_move():
     graph = parse("J = w @ x")
-    p = passed(graph, w=np.arange(50.0), x=np.ones(50))
+    p = passed(graph, w=np.arange(60.0), x=np.ones(60))
     assert content(p) == still(p)
     assert "Right to left: derivatives of the final output" in html(p)
 

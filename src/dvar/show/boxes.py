@@ -19,7 +19,7 @@ from .chain import with_lines
 from .folding import Folded, folded
 from .messages import messages
 from .steps import signed, steps
-from .story import ALONG, LOCAL, RIGHT, Step
+from .story import ALONG, LOCAL, RIGHT, Step, Steps
 from .wording import reach, told_name, told_number, write_root
 
 LONGEST = 44  # characters of a line in a box
@@ -53,9 +53,11 @@ def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collectio
 
 
 class Lines:
-    """The lines of a graph, `shown`, each with the lines it uses, its `operands`; drawn one by one or folded."""
+    """The lines of a graph, `shown`, each with the lines it uses, its `operands`; drawn one by one or folded. `story` is that of
+    the pass, where it has been told already."""
 
-    def __init__(self, graph: Graph, p: Pass | None, data: Mapping[str, Any], language: str = "en") -> None:
+    def __init__(self, graph: Graph, p: Pass | None, data: Mapping[str, Any], language: str = "en",
+                 story: Steps | None = None) -> None:
         self.graph, self.p, self.data, self.say = graph, p, data, messages(language)
         nodes = list(graph.nodes)
         self.shown = with_lines(nodes)
@@ -67,7 +69,7 @@ class Lines:
             self.operands[i] = [] if not nodes[i].operands else [k for k in sorted(reach(nodes, i, atoms)) if k in atoms]
             self.text[i] = name if nodes[i].op == INPUT else f"{name} = {write_root(nodes, i, atoms, number=show_constant)}"
         self.place = {i: n for n, i in enumerate(self.shown)}
-        self.edges, self.forks = flowing(p) if p else ({}, {})
+        self.edges, self.forks = flowing(story or steps(p)) if p else ({}, {})
 
     def boxes(self, groups: Sequence[Folded]) -> list[Box]:
         """One box for each of these groups, which hold all lines."""
@@ -125,11 +127,11 @@ def label(edges: Edges, node: str, consumer: str) -> str:
     return "" if found is None else told_number(found)
 
 
-def flowing(p: Pass) -> tuple[Edges, dict[str, str]]:
+def flowing(story: Steps) -> tuple[Edges, dict[str, str]]:
     """The local derivatives along the edges, where they are numbers, and by node the contributions at a fork, "3 + 6 = "."""
     edges: Edges = {}
     forks: dict[str, str] = {}
-    for step in steps(p).backward:
+    for step in story.backward:
         along = [s for s in step.parts if s.kind == ALONG]
         for parts in [s.parts for s in along] or [step.parts]:
             add_edge(edges, step.node, parts)

@@ -17,17 +17,22 @@ from ..expression.graph import INPUT
 from ..expression.ops import OPS
 from ..vectorize.unrolled import NotUnrolled
 from ..vectorize.write_javascript import Script, form, script, spell
-from .boxes import Box, boxes
+from .boxes import Box, Lines
 from .chain import with_lines
+from .folding import Folded
 from .messages import LANGUAGES, messages, of_page
 from .page import Content, fill, framed, part, running
-from .picture import MOST, svg, title, xml
+from .page import told as said
+from .picture import title, xml
 from .steps import Teller, steps
+from .unfolding import pictures
 from .wording import CUT, reach, told_name, write_root
 
-SCRIPTS = ("common.js", "lesson.js", "moves.js")
+SCRIPTS = ("common.js", "fold.js", "lesson.js", "moves.js")
+PAGE = 150_000  # bytes that a lesson stays under
+LINES = 200  # of a graph that is tried as a lesson: the story of more fills a page
 CODE = 1000  # characters of one formula; a page has as many as edges
-SLIDERS = 24  # numbers that can be moved; a page with more is a wall of them
+SLIDERS = 100  # numbers that can be moved; a page with more is a wall of them
 
 
 def html(p: Pass) -> str:
@@ -35,28 +40,35 @@ def html(p: Pass) -> str:
     return framed(content(p), part("page.css"))
 
 
-def content(p: Pass, language: str = "en") -> Content:
-    """A lesson; where the inputs are more numbers than one would move, or vectors are long, the picture and the steps without
-    sliders."""
-    if sum(int(np.size(p.given[n])) for n in p.graph.inputs) > SLIDERS or len(with_lines(p.graph.nodes)) > MOST:
-        return still(p, language)
+def content(p: Pass, language: str = "en", most: int = PAGE) -> Content:
+    """A lesson; where the inputs are more numbers than one would move, vectors are long, or there would be more than so many
+    bytes, the picture and the steps without sliders."""
+    if sum(int(np.size(p.given[n])) for n in p.graph.inputs) > SLIDERS or len(with_lines(p.graph.nodes)) > LINES:
+        return still(p, language, most)
     try:
-        return lesson(p, language)
+        moved = lesson(p, language, most)
     except NotUnrolled:
-        return still(p, language)
+        return still(p, language, most)
+    return moved if left(most, moved.body, moved.code) >= 0 else still(p, language, most)
 
 
-def still(p: Pass, language: str = "en") -> Content:
-    """What does not move."""
-    named = title(p.graph, language)
-    drawn = svg(p.graph, p, language=language)
-    return Content(named, fill("still.html", title=xml(named), svg=drawn, steps=xml(steps(p, language).text)))
+def left(most: int, *parts: str) -> int:
+    """The bytes that a page has for more beside these parts and its style."""
+    return most - sum(len(text.encode()) for text in (*parts, part("page.css"), part("frame.html"), part("lesson.html")))
 
 
-def lesson(p: Pass, language: str = "en") -> Content:
+def still(p: Pass, language: str = "en", most: int = PAGE) -> Content:
+    """What has no sliders."""
+    named, story = title(p.graph, language), steps(p, language)
+    drawn = pictures(Lines(p.graph, p, {}, language, story), max(left(most, story.text), most // 3), language)
+    body = fill("still.html", title=xml(named), svg=drawn.first, steps=xml(story.text))
+    return Content(named, body, "\n".join([said(drawn.told()), part("fold.js")]) if drawn.packed else "")
+
+
+def lesson(p: Pass, language: str = "en", most: int = PAGE) -> Content:
     """What has sliders. Raises NotUnrolled where vectors are too long."""
-    told = boxes(p.graph, p, {}, False, MOST)
-    drawn = svg(p.graph, p, False, language=language)
+    lines = Lines(p.graph, p, {}, language)
+    told = lines.boxes([Folded("", (i,)) for i in lines.shown])
     teller = Teller(p)
     wanted = list(teller.shown)
     one = script(p.derivation, wanted)
@@ -75,11 +87,11 @@ def lesson(p: Pass, language: str = "en") -> Content:
         "messages": of_page(part("lesson.html"), *map(part, SCRIPTS)),
         "languages": LANGUAGES,
     }
-    code = running(one, answers, data, *SCRIPTS)
-    lines = "\n".join(b.line for b in told if b.kind not in ("parameter", "data"))
-    named = title(p.graph, language)
-    noscript = messages(language)["noscript"]
-    return Content(named, fill("lesson.html", title=xml(named), svg=drawn, formula=xml(lines), noscript=noscript), code)
+    named, noscript = title(p.graph, language), messages(language)["noscript"]
+    formula = xml("\n".join(b.line for b in told if b.kind not in ("parameter", "data")))
+    drawn = pictures(lines, left(most, running(one, answers, data, *SCRIPTS), formula), language)
+    body = fill("lesson.html", title=xml(named), svg=drawn.first, formula=formula, noscript=noscript)
+    return Content(named, body, running(one, answers, data | drawn.told(), *SCRIPTS))
 
 
 def last_picked(p: Pass, name: str) -> int | None:
@@ -100,10 +112,8 @@ def story(teller: Teller, box: Box, i: int, wanted: list[int]) -> dict[str, Any]
     names = {k: marked("v", n, teller.nodes[k].name, teller.tape.shapes[k]) for k, n in place.items()}
     names |= {teller.symbol[k]: marked("d", n, derivative_name(teller.nodes[k].name), teller.tape.shapes[k])
               for k, n in place.items() if k in teller.symbol}
-    told: dict[str, Any] = {
-        "name": told_name(box.name), "derivative": told_name(derivative_name(box.name)), "kind": box.kind, "uses": box.uses,
-        "shape": teller.tape.shapes[i], "formula": "", "numbers": "", "steps": [], "put": "",
-    }
+    told: dict[str, Any] = {"name": told_name(box.name), "uses": box.uses, "shape": teller.tape.shapes[i]}
+    told["derivative"] = told_name(derivative_name(box.name))
     if node.op != INPUT:
         atoms = {k: name for k, name in teller.few.names.items() if k != i}
         told["formula"] = write_root(teller.tape.nodes, i, atoms)
@@ -113,7 +123,9 @@ def story(teller: Teller, box: Box, i: int, wanted: list[int]) -> dict[str, Any]
         told["steps"] = [teller.written(k, teller.few.names) for k in found]
         if found[-1] not in names:
             told["put"] = write_root(teller.tape.nodes, found[-1], names)
-    return told
+    if told["derivative"] == f"d{told['name']}":
+        del told["derivative"]
+    return {key: value for key, value in told.items() if value}  # what is left out the page takes to be empty
 
 
 def marked(kind: str, n: int, name: str, shape: tuple[int, ...]) -> str:

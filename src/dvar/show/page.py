@@ -48,4 +48,5 @@ def framed(content: Content, style: str, lang: str = "en", before: str = "") -> 
 
 def json_for_script(value: Any) -> str:
     """JSON that may stand inside a <script>: no tag can end it."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    told = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return told.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

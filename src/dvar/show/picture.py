@@ -55,7 +55,7 @@ STYLE = f"""
 .dvar .output{{stroke-width:2.8}}
 .dvar .sign{{fill:none;stroke-width:1.4}}
 .dvar .named{{text-anchor:start;stroke-width:4px;paint-order:stroke}}
-.dvar .along{{font-size:{SMALL}px;text-anchor:end;stroke-width:4px;paint-order:stroke}}
+.dvar .along text{{font-size:{SMALL}px;text-anchor:end;stroke-width:4px;paint-order:stroke}}
 {"".join(f".dvar .{name}{{{what}:{light}}}" for name, what, light, _ in COLOURS)}
 @media screen and (prefers-color-scheme:dark){{{"".join(f".dvar .{name}{{{what}:{dark}}}" for name, what, _, dark in COLOURS)}}}
 """
@@ -88,12 +88,17 @@ def svg(
     """
     if p is not None and p.graph != graph:
         raise UsageError("the pass belongs to another graph", "draw p.graph")
-    told = boxes(graph, p, data or {}, fold, MOST, language)
+    return whole(boxes(graph, p, data or {}, fold, MOST, language), graph, p, language)
+
+
+def whole(
+    told: Sequence[Box], graph: Graph, p: Pass | None = None, language: str = "en", signs: Mapping[str, int] | None = None
+) -> str:
+    """The picture of these boxes."""
     if len(told) > MOST:
         raise UsageError(f"the graph has {len(told)} inputs and named lines; a picture shows at most {MOST}",
                          "print(graph) shows it as text")
-    caption = caption_of(graph, told[0], language) if p else ""
-    drawn = figure(told, caption)
+    drawn = figure(told, caption_of(graph, told[0], language) if p else "", signs)
     notes = [said_in(language, note) for note in p.notes] if p else []
     described = "\n".join([*(b.said for b in told), *said_along(told), *notes])
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" class="dvar" role="img" {drawn.size}>',
@@ -124,7 +129,9 @@ def figure(told: Sequence[Box], caption: str, signs: Mapping[str, int] | None = 
     if wires:
         parts += ['<g class="edge">', *map(wire_drawn, wires), "</g>", heads_drawn([w for w in wires if w.target is not None])]
     parts += [box_drawn(b, r, lines) for b, r, lines in zip(told, rects, texts)]
-    parts += [along_drawn(w, told[w.source], told[w.target]) for w in wires if w.target is not None]
+    along = [along_drawn(w, told[w.source], told[w.target]) for w in wires if w.target is not None]
+    if any(along):
+        parts += ['<g class="slope along">', *along, "</g>"]
     parts += [sign_drawn(name, rects[n]) for name, n in (signs or {}).items()]
     if caption:
         x, y = at(width / 2 - MARGIN), at(height - 2 * MARGIN)
@@ -203,7 +210,8 @@ def wire_drawn(w: Wire) -> str:
     short = 0 if w.target is None else ARROW
     places = (w.x0, w.leave, (w.leave + w.arrive) / 2, w.arrive - short, w.x1 - short, w.y0, w.y1)
     x0, leave, bend, arrive, x1, y0, y1 = map(round, places)
-    return f'<path d="M{x0} {y0}H{leave}C{bend} {y0} {bend} {y1} {arrive} {y1}H{x1}"/>'
+    curve = f"H{leave}" * (leave != x0) + f"C{bend} {y0} {bend} {y1} {arrive} {y1}"
+    return f'<path d="M{x0} {y0}{curve * (y0 != y1)}H{x1}"/>'
 
 
 def heads_drawn(wires: Sequence[Wire]) -> str:
@@ -215,7 +223,7 @@ def along_drawn(w: Wire, source: Box, box: Box) -> str:
     """The local derivative, over the end of its edge."""
     text = box.edges[box.uses.index(w.source)]
     place = f'data-edge="{source.inside[-1]}-{box.inside[-1]}" x="{at(w.x1 - ARROW - 4)}" y="{at(w.y1 - 4)}"'
-    return f'<text class="slope along" {place}>{xml(text)}</text>' if text else ""
+    return f"<text {place}>{xml(text)}</text>" if text else ""
 
 
 def at(number: float) -> str:

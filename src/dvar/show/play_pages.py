@@ -15,12 +15,13 @@ from ..vectorize.write_javascript import script
 from .lesson import content
 from .messages import LANGUAGES, error_in, messages
 from .page import Content, framed, part, running, told
-from .picture import MOST, xml
+from .picture import xml
 from .wording import write_root
 
 FORMULA = 4_000  # characters
 UPLOAD = 20_000_000  # bytes of a table; in base 64 it takes a third more
 NODES = 200  # of a graph that is drawn
+PAGE = 1_000_000  # bytes: this machine sends them to itself
 LESSON = "z = w1*x1 + w2*x2 + b\na = sigmoid(z)\nL = -(y*log(a) + (1 - y)*log(1 - a))"
 FIRST = "u = b*c\nv = a + u\nJ = 3*v"
 PAGES = {"/slopes": "page_slopes", "/": "page_graph", "/logistic": "page_logistic", "/examples": "page_examples"}  # messages
@@ -37,7 +38,7 @@ def logistic_page(asked: Mapping[str, str]) -> str:
 def lesson_page(path: str, asked: Mapping[str, str], formula: str, start: Mapping[str, float]) -> str:
     formula = asked.get("f", formula)
     graph = read(formula)
-    return page_of(path, asked, formula, content(graph.at({n: start.get(n, 1.0) for n in graph.inputs}), asked["lang"]))
+    return page_of(path, asked, formula, content(graph.at({n: start.get(n, 1.0) for n in graph.inputs}), asked["lang"], PAGE))
 
 
 def read(formula: str) -> Graph:
@@ -47,9 +48,6 @@ def read(formula: str) -> Graph:
     graph = made(formula)
     if len(graph.nodes) > NODES:
         raise UsageError(f"the graph has {len(graph.nodes):,} nodes; a page draws up to {NODES}")
-    lines = [n for n in graph.nodes if n.given]
-    if len(lines) > MOST:
-        raise UsageError(f"the graph has {len(lines)} named lines; a picture shows at most {MOST}")
     return graph
 
 

@@ -129,7 +129,6 @@ KOREAN = {
     "there is no language {language}": "그런 언어가 없습니다: {language}", "there are {languages}": "있는 언어: {languages}",
     "the formula has {n} characters; a page takes {n2}": "수식이 {n}자. 페이지에는 {n2}자까지 쓸 수 있습니다",
     "the graph has {n} nodes; a page draws up to {n2}": "그래프의 노드가 {n}개. 페이지에는 {n2}개까지 그립니다",
-    "the graph has {n} named lines; a picture shows at most {n2}": "그래프의 이름 있는 줄이 {n}개. 그림에는 {n2}개까지 보입니다",
     "a slope is asked of a function of one number; here are none": "기울기는 수 하나의 함수에서 봅니다. 여기에는 입력이 없습니다",
     "a slope is asked of a function of one number; here are {names}": "기울기는 수 하나의 함수에서 봅니다. 여기의 입력: {names}",
     "e.g. f = a**2 ; for several take the graph": "예: f = a**2. 입력이 여럿이면 '계산 그래프'에서 보세요",

@@ -1,8 +1,7 @@
 // A lesson, as it is drawn. `run(x)` computes the graph: values v, derivatives d, local derivatives e, contributions at forks c.
-const boxes = PAGE.boxes, count = boxes.length;
+const boxes = PAGE.boxes.map(box => ({ derivative: `d${box.name}`, uses: [], shape: [], formula: "", numbers: "", steps: [], put: "", ...box }));
+const count = boxes.length;
 const start = PAGE.inputs.flatMap(input => input.at);
-const groups = [...document.querySelectorAll(".picture g[data-box]")];
-const along = [...document.querySelectorAll(".picture text[data-edge]")];
 const every = boxes.map((_, n) => n), given = every.filter(n => !boxes[n].formula); // inputs are known from the start
 const forward = every.filter(n => boxes[n].formula), backward = [...every].reverse().filter(n => n === count - 1 || boxes[n].steps.length);
 const order = [...forward, ...backward], total = order.length; // of the boxes, as they are told: first values, then derivatives
@@ -37,6 +36,17 @@ function fit(text) { // a number longer than the box is drawn narrower
   if (room > 0 && text.getComputedTextLength() > room) { text.setAttribute("textLength", room); text.setAttribute("lengthAdjust", "spacingAndGlyphs"); }
 }
 
+const holds = (g, n) => (g.dataset.lines ?? g.dataset.box).split(" ").some(span => { // a folded box holds lines 2-5 7
+  const [first, last = first] = span.split("-").map(Number);
+  return first <= n && n <= last;
+});
+
+function told_folded(g) { // the first line of a folded box, in the language of the page
+  const name = g.dataset.fold, count = boxes.filter((_, n) => holds(g, n)).length;
+  const said = say(boxes[g.dataset.box].formula ? "lines" : "inputs_in", { name, count });
+  return said.length > LONGEST ? said.slice(0, LONGEST - 1) + "…" : said;
+}
+
 function hover(g, text) {
   let title = g.querySelector("title");
   if (!title) { title = document.createElementNS("http://www.w3.org/2000/svg", "title"); g.prepend(title); }
@@ -63,18 +73,19 @@ function judged(text, n, r) { // of a guess: whether it is right, and what is sa
 
 function draw(typing = document.activeElement?.dataset.fill) { // while one types, the inputs stay
   const r = run(x), blank = mode() === "blank", now = order[at - 1];
-  groups.forEach(g => {
+  picture.querySelectorAll("g[data-box]").forEach(g => {
     const n = Number(g.dataset.box), b = boxes[n], value = g.querySelector(".value"), slope = g.querySelector(".slope"), clear = known(n, r);
-    value.textContent = glimpse("= ", r.v[n], b);
+    if (g.dataset.fold !== undefined) g.querySelector(".line").textContent = told_folded(g);
+    value.textContent = glimpse(g.dataset.fold === undefined ? "= " : `${b.name} = `, r.v[n], b);
     const sum = fork(r.c[n]), short = glimpse(`${b.derivative} = `, r.d[n], b), told = sum ? `${b.derivative} = ${sum} = ${one(r.d[n], b)}` : short;
     slope.textContent = !clear && blank ? `${b.derivative} = ?` : told.length > LONGEST ? short : told;
     value.classList.toggle("hidden", !valued(n));
     slope.classList.toggle("hidden", !clear && !blank);
-    g.classList.toggle("now", n === now);
+    g.classList.toggle("now", holds(g, now));
     fit(value); fit(slope);
     hover(g, `d${PAGE.output}/d${b.name} = ${clear ? one(r.d[n], b) : "?"}`);
   });
-  along.forEach(text => {
+  picture.querySelectorAll("text[data-edge]").forEach(text => {
     const [k, n] = text.dataset.edge.split("-").map(Number), number = r.e[n][boxes[n].uses.indexOf(k)];
     text.textContent = number === null || number === undefined ? "" : show(number);
     text.classList.toggle("hidden", !known(k, r));

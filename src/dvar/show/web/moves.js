@@ -67,7 +67,7 @@ function reveal() {
 }
 
 function remember() { // a link opens the page as it is
-  const state = new URLSearchParams({ x: x.join(","), step: at, mode: mode(), lang: language });
+  const state = new URLSearchParams({ x: x.join(","), step: at, mode: mode(), lang: language, ...(view && { fold: view }) });
   try { history.replaceState(null, "", "#" + state); } catch { /* a page in a frame may not */ }
   if (parent !== window) parent.postMessage({ dvar: { x, step: at, height: document.body.offsetHeight + 48 } }, "*");
 }
@@ -78,6 +78,8 @@ function recall() {
   if (given.length === start.length && state.has("x") && given.every(Number.isFinite)) x = given;
   if (/^\d+$/.test(state.get("step") || "")) at = Math.min(total, Number(state.get("step")));
   if (["watch", "predict", "blank"].includes(state.get("mode"))) $("mode").value = state.get("mode");
+  const fold = state.get("fold") ?? 0;
+  unpacked.then(() => { if (views[fold]) { turn(Number(fold)); draw(); } });
   const wanted = state.get("lang") || new URLSearchParams(location.search).get("lang") || (navigator.language || "en").slice(0, 2);
   language = wanted in PAGE.messages ? wanted : "en";
 }
@@ -95,8 +97,6 @@ function speak() {
   $("language").value = language;
 }
 
-const picture = document.querySelector(".picture svg");
-picture.style.setProperty("--wide", `${picture.getAttribute("width")}px`);
 $("language").replaceChildren(...Object.entries(PAGE.languages).map(([key, name]) => new Option(name, key)));
 recall();
 speak();
@@ -104,6 +104,7 @@ sliders();
 draw();
 $("language").addEventListener("change", () => { language = $("language").value; speak(); draw(); });
 $("mode").addEventListener("change", () => { guesses.clear(); $("judged").textContent = ""; move(mode() === "predict" ? forward.length : total); });
+picture.addEventListener("folded", () => draw());
 $("first").addEventListener("click", () => move(0));
 $("back").addEventListener("click", () => move(at - 1));
 $("next").addEventListener("click", () => move(at + 1));
