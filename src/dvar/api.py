@@ -245,8 +245,9 @@ class Pass(_passes.Pass):
         return check(self)
 
     def svg(self, fold: Fold = None) -> str:
-        """The picture with values and derivatives, as SVG text. `fold` names functions that were called, or variables bound
-        again and again ("x … x_9"), to draw as one box each; True folds all, False none; None folds large graphs."""
+        """The picture with values and derivatives, as SVG text. `fold` names functions that were called, variables bound
+        again and again ("x … x_9"), or numbered inputs ("w1 … w28"), to draw as one box each; True folds all, False none; None
+        folds large graphs."""
         from .show.picture import svg
 
         return svg(self.graph, self, fold)
