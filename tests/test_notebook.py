@@ -88,32 +88,54 @@ def test_an_estimator_tells_data_from_parameters():
     assert {name for kind, name in kinds if kind == "data"} == {"x", "y"}
 
 
-def test_the_widgets_script_shows_the_page_and_says_where_the_sliders_stand():
+@pytest.fixture
+def chromium():
     playwright = pytest.importorskip("playwright.sync_api", reason="drives the browser")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
         pytest.skip("no Chromium is installed")
-    page_text = json.dumps(FIRST.at(a=5, b=3, c=2).html()).replace("</", "<\\/")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        browser.expect = playwright.expect
+        yield browser
+        browser.close()
+
+
+def as_widget(p, x):
+    """A document with the widget of a pass and a model of it, `state`."""
+    page_text = json.dumps(p.html()).replace("</", "<\\/")
     script = part("widget.js").replace("export default { render };", "")
-    document = f"""<div id="here"></div><script>{script}
-      const state = {{ page: {page_text}, x: [5, 3, 1], step: null }};
+    return f"""<div id="here"></div><script>{script}
+      const state = {{ page: {page_text}, x: {x}, step: null }};
       const told = {{}};
       const model = {{ get: key => state[key], save_changes: () => {{}}, on: (event, tell) => {{ told[event] = tell; }},
                       set: (key, value) => {{ state[key] = value; told[`change:${{key}}`](); }} }};
       render({{ model, el: document.getElementById("here") }});</script>"""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
-        page = browser.new_page()
-        page.set_content(document)
-        frame = page.frame_locator("iframe")
-        page.wait_for_function("state.step === 9")
-        assert frame.locator("input[type=number][aria-label=c]").input_value() == "1"  # where Python had put it
-        frame.locator("input[type=number][aria-label=c]").fill("4")
-        page.wait_for_function("state.x && state.x[2] === 4")
-        assert page.evaluate("state.step") == 9
-        page.evaluate("model.set('x', [5, 3, 10])")
-        playwright.expect(frame.locator("g[data-box]", has_text="db = ").locator(".slope")).to_have_text("db = 30")
-        page.evaluate("model.set('step', 3)")
-        playwright.expect(frame.locator("#step")).to_have_text("Step 3 of 9")
-        assert page.evaluate("state.x") == [5, 3, 10]
-        browser.close()
+
+
+def test_the_widgets_script_shows_the_page_and_says_where_the_sliders_stand(chromium):
+    page = chromium.new_page()
+    page.set_content(as_widget(FIRST.at(a=5, b=3, c=2), [5, 3, 1]))
+    frame = page.frame_locator("iframe")
+    page.wait_for_function("state.step === 9")
+    assert frame.locator("input[type=number][aria-label=c]").input_value() == "1"  # where Python had put it
+    frame.locator("input[type=number][aria-label=c]").fill("4")
+    page.wait_for_function("state.x && state.x[2] === 4")
+    assert page.evaluate("state.step") == 9
+    page.evaluate("model.set('x', [5, 3, 10])")
+    chromium.expect(frame.locator("g[data-box]", has_text="db = ").locator(".slope")).to_have_text("db = 30")
+    page.evaluate("model.set('step', 3)")
+    chromium.expect(frame.locator("#step")).to_have_text("Step 3 of 9")
+    assert page.evaluate("state.x") == [5, 3, 10]
+
+
+def test_in_the_widget_a_group_folds_by_a_click_and_unfolds_by_a_key(chromium):
+    page = chromium.new_page()
+    page.set_content(as_widget(dv.graph("s = a*b; s_2 = s*b; s_3 = s_2*b; J = s_3 + 1").at(a=2, b=3), [2, 3]))
+    frame = page.frame_locator("iframe")
+    frame.locator("g.open[data-fold='s … s_3']").click()
+    chromium.expect(frame.locator("g[data-fold] text")).to_have_text(["s … s_3: 3 lines", "s_3 = 54", "ds_3 = 1"])
+    frame.locator("input[type=number][aria-label=a]").fill("1")
+    chromium.expect(frame.locator("g[data-fold] .value")).to_have_text("s_3 = 27")
+    frame.locator("g[data-fold]").press("Enter")
+    chromium.expect(frame.locator("g[data-box]")).to_have_count(6)

@@ -281,6 +281,20 @@ def page(served):
     assert not troubles
 
 
+def test_a_long_formula_is_drawn_folded_and_opened(page):
+    names = ["s", *(f"s_{k}" for k in range(2, 81))]
+    formula = ["s = a*b", *(f"{name} = {before}*b" for name, before in zip(names[1:], names)), f"J = {names[-1]} + 1"]
+    page.goto("/")
+    page.fill("textarea[name=f]", "\n".join(formula))
+    page.click("form.ask button")
+    page.click("g[data-fold='s … s_80']")
+    page.click("g[data-fold='s_21 … s_30']")
+    page.fill("input[type=number][aria-label=a]", "2")
+    page.fill("input[type=number][aria-label=b]", "1")
+    assert [t.text_content() for t in page.query_selector_all("g[data-box]:has-text('s_30 = ') text")] == ["s_30 = s_29 * b", "= 2", "ds_30 = 1"]
+    assert page.query_selector("g[data-fold='s … s_10'][aria-expanded=false]")
+
+
 def test_by_touch(page):
     context = page.context.browser.new_context(viewport={"width": 390, "height": 800}, has_touch=True, base_url=page.url_base, locale="ko-KR")
     phone = context.new_page()
