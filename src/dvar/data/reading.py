@@ -5,13 +5,13 @@ PyArrow does the reading and is imported inside functions only, so that `import 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..errors import DvarError, UsageError, many
 from ..threads import each
-from .numerals import as_number
+from .numerals import as_number, is_text
 from .opening import READS, Ahead, called, checked_names, opened, suffixes, unreadable
 from .text import USUAL, How, silent, text
 
@@ -103,17 +103,19 @@ def parquet(stream: Ahead) -> Any:
         return file.read()
 
 
-def parquet_file(source: Any, names: Sequence[str] | None = None) -> Any:
+def parquet_file(source: Any) -> Any:
     """A Parquet file whose text comes as dictionaries."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    source = pa.BufferReader(source) if isinstance(source, pa.Buffer) else source
-    schema = pq.read_schema(source)
-    if isinstance(source, pa.BufferReader):
-        source.seek(0)
-    text = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-    return pq.ParquetFile(source, pre_buffer=False, read_dictionary=text)
+    def file(**how: Any) -> Any:
+        return pq.ParquetFile(pa.BufferReader(source) if isinstance(source, pa.Buffer) else source, pre_buffer=False, **how)
+
+    plainly = file()
+    if not (text := [f.name for f in plainly.schema_arrow if is_text(f.type) and not pa.types.is_dictionary(f.type)]):
+        return plainly
+    with plainly:
+        return file(metadata=plainly.metadata, read_dictionary=text)
 
 
 def part_files(folder: Path) -> list[Path]:
