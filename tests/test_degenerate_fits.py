@@ -121,3 +121,21 @@ def test_missing_numbers_of_a_sparse_matrix_are_counted_by_row_without_writing_i
     for given, said in ((x * np.nan, "in 4 of 6 rows"), (wide, "in 1 of 6,000 rows")):
         with pytest.raises(dv.DvarError, match=said):
             dv.LogisticRegression().fit(given, np.arange(given.shape[0]) % 2)
+
+
+@pytest.mark.parametrize("rows", [60, 500])
+def test_ordered_classes_that_a_sum_tells_apart_have_no_finite_optimum(rows):
+    x = np.random.default_rng(0).normal(size=(rows, 2))
+    x = x[np.abs(np.abs(x @ [1.0, 0.5]) - 0.5) > 0.1]
+    found, said = fitted(dv.Estimator("ordered", classes=[0, 1, 2]), x, np.digitize(x @ [1.0, 0.5], [-0.5, 0.5]))
+    assert "parameters have no finite optimum" in found.fit_.message
+    assert said[0].startswith("a sum of x0, x1 tells y in all")
+    assert "(perfect separation)" in said[0]
+
+
+@pytest.mark.parametrize("loss", ["(w @ x + b - y)**4", "(w @ x + b - y)**8", "(exp(w @ x + b) - exp(y))**4"])
+def test_a_power_that_is_fitted_exactly_has_an_optimum(loss):
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    fit = dv.graph(f"L = {loss}").over(x=x, y=x[:, 1] + 1).minimize()
+    assert "no finite optimum" not in fit.message
+    assert fit.params["w"] == pytest.approx([0.0, 1.0], abs=1e-2)

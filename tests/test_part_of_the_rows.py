@@ -321,3 +321,24 @@ def test_a_fit_of_another_cost_is_but_a_start_and_the_same_problem_again_is_seen
     start = pickle.loads(pickle.dumps(turned))
     np.testing.assert_allclose(other.minimize(l1=0.01, start=start).params["w"], turned.params["w"], atol=1e-8)
     assert other.minimize(start=turned).converged  # by another method
+
+
+def test_classes_that_are_told_apart_end_when_next_to_all_of_the_cost_is_gone_and_are_said_to(data):
+    X = data[0][np.abs(data[0][:, 0]) > 0.1]
+    y = np.where(X[:, 0] < 0, 0, np.where(X[:, 1] < X[:, 0], 1, 2))
+    apart = (y == 0) | (np.abs(X[:, 1] - X[:, 0]) > 0.1)
+    fit = SOFTMAX.over(x=X[apart], y=y[apart]).minimize(start={"W": np.zeros((3, 6)), "c": np.zeros(3)})
+    assert fit.method == "subsampled-newton"
+    assert "no finite optimum" in fit.message
+    assert fit.flat
+    assert 1e-15 < fit.cost < 1e-9
+
+
+def test_an_exact_fit_of_many_results_is_no_separation(data):
+    X = data[0]
+    W = np.array([[1.0, 2.0, -1.0, 0.5, 0.0, 1.0], [0.0, 1.0, 1.0, -2.0, 1.0, 0.3], [0.5, 0.0, 0.0, 1.0, -1.0, 2.0]])
+    square = dv.graph("inputs: W, c, x, t, u, v\nz = W @ x + c; L = (z[0] - t)**4 + (z[1] - u)**2 + (z[2] - v)**2")
+    t, u, v = W @ X.T
+    fit = square.over(x=X, t=t, u=u, v=v).minimize("subsampled-newton", start={"W": np.zeros((3, 6)), "c": np.zeros(3)})
+    assert not fit.flat
+    np.testing.assert_allclose(fit.params["W"][1:], W[1:], atol=1e-6)

@@ -692,3 +692,32 @@ def test_a_wide_lasso_is_found_without_meeting_kinks_one_by_one(share, monkeypat
     assert cost.gap(fit.params, l1=l1) <= 1e-9 * fit.cost
     theirs = Lasso(alpha=l1, tol=1e-10, max_iter=1_000_000).fit(x, y)
     assert fit.cost <= np.mean((theirs.predict(x) - y) ** 2) / 2 + l1 * np.abs(theirs.coef_).sum() + 1e-10
+
+
+@pytest.mark.parametrize(("loss", "options"), [
+    ("y*(w @ x)", {}), ("y*(w @ x)", {"l1": 1e-3}), ("(b - y)**2 + w @ x", {}), ("(b - y)**2 + w @ x", {"l1": 1e-3}),
+    ("softplus(w @ x) - 3*(w @ x)", {}), ("y*w - 2*w", {}), ("y*(w @ x)", {"method": "l-bfgs"}),
+])
+def test_a_loss_that_falls_along_a_line_for_ever_is_told_as_one(loss, options):
+    rng = np.random.default_rng(0)
+    data = {"x": rng.normal(size=(50, 2)), "y": rng.normal(size=50)}
+    graph = dv.graph(f"L = {loss}")
+    with pytest.raises(dv.DvarError, match="falls without bound"):
+        graph.over(**{k: v for k, v in data.items() if k in graph.inputs}).minimize(**options)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e6])
+def test_a_saddle_beside_the_start_is_no_cost_without_bound(scale):
+    cost = dv.graph("L = s*(u**4 - u**2) + 0*y").over(y=np.ones(3), s=np.full(3, scale))
+    assert cost.minimize(start={"u": 1e-12}).cost == pytest.approx(-scale / 4, rel=1e-9)
+
+
+@pytest.mark.parametrize("options", [{}, {"l1": 0.01}, {"l2": 0.1}, {"bounds": {"w": (-5, 5)}}])
+def test_the_step_that_was_the_last_allowed_may_have_reached_the_optimum(options):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3))
+    cost = dv.graph("L = (w @ x + b - y)**2").over(x=x, y=x @ [1.0, -2.0, 0.5] + rng.normal(size=200))
+    fit = cost.minimize(steps=1, **options)
+    assert fit.converged
+    assert "converged" in fit.message
+    assert not dv.graph("L = exp(w @ x + b) - y*(w @ x + b)").over(x=x, y=np.arange(200) % 5).minimize(steps=1, **options).converged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ HIDDEN = ("stopped where rounding hides the curvature, at a gradient's norm of {
 VALLEY = 0.01  # of the way from the start: a direction without curvature that took no more of it leads nowhere
 UNKNOWN = 1e-14  # of the cost: by less it does not bend along a parameter that does something
 LEVEL = 1e-6  # of the cost: a rise below it is none
+GONE = 1e-10  # of the cost at the start is left: is there a finite optimum?
+STEPS, SHORTER = 8, 0.5  # the way of so many steps, by that of as many before; of a power of 12 it is 0.47
 NOTHING = 1e-28  # of the cost at the start: where all of it can be lost, this is rounding
 
 
@@ -36,12 +39,14 @@ def finished(problem: Problem, now: Point, first: Point, why: str, run: Run, con
         return Outcome(now.theta, now.cost, False, HIDDEN.format(slope) if problem.smooth.convex else
                        f"stopped {other}; start elsewhere, with start or seed", now.hessian)
     flat, alike = without_curvature(problem, now, first, run)
-    said = f"converged: the gradient's norm is {slope:.1e}, {why}"
-    if flat:
-        said += f"; {len(flat)} parameter{'s have' if len(flat) > 1 else ' has'} no finite optimum"
+    said = f"converged: the gradient's norm is {slope:.1e}, {why}{without_optimum(flat)}"
     if alike:
         said += f"; along {alike} direction{'s' * (alike > 1)} the cost does not change (collinear features)"
     return Outcome(now.theta, now.cost, True, said, now.hessian, flat)
+
+
+def without_optimum(flat: tuple[int, ...]) -> str:
+    return f"; {len(flat)} parameter{'s have' if len(flat) > 1 else ' has'} no finite optimum" if flat else ""
 
 
 def no_optimum(now: Point, first: Point, slope: float, convex: bool) -> str:
@@ -72,6 +77,21 @@ def without_curvature(problem: Problem, now: Point, first: Point, run: Run) -> t
     run.record(now.theta + move, cost, gradient, 1.0, norm(move))
     level = cost <= now.cost + LEVEL * abs(now.cost) + NOTHING * abs(first.cost)
     return (directions_of(away) if level else ()), alike
+
+
+def gone(way: Sequence[Any], now: Point, first: Point) -> Outcome | None:
+    """The end where next to all of the cost is gone and it decays for ever, along a `way` that may bend: the last steps on it led
+    as far as those before them. Near the optimum of a power each is shorter than the last."""
+    if len(way) <= 2 * STEPS or not 0 < now.cost <= GONE * abs(first.cost):
+        return None
+    away, units, _ = vanished(now.hessian, first.hessian)
+    before, last = (norm((b - a) / units) for a, b in ((way[-1 - 2 * STEPS], way[-1 - STEPS]), (way[-1 - STEPS], way[-1])))
+    return lost(now, directions_of(away)) if away.size and last >= SHORTER * before else None
+
+
+def lost(now: Point, flat: tuple[int, ...]) -> Outcome:
+    said = f"converged: the gradient's norm is {norm(now.gradient):.1e}, next to all of the cost is gone{without_optimum(flat)}"
+    return Outcome(now.theta, now.cost, True, said, now.hessian, flat)
 
 
 def without_effect(now: Point, first: Point) -> int:

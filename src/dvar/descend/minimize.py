@@ -212,9 +212,6 @@ def minimize(
             outcome = confirmed(problem, outcome, run, options)
     if not np.isfinite(run.best_cost):
         first = run.history[0].cost
-        if np.isfinite(first):
-            raise DvarError(f"the cost falls without bound: from {first:.6g} to {run.best_cost} in {len(run.history):,} passes",
-                            "the loss has no minimum: is a sign wrong? A penalty (l2=) or bounds= hold it")
         why = cost.bad_rows() or "the loss is not defined there; give another start (start=, --start)"
         raise DvarError(f"the cost is {first} at the start", why)
     return Fit(cost.named(outcome.theta), outcome.cost, outcome.converged, outcome.message, method,

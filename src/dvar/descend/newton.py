@@ -21,12 +21,13 @@ import numpy as np
 
 from ..errors import many
 from .curvature import Curvature, Step
-from .endings import NOTHING, finished, no_better, norm, without_curvature
+from .endings import NOTHING, STEPS, finished, gone, no_better, norm, without_curvature
 from .objective import Options, Outcome, Part, Penalised, Point, Problem, Run
 from .region import ROUNDING, Evaluated, Region, lowered
 
 DECAY = 2 * (1 - np.exp(-1))  # what a step wins, by what its parabola promised, where the cost decays exponentially: all of
 # what is left then has no optimum, and each step leaves a share of 1/e of it
+LINE = 2.0  # the same where the cost is a line, along which there is no curvature and the step is as long as the slope
 TAIL = 1.2  # many steps at once must win this much more than one promised
 FAR = 32.0  # steps at once along such a tail: e^-32 of it is left
 RIGHT = 0.1  # the parabola told the fall of the cost to this: the optimum is near, and the curvature changes little
@@ -82,8 +83,9 @@ def steps(
     fell = float(left is not None)  # what the last whole step won, by what was promised; gradients alone have come near
     rest, failures = 0, 0  # whole steps before a tail is tried again; how often it failed
     before = np.inf  # what the step before this one promised
+    way = list[Any]()  # the last places
     left = iter(range(options.steps)) if left is None else left
-    for _ in left:
+    while True:
         if not now.finite:
             return run.kept(False, f"stopped: the cost is {now.cost} or its derivatives are not finite")
         curved = Curvature(now.gradient, now.hessian)
@@ -91,8 +93,18 @@ def steps(
         crawls, before = LINEAR * before < step.promised <= ROUNDING * abs(now.cost), step.promised
         if crawls or step.promised <= max(enough * abs(now.cost), NOTHING * size):
             return finished(problem, now, first, f"the cost can fall by at most {step.promised:.0e} more", run, convex)
+        if not (problem.smooth.convex or squares):  # else the end of a tail is told exactly, or is that of an exact fit
+            way = [*way[-2 * STEPS:], now.theta]
+            lost = gone(way, now, first)
+            if lost is not None:
+                return lost
         if run.stopped:
             return run.kept(False, "stopped on request", now.hessian)
+        if next(left, None) is None:
+            break
+        if abs(fell - LINE) < 0.01:
+            now, fell = line(problem, evaluated, now, step, run), 0.0
+            continue
         rest -= 1
         if rest < 0 and abs(fell - DECAY) < 0.01 and step.promised > ROUNDING * abs(now.cost):
             new = tail(problem, evaluated, now, step, run)
@@ -233,6 +245,19 @@ def quasi(curved: Curvature, pairs: list[tuple[Any, Any]], gradient: Any) -> Any
     for (move, turned), share in zip(pairs, reversed(shares)):
         found = found + (share - float(turned @ found) / float(move @ turned)) * move
     return found
+
+
+def line(problem: Problem, evaluated: Evaluated, now: Point, step: Step, run: Run) -> Point:
+    """As many steps at once as lower the cost as the first of them does; the run raises where that is without end."""
+    share, slope = 1.0, float(now.gradient @ step.move)
+    while True:
+        further = share * FAR if share < FAR else share**2
+        theta, moved = now.theta + further * step.move, further * norm(step.move)
+        cost, gradient = problem.smooth.value_gradient(theta)
+        run.record(theta, cost, gradient, further, moved)
+        if not cost <= now.cost + 0.5 * further * slope:
+            return evaluated(now.theta + share * step.move, share, share * norm(step.move))
+        share = further
 
 
 def tail(problem: Problem, evaluated: Evaluated, now: Point, step: Step, run: Run) -> Point | None:

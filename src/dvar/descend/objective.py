@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import DvarError
 
+ENDLESS = 1e10  # times the cost at the start and the steepest slope: a cost so far below zero has no minimum
 ALMOST = 1e-10  # of the cost: what may be left to gain where rounding ends the steps
 Rows = Sequence[slice] | None  # runs of examples to take the mean over; None: all of them
 
@@ -185,6 +186,7 @@ class Run:
     beside: int = 0  # passes that gave no cost, or that of a part of the rows
     part: list[Row] = field(default_factory=list)  # which those were
     stopped: bool = False
+    steepest: float = 0.0  # the largest norm of a gradient so far
 
     def record(self, theta: Any, cost: float, gradient: Any, rate: float, step: float = 0.0) -> float:
         """One pass done at theta; keeps the parameters where their cost is the lowest yet. Answers the gradient's norm."""
@@ -192,6 +194,11 @@ class Run:
         if not self.history and np.isfinite(cost) and not np.isfinite(norm):  # no other norm could be compared with it
             raise DvarError(f"the slope of the cost is not finite at the start, its norm is {norm}, though the cost is {cost:g}",
                             "measure large numbers in larger units, or give another start (start=, --start)")
+        self.steepest = max(self.steepest, norm) if np.isfinite(norm) else self.steepest
+        if self.history and cost < -ENDLESS * (abs(self.history[0].cost) + self.steepest):
+            raise DvarError(f"the cost falls without bound: from {self.history[0].cost:.6g} to {cost:.6g} in "
+                            f"{len(self.history) + 1:,} passes",
+                            "the loss has no minimum: is a sign wrong? A penalty (l2=) or bounds= hold it")
         self.history.append(Row(len(self.history) + 1 + self.beside, cost, norm, step, rate, time.perf_counter() - self.started))
         if self.best is None or cost <= self.best_cost:
             self.best, self.best_cost = theta.copy(), cost

@@ -63,7 +63,7 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
     now = whole(problem, theta)
     slope = run.record(theta, now.cost, problem.slope(theta, now.gradient), 0.0)
     enough, size, share = options.tol**2, abs(run.history[0].cost), 1.0
-    for _ in left:
+    while True:
         if not now.finite:
             return run.kept(False, f"stopped: the cost is {now.cost} or its derivatives are not finite")
         step = parabola_step(problem, now)
@@ -72,6 +72,8 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
             return finished(problem, now, promised, run)
         if run.stopped:
             return run.kept(False, "stopped on request", now.hessian)
+        if next(left, None) is None:
+            break
         if some is not None and share == 1.0:
             theta, done = by_gradients(problem, now, run, options, left)
             if done and problem.smooth.convex:
@@ -181,7 +183,7 @@ def saddle(problem: Problem, now: Point) -> bool:
 def definite(hessian: Any) -> Any:
     """The Hessian, its negative curvature taken with its sign changed, and enough on the diagonal to be solved."""
     diagonal = np.diag(hessian)
-    lifted = hessian + np.diag(RIDGE * np.abs(diagonal) + RIDGE * RIDGE * np.max(np.abs(diagonal), initial=1e-300))
+    lifted = hessian + np.diag(RIDGE * np.abs(diagonal) + (RIDGE * RIDGE * np.max(np.abs(diagonal), initial=0.0) or RIDGE))
     if cholesky(lifted) is not None:
         return lifted
     values, vectors = np.linalg.eigh(hessian)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from .curvature import Curvature
+from .endings import GONE, lost, without_curvature
 from .lbfgs import lbfgs
 from .newton import FINE, Kept, ended, part_of, quasi
-from .objective import Options, Outcome, Part, Problem, Run
+from .objective import Options, Outcome, Part, Point, Problem, Run
 from .region import ROUNDING
 
 ROUGH = 1e-3  # of the gradient at the start is left at the part's optimum, which is that of all rows to a few digits only
@@ -31,8 +32,18 @@ def subsampled_newton(problem: Problem, theta: Any, run: Run, options: Options) 
     passes = len(within.history)
     run.begun(within, count / problem.examples)
     run.beside += 1  # for the Hessian
-    kept = stepped(problem, at, Curvature(slope, hessian), run, options if tells else options._replace(steps=0))
-    if kept.done:
+    curved, little = Curvature(slope, hessian), GONE * abs(within.history[0].cost)
+    kept = stepped(problem, at, curved, run, options if tells else options._replace(steps=0), little)
+    flat: tuple[int, ...] = ()
+    if tells and not kept.done and kept.cost <= little:
+        first, now = (part.value_gradient_hessian(one)[2] for one in (theta, kept.theta))
+        run.beside += 2
+        end = Point(kept.theta, kept.cost, kept.gradient, now)
+        flat = without_curvature(problem, end, Point(theta, within.history[0].cost, slope, first), run)[0]
+        kept = kept if flat else stepped(problem, kept.theta, curved, run, options)
+    if flat:
+        found = lost(end, flat)._replace(hessian=None)
+    elif kept.done:
         found = ended(kept, run)._replace(regular=False)
     else:
         found = lbfgs(problem, kept.theta, run, options._replace(tol=CERTAIN * within.small / run.small))
@@ -40,8 +51,9 @@ def subsampled_newton(problem: Problem, theta: Any, run: Run, options: Options) 
     return found._replace(message=found.message + said)
 
 
-def stepped(problem: Problem, theta: Any, curved: Curvature, run: Run, options: Options) -> Kept:
-    """Steps by gradients alone, shortened until the cost falls: as far as they lead, and whether that is the optimum."""
+def stepped(problem: Problem, theta: Any, curved: Curvature, run: Run, options: Options, until: float = -np.inf) -> Kept:
+    """Steps by gradients alone, shortened until the cost falls: as far as they lead, or to a cost as low as `until`, and whether
+    that is the optimum."""
     cost, gradient = problem.smooth.value_gradient(theta)
     run.record(theta, cost, gradient, 0.0)
     pairs: list[tuple[Any, Any]] = []
@@ -51,7 +63,7 @@ def stepped(problem: Problem, theta: Any, curved: Curvature, run: Run, options: 
     left = np.inf
     for _ in range(options.steps):
         move, left = promised(curved, pairs, gradient)
-        if left <= enough or run.stopped:
+        if left <= enough or cost <= until or run.stopped:
             return Kept(theta, cost, gradient, left, left <= enough)
         slope, share = float(gradient @ move), 1.0
         while True:
