@@ -374,8 +374,9 @@ def test_slope_without_curvature_is_not_an_optimum(loss):
         assert fit.cost < 1e-12
 
 
-def test_a_cost_without_a_bottom_is_not_called_converged():
-    assert not dv.graph("L = (a*x - y)**2 + c").over(x=Z[:, 0], y=Z[:, 1]).minimize().converged
+def test_a_cost_without_a_bottom_is_told_as_one():
+    with pytest.raises(dv.DvarError, match="falls without bound"):
+        dv.graph("L = (a*x - y)**2 + c").over(x=Z[:, 0], y=Z[:, 1]).minimize()
 
 
 @pytest.mark.parametrize("loss", ["L = (b**2 - y)**2", "L = cos(b) + 0*y"])

@@ -720,4 +720,7 @@ def test_the_step_that_was_the_last_allowed_may_have_reached_the_optimum(options
     fit = cost.minimize(steps=1, **options)
     assert fit.converged
     assert "converged" in fit.message
+    once = dv.graph("L = (a*x - 1)**2").over(x=np.ones(3))
+    for method in ("newton", "newton-cg", "fista", "l-bfgs"):
+        assert once.minimize(method, steps=1).message.startswith("converged")
     assert not dv.graph("L = exp(w @ x + b) - y*(w @ x + b)").over(x=x, y=np.arange(200) % 5).minimize(steps=1, **options).converged

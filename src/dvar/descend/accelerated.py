@@ -25,12 +25,14 @@ def accelerated(problem: Problem, theta: Any, run: Run, options: Options) -> Out
     run.record(at, cost + problem.bends(at), slope, 0.0)
     small = options.tol * run.small
     curvature = first_curvature(problem, at, cost, gradient, run) if options.rate is None else 1.0 / options.rate
-    for _ in range(options.steps):
+    for left in reversed(range(options.steps + 1)):
         norm = float(np.linalg.norm(slope))
         if at is x and norm <= small:
             return Outcome(x, cost + problem.bends(x), True, f"converged: the gradient's norm is {norm:.1e}")
         if run.stopped:
             return run.kept(False, "stopped on request")
+        if not left:
+            break
         new = problem.nearest(at - gradient / curvature, 1.0 / curvature)
         if (at - new) @ (new - x) > 0 or norm <= small:  # uphill, or done: then the answer is a point, not one ahead of it
             ahead = 1.0

@@ -25,13 +25,15 @@ def newton_cg(problem: Problem, theta: Any, run: Run, options: Options) -> Outco
     slope = problem.slope(theta, gradient)
     norm = run.record(theta, cost, slope, 0.0)
     small, curvature = options.tol * run.small, 0.0
-    for _ in range(options.steps):
+    for left in reversed(range(options.steps + 1)):
         if not np.isfinite(cost):
             return run.kept(False, f"stopped: the cost is {cost}")
         if norm <= small:
             return Outcome(theta, cost, True, f"converged: the gradient's norm is {norm:.1e}{zeros(problem, theta)}")
         if run.stopped:
             return run.kept(False, "stopped on request")
+        if not left:
+            break
         exact = max(min(0.5, np.sqrt(norm / run.small)), LAST * small / norm)
         move, curvature = direction(problem, theta, gradient, slope, exact, run, curvature)
         orthant = np.where(theta != 0, np.sign(theta), -np.sign(slope))
@@ -51,8 +53,7 @@ def newton_cg(problem: Problem, theta: Any, run: Run, options: Options) -> Outco
                                 f"stopped: no step lowers the cost any more; the gradient's norm is {np.linalg.norm(slope):.1e}")
             share /= 2
         theta, cost, gradient, slope = tried, new_cost, new_gradient, new_slope
-    return run.kept(norm <= small, f"did {many(options.steps, 'step')}; the gradient's norm is {norm:.1e}, "
-                                   f"{small:.1e} was asked")
+    return run.kept(False, f"did {many(options.steps, 'step')}; the gradient's norm is {norm:.1e}, {small:.1e} was asked")
 
 
 def direction(
