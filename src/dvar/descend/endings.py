@@ -15,26 +15,28 @@ HIDDEN = ("stopped where rounding hides the curvature, at a gradient's norm of {
           "size; subtract from each column its mean")
 VALLEY = 0.01  # of the way from the start: a direction without curvature that took no more of it leads nowhere
 UNKNOWN = 1e-14  # of the cost: by less it does not bend along a parameter that does something
+ASIDE = 0.1  # of the longest way along a tail: a parameter that went less is not what fell
 LEVEL = 1e-6  # of the cost: a rise below it is none
 GONE = 1e-10  # of the cost at the start is left: is there a finite optimum?
 STEPS, SHORTER = 8, 0.5  # the way of so many steps, by that of as many before; of a power of 12 it is 0.47
 NOTHING = 1e-28  # of the cost at the start: where all of it can be lost, this is rounding
 
 
-def no_better(problem: Problem, now: Point, first: Point, promised: float, run: Run, convex: bool) -> Outcome:
+def no_better(problem: Problem, now: Point, first: Point, promised: float, run: Run, convex: bool, fallen: Any) -> Outcome:
     """No step lowers the cost, or someone asked to stop while looking for one."""
     if run.stopped:
         return run.kept(False, "stopped on request", now.hessian)
     if promised <= max(ALMOST * abs(now.cost), NOTHING * abs(first.cost)):
-        return finished(problem, now, first, "no step lowers the cost any more", run, convex)
+        return finished(problem, now, first, "no step lowers the cost any more", run, convex, fallen)
     return run.kept(False, f"stopped: no step lowers the cost any more; the gradient's norm is {norm(now.gradient):.1e}",
                     now.hessian)
 
 
-def finished(problem: Problem, now: Point, first: Point, why: str, run: Run, convex: bool) -> Outcome:
-    """The end: an optimum, at a finite place or not, unless the curvature tells otherwise."""
+def finished(problem: Problem, now: Point, first: Point, why: str, run: Run, convex: bool, fallen: Any) -> Outcome:
+    """The end: an optimum, at a finite place or not, unless the curvature tells otherwise. `fallen` (P,): how far each parameter
+    went along a tail, on which the cost fell as one does that has no end."""
     slope = norm(now.gradient)
-    other = no_optimum(now, first, slope, convex)
+    other = no_optimum(now, first, slope, convex, fallen)
     if other:
         return Outcome(now.theta, now.cost, False, HIDDEN.format(slope) if problem.smooth.convex else
                        f"stopped {other}; start elsewhere, with start or seed", now.hessian)
@@ -49,12 +51,15 @@ def without_optimum(flat: tuple[int, ...]) -> str:
     return f"; {len(flat)} parameter{'s have' if len(flat) > 1 else ' has'} no finite optimum" if flat else ""
 
 
-def no_optimum(now: Point, first: Point, slope: float, convex: bool) -> str:
+def no_optimum(now: Point, first: Point, slope: float, convex: bool, fallen: Any) -> str:
     """What this point is where it is no optimum: curvature is negative or, if the cost need not be convex, is missing."""
-    indefinite = Curvature(now.gradient, now.hessian).indefinite
-    still = 0 if (convex and not indefinite) or now.cost <= NOTHING * abs(first.cost) else without_effect(now, first)
-    if still:
-        return f"on a plateau, where {still} parameter{'s do' if still > 1 else ' does'} not change the cost"
+    still = without_effect(now, first)
+    seen = np.where(still[:, None] | still, 0.0, now.hessian)  # the rest is rounding
+    indefinite = Curvature(now.gradient, seen).indefinite
+    if (indefinite or not convex) and now.cost > NOTHING * abs(first.cost):
+        count = int(np.sum(still & (fallen <= ASIDE * np.max(fallen))))
+        if count:
+            return f"on a plateau, where {count} parameter{'s do' if count > 1 else ' does'} not change the cost"
     return at_saddle(slope, norm(first.gradient)) if indefinite else ""
 
 
@@ -94,11 +99,11 @@ def lost(now: Point, flat: tuple[int, ...]) -> Outcome:
     return Outcome(now.theta, now.cost, True, said, now.hessian, flat)
 
 
-def without_effect(now: Point, first: Point) -> int:
-    """How many parameters could move by their own length, alone or with another, and not change the cost, by its curvature."""
+def without_effect(now: Point, first: Point) -> Any:
+    """Which parameters could move by their own length, alone or with another, and not change the cost, by its curvature."""
     length = np.maximum(np.abs(now.theta), np.abs(now.theta - first.theta))
     bends = np.abs(now.hessian * np.outer(length, length)).max(axis=0, initial=0.0)
-    return int(np.sum((length > 0) & (bends < UNKNOWN * abs(now.cost))))
+    return (length > 0) & (bends < UNKNOWN * abs(now.cost))
 
 
 def norm(v: Any) -> float:

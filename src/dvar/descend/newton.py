@@ -84,6 +84,7 @@ def steps(
     rest, failures = 0, 0  # whole steps before a tail is tried again; how often it failed
     before = np.inf  # what the step before this one promised
     way = list[Any]()  # the last places
+    fallen: Any = np.zeros_like(theta)  # how far each parameter went along the last tail
     left = iter(range(options.steps)) if left is None else left
     while True:
         if not now.finite:
@@ -92,7 +93,7 @@ def steps(
         step = curved.whole()
         crawls, before = LINEAR * before < step.promised <= ROUNDING * abs(now.cost), step.promised
         if crawls or step.promised <= max(enough * abs(now.cost), NOTHING * size):
-            return finished(problem, now, first, f"the cost can fall by at most {step.promised:.0e} more", run, convex)
+            return finished(problem, now, first, f"the cost can fall by at most {step.promised:.0e} more", run, convex, fallen)
         if not (problem.smooth.convex or squares):  # else the end of a tail is told exactly, or is that of an exact fit
             way = [*way[-2 * STEPS:], now.theta]
             lost = gone(way, now, first)
@@ -109,7 +110,7 @@ def steps(
         if rest < 0 and abs(fell - DECAY) < 0.01 and step.promised > ROUNDING * abs(now.cost):
             new = tail(problem, evaluated, now, step, run)
             if new is not None:
-                now, fell, failures = new, 0.0, 0
+                now, fell, failures, fallen = new, 0.0, 0, np.abs(new.theta - now.theta)
                 continue
             failures += 1
             rest = 2**failures
@@ -125,7 +126,7 @@ def steps(
         if region.squares or curved.indefinite or region.radius < np.inf:
             inside = region.stepped(now, evaluated, run)
             if inside is None:
-                return no_better(problem, now, first, step.promised, run, convex)
+                return no_better(problem, now, first, step.promised, run, convex, fallen)
             now, fell = inside, 0.0
             continue
         new = evaluated(now.theta + step.move, 1.0, norm(step.move))
