@@ -6,6 +6,7 @@ formulas get their numbers put in there. Nothing is fetched; it opens from disk.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from .page import told as said
 from .picture import title, xml
 from .steps import Teller, steps
 from .unfolding import pictures
-from .wording import CUT, reach, told_name, write_root
+from .wording import CUT, FEW, reach, told_name, write_root
 
 SCRIPTS = ("common.js", "fold.js", "lesson.js", "moves.js")
 PAGE = 150_000  # bytes that a lesson stays under
@@ -129,7 +130,7 @@ def story(teller: Teller, box: Box, i: int, wanted: list[int]) -> dict[str, Any]
 
 
 def marked(kind: str, n: int, name: str, shape: tuple[int, ...]) -> str:
-    return told_name(name) if shape else f"⟦{kind}{n}⟧"
+    return f"⟦{kind}{n}⟧" if prod(shape) <= FEW else told_name(name)
 
 
 def expression(teller: Teller, one: Script, root: int) -> str | None:

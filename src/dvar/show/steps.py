@@ -132,7 +132,7 @@ class Teller(Formulas):
         own = i if kind == VALUE else -1
         texts = tuple(self.written(k, words.names, own) for k in formulas)
         numbers, last = "", next((k for k in reversed(formulas) if k == own or self.tape.nodes[k].op != CONST), -1)
-        if last >= 0 and result is not None and literal(result) and (last == own or last not in words.names):
+        if last >= 0 and result is not None and (last == own or last not in words.names):
             numbers = self.written(last, words.numbers, own)
             if numbers == "-0" or (np.isfinite(result).all() and not close(self.value_of(last, words), result)):
                 numbers = ""  # in floating point they do not come to the result, which was found without them
@@ -168,7 +168,8 @@ class Teller(Formulas):
 
 
 def close(found: Any, result: Any) -> bool:
-    return bool(np.all(np.abs(found - result) <= 1e-5 * np.abs(result)))
+    with np.errstate(invalid="ignore"):
+        return bool(np.all(np.abs(np.subtract(found, result, dtype=float)) <= 1e-5 * np.abs(result)))
 
 
 def signed(number: Any) -> str:

@@ -68,7 +68,7 @@ def literal(value: Any, number: Callable[[Any], str] = told_number) -> str:
     """A value as it is put into a formula: a number, or a vector or matrix of FEW at the most, as [1, 2]; "" of a larger one."""
     if np.ndim(value) == 0:
         return number(value)
-    inner = [literal(part, number) for part in value]
+    inner = [literal(part + 0.0, number) for part in value]
     return f"[{', '.join(inner)}]" if 0 < np.size(value) <= FEW else ""
 
 

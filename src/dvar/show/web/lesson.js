@@ -12,13 +12,16 @@ const several = (v, few = 4) => `[${v.slice(0, few).map(n => show(n)).join(", ")
 const one = (values, box, few = 4) => box.shape.length ? `${several(values, few)} (${box.shape.join(", ")}${box.shape.length === 1 ? "," : ""})` : show(values[0]);
 const LONGEST = 44; // characters of a line in a box
 const glimpse = (before, values, box) => before + one(values, box, [4, 3, 2, 1].find(few => (before + one(values, box, few)).length <= LONGEST) ?? 1);
-const operand = v => v < 0 || Object.is(v, -0) ? `(${show(v)})` : show(v);
+const operand = v => v < 0 ? `(${show(v)})` : show(v);
+
+const literal = (values, [size, ...inner]) => size === undefined ? show(values[0]) // as it is put in: [1, 2], [[1, 2], [3, 4]]
+  : `[${Array.from({ length: size }, (_, k) => literal(values.slice(k * values.length / size, (k + 1) * values.length / size), inner)).join(", ")}]`;
 
 function put(template, r) { // numbers into a formula; without parentheses where they stand alone or between those of a function
   if (!template.includes("⟦")) return "";
   return template.replace(/(^|\(|, )?⟦([vd])(\d+)⟧(?=($|\)|,)?)/g, (_, before, kind, n, after) => {
-    const number = (kind === "v" ? r.v : r.d)[n][0];
-    return (before ?? "") + (before !== undefined && after !== undefined ? show(number) : operand(number));
+    const values = (kind === "v" ? r.v : r.d)[n], bare = boxes[n].shape.length || (before !== undefined && after !== undefined);
+    return (before ?? "") + (bare ? literal(values, boxes[n].shape) : operand(values[0]));
   });
 }
 
