@@ -242,6 +242,11 @@ def test_explain(capsys):
     dvar(capsys, "explain", *BLACKBOARD, "--svg", "J.svg", "--html", "J.html")
     assert Path("J.svg").read_text().startswith("<svg")
     assert Path("J.html").read_text().startswith("<!DOCTYPE html>")
+    assert "derivative" in Path("J.svg").read_text()
+    dvar(capsys, "explain", *BLACKBOARD, "--svg", "J.svg", "--html", "J.html", "--lang", "ko")
+    assert "J의 계산 그래프" in Path("J.svg").read_text()
+    assert "derivative" not in Path("J.svg").read_text()
+    assert '<html lang="ko">' in Path("J.html").read_text()
     assert dvar(capsys, "explain", *BLACKBOARD, "--latex")[0].startswith("\\begin{align*}")
     assert json.loads(dvar(capsys, "explain", "log(a)", "a=0", "--json")[0])["value"] == "-inf"
 

@@ -366,6 +366,16 @@ def test_a_korean_browser_sees_korean_in_every_mode(browser, tmp_path):
     context.close()
 
 
+def test_a_lesson_saved_in_korean_opens_in_korean(opened, tmp_path):
+    page = opened(FIRST.at(a=5, b=3, c=2))
+    assert page.text_content("h1") == "Computation graph of J"
+    FIRST.at(a=5, b=3, c=2).save(tmp_path / "ko.html", lang="ko")
+    page.goto((tmp_path / "ko.html").as_uri())
+    assert page.text_content("h1") == "J의 계산 그래프"
+    page.select_option("#language", "en")
+    assert page.text_content("h1") == "Computation graph of J"
+
+
 def test_hostile_names_stay_text(opened):
     p = dv.graph("`</script><img src=x onerror=alert(1)>` = a*2; `${a}` = `</script><img src=x onerror=alert(1)>` + 1").at(a=1)
     page = opened(p)

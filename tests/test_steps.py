@@ -520,6 +520,21 @@ def test_latex_of_a_derivative_in_parts():
         assert told in latex
 
 
+def test_a_condition_is_told_in_latex_too_where_the_step_is_folded():
+    steps = pass_of(LOGISTIC["sigmoid"], w=1.0, x=1.0, b=0.0, y=1.0).steps()
+    [dz] = [told for told in steps.latex.split(" \\\\\n") if told.startswith(r"\mathrm{d}z &=")]
+    assert dz.endswith(r"-0.268941 \qquad \text{for } a \ne 0 \text{ and } a \ne 1 \tag{6}")
+    compiles(steps.latex)
+
+
+def test_latex_in_korean_says_no_english():
+    for text, inputs in TOLD_IN_LATEX:
+        told = pass_of(text, **inputs).steps("ko").unfold().latex
+        compiles(told)
+        assert set(re.findall(r"\\text{ ?([a-z]+)", told)) <= {"nan"}
+    assert r"\text{오른쪽에서 온 값 } " in told
+
+
 # size
 
 

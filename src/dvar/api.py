@@ -244,27 +244,28 @@ class Pass(_passes.Pass):
         """Nudge every input and compare: `.ok`, `.worst`, a printable table."""
         return check(self)
 
-    def svg(self, fold: Fold = None) -> str:
+    def svg(self, fold: Fold = None, lang: str = "en") -> str:
         """The picture with values and derivatives, as SVG text. `fold` names functions that were called, variables bound
         again and again ("x … x_9"), or numbered inputs ("w1 … w28"), to draw as one box each; True folds all, False none; None
         folds large graphs."""
         from .show.picture import svg
 
-        return svg(self.graph, self, fold)
+        return svg(self.graph, self, fold, language=lang)
 
-    def html(self) -> str:
-        """One self-contained page, a lesson: the picture with sliders, the steps, nudging, predicting; it opens from disk."""
+    def html(self, lang: str = "en") -> str:
+        """One self-contained page, a lesson: the picture with sliders, the steps, nudging, predicting; it opens from disk, in the
+        language of the browser where `lang` is "en"."""
         from .show.lesson import html
 
-        return html(self)
+        return html(self, lang)
 
-    def save(self, path: Any) -> None:
+    def save(self, path: Any, lang: str = "en") -> None:
         """Write the picture (.svg) or the page (.html), whole or not at all. Raises UsageError for another ending."""
-        endings = {".svg": self.svg, ".html": self.html}
+        endings: dict[str, Any] = {".svg": self.svg, ".html": self.html}
         made = endings.get("." + str(path).rpartition(".")[2].lower())
         if made is None:
             raise UsageError(f"{str(path)!r} does not end in {' or '.join(endings)}", "name a file such as J.svg")
-        save(made(), path)
+        save(made(lang=lang), path)
 
     def widget(self) -> Any:
         """The lesson in a notebook: sliders for inputs, steps, nudging; `.x` says where the sliders stand. Raises UsageError

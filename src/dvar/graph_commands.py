@@ -42,7 +42,7 @@ def explained(
     for path in (svg, html):
         if path is not None:
             try:
-                p.save(path)
+                p.save(path, lang)
             except OSError as error:
                 raise DvarError(f"{path} cannot be written: {error.strerror}", "name another file") from None
             say(said["wrote"].format(path=path))

@@ -36,9 +36,9 @@ CODE = 1000  # characters of one formula; a page has as many as edges
 SLIDERS = 100  # numbers that can be moved; a page with more is a wall of them
 
 
-def html(p: Pass) -> str:
+def html(p: Pass, language: str = "en") -> str:
     """The page of a pass, one self-contained text. Raises UsageError where the graph is too large for a picture."""
-    return framed(content(p), part("page.css"))
+    return framed(content(p, language), part("page.css"), language)
 
 
 def content(p: Pass, language: str = "en", most: int = PAGE) -> Content:

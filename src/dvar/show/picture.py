@@ -118,8 +118,10 @@ def figure(told: Sequence[Box], caption: str, signs: Mapping[str, int] | None = 
     """Boxes and wires; `signs` are open groups by name, each with the number of the box over which its ⊟ stands."""
     texts = [[(kind, shortened(text)) for kind, text in (("line", b.line), ("value", b.value), ("slope", b.slope)) if text]
              for b in told]
-    sizes = [(box_width(b, lines), max(PADDING + LINE * len(lines), PORT * sum(map(bool, b.edges))))
-             for b, lines in zip(told, texts)]
+    signs = signs or {}
+    above = {n: across(shortened(name)) * SMALL / FONT + SIGN + 5 for name, n in signs.items()}
+    sizes = [(max(box_width(b, lines), above.get(n, 0)), max(PADDING + LINE * len(lines), PORT * sum(map(bool, b.edges))))
+             for n, (b, lines) in enumerate(zip(told, texts))]
     room = max((across(text) * SMALL / FONT + ARROW for b in told for text in b.edges if text), default=0.0)
     rects, wires = layout(sizes, [b.uses for b in told], room)
     width = 2 * MARGIN + max(*(r.x + r.width for r in rects), across(caption) * SMALL / FONT)
@@ -132,7 +134,7 @@ def figure(told: Sequence[Box], caption: str, signs: Mapping[str, int] | None = 
     along = [along_drawn(w, told[w.source], told[w.target]) for w in wires if w.target is not None]
     if any(along):
         parts += ['<g class="slope along">', *along, "</g>"]
-    parts += [sign_drawn(name, rects[n]) for name, n in (signs or {}).items()]
+    parts += [sign_drawn(name, rects[n]) for name, n in signs.items()]
     if caption:
         x, y = at(width / 2 - MARGIN), at(height - 2 * MARGIN)
         parts.append(f'<text class="line small caption" x="{x}" y="{y}">{xml(caption)}</text>')

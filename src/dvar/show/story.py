@@ -98,19 +98,21 @@ class Step:
         r"""Its lines in an `align*` environment, joined by \\ ."""
         return " \\\\\n".join(self.latex_lines())
 
-    def latex_lines(self, indent: str = "") -> list[str]:
+    def latex_lines(self, say: Mapping[str, str] = ENGLISH, indent: str = "") -> list[str]:
         chain = once(*self.latex_formulas, self.latex_numbers, "" if self.result is None else latex_number(self.result))
         sign = r"\mapsto " if self.kind == MAP else "= "
-        word = ENGLISH[LABELS[self.kind]] if self.kind in LABELS else self.kind if self.kind == ALONG else ""
+        key = ALONG if self.kind == ALONG else LABELS.get(self.kind, "")
+        word = say[key].format(name="").strip() if key else ""
         label = rf"\text{{{word} }} " if word else ""
         told = [f"{indent}{label}{self.latex_name} &{sign}" + " = ".join(chain)]
         shown = self.parts if self.open else self.forks()
         for s in shown:
-            told += replace(s, open=self.open).latex_lines(indent + LATEX_INDENT)
-        if self.open and self.where:
-            told[-1] += r" \qquad \text{for } " + r" \text{ and } ".join(self.latex_where)
+            told += replace(s, open=self.open).latex_lines(say, indent + LATEX_INDENT)
+        if self.where:
+            before = say["where"].format(conditions="")
+            told[-1 if self.open else 0] += rf" \qquad \text{{{before}}} " + rf" \text{{ {say['and']} }} ".join(self.latex_where)
         for s in self.inside if self.open else ():
-            told += s.latex_lines(indent + LATEX_INDENT)
+            told += s.latex_lines(say, indent + LATEX_INDENT)
         return told
 
     def __repr__(self) -> str:
@@ -187,8 +189,9 @@ class Steps:
 
     @property
     def latex(self) -> str:
-        """An `align*` environment (amsmath), one line per step or part; each step's number is its tag."""
-        lines = [line + rf" \tag{{{n}}}" * (k == 0) for n, s in enumerate(self, 1) for k, line in enumerate(s.latex_lines())]
+        """An `align*` environment (amsmath; in Korean with kotex), one line per step or part; each step's number is its tag."""
+        say = messages(self.language)
+        lines = [line + rf" \tag{{{n}}}" * (k == 0) for n, s in enumerate(self, 1) for k, line in enumerate(s.latex_lines(say))]
         return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
     def __repr__(self) -> str:
