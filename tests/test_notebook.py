@@ -60,9 +60,10 @@ def test_a_pass_is_a_widget_with_its_picture_beside():
     assert made.page == p.html()
 
 
-def test_a_graph_too_large_for_a_picture_is_told_as_text():
+def test_a_large_graph_is_shown_folded():
     p = dv.graph("; ".join(f"u{k} = x + {k}" for k in range(70)) + "; J = u1").at(x=1)
-    assert set(p._repr_mimebundle_()) == {"text/plain"}
+    assert "u0 … u9: 10 lines" in p._repr_mimebundle_()["image/svg+xml"]
+    assert "u0 … u9: 10 lines" in p.graph._repr_svg_()
 
 
 def test_what_else_a_notebook_shows():

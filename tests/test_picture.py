@@ -25,12 +25,11 @@ from dvar.expression.values import bind
 from dvar.expression.writing import spell_name
 from dvar.files import save
 from dvar.show.boxes import Lines, boxes
-from dvar.show.chain import with_lines
 from dvar.show.folding import folded, groups
 from dvar.show.layout import crossings, lanes, layers, layout, untangled
 from dvar.show.lesson import content, html, still
 from dvar.show.page import framed, part
-from dvar.show.picture import COLOURS, LONGEST, MOST, svg
+from dvar.show.picture import COLOURS, LONGEST, MOST, figure, svg
 from dvar.show.unfolding import Views
 
 FIRST = "u = b*c; v = a + u; J = 3*v"
@@ -271,7 +270,8 @@ def test_many_features_fold_by_their_numbers():
 def test_of_a_long_loop_the_parts_are_groups_too():
     graph = layered(200)
     names = ["s … s_20", "s_21 … s_40", "s_181 … s_199", "s … s_10", "s_191 … s_199"]
-    assert all(name in groups(graph, with_lines(graph.nodes)) for name in names)
+    lines = Lines(graph, None, {})
+    assert set(names) <= set(groups(graph, lines.shown, lines.operands))
     told = [b.line for b in boxes(graph, None, {}, names, MOST + 200)]
     assert "s_21 … s_40: 20 lines" in told
     assert "s_41 = s_40 * x" in told
@@ -400,14 +400,43 @@ def test_hostile_names_stay_text():
     assert "`d</svg>`" in " ".join(drawn(svg(graph, p)))
 
 
-@pytest.mark.parametrize(("count", "fits"), [(MOST - 1, True), (MOST, False)])
-def test_beyond_sixty_boxes_text_is_advised(count, fits):
+@pytest.mark.parametrize(("count", "boxes_drawn"), [(MOST - 1, 60), (MOST, 52), (300, None)])
+def test_beyond_sixty_boxes_neighbours_fold_and_unfolded_text_is_advised(count, boxes_drawn):
     graph = parse("; ".join([f"u{i} = x**{i}" for i in range(count - 1)]) + f"; J = u1*u{count - 2}")
-    if fits:
-        assert len(drawn(svg(graph))) == MOST
-    else:
-        with pytest.raises(UsageError, match=r"61 inputs and named lines(.|\n)*print\(graph\)"):
-            svg(graph)
+    told = boxes(graph, None, {}, None, MOST)
+    assert len(told) == boxes_drawn or (boxes_drawn is None and len(told) <= MOST)
+    assert (told[1].name == "u0 … u9") == (count == MOST)
+    assert sum(len(b.inside) for b in told) == count + 1
+    if count >= MOST:
+        with pytest.raises(UsageError, match=rf"{count + 1} inputs and named lines(.|\n)*print\(graph\)"):
+            svg(graph, fold=False)
+
+
+def test_of_very_many_functions_neighbours_fold_too():
+    @dv.graph
+    def wide(x):
+        def f(v, k):
+            s = v*k
+            t = dv.sin(s) + s
+            return t*t
+
+        parts = [f(x, float(k)) for k in range(80)]
+        total = parts[0]
+        for each in parts[1:]:
+            total = total + each
+        return total
+
+    told = boxes(wide, None, {}, None, MOST)
+    assert len(told) <= MOST
+    assert "folded" in {b.kind for b in told}
+    assert sum(len(b.inside) for b in told) == len(Lines(wide, None, {}).shown)
+
+
+def test_many_inputs_of_all_kinds_of_names_fold():
+    names = [f"{a}{b}" for a in "abcdefgh" for b in "klmnopqrst"]
+    graph = parse(f"J = {' + '.join(names)}")
+    assert next(b.name for b in boxes(graph, None, {}, True, MOST) if b.kind == "folded") == "ak … at"
+    assert len(boxes(graph, passed(graph), {}, None, MOST)) <= MOST
 
 
 def test_parts_nobody_named_are_never_written_out_without_end():
@@ -508,6 +537,27 @@ def test_a_click_leads_to_a_picture_in_which_that_group_is_the_other_way():
             for name, to in leads.items():
                 assert name in (held[to].open if name in view.folded else held[to].folded)
         assert set(views.links(held)[0]) == {*held[0].folded, *held[0].open}
+
+
+@pytest.mark.parametrize("graph", [layered(4), layered(40), layered(200), parse("z = " + " + ".join(f"w{k}*x{k}" for k in range(1, 41)) + "; J = z**2")])
+def test_no_sign_of_an_open_group_lies_over_a_box(graph):
+    lines = Lines(graph, passed(graph), {})
+    for _, view in zip(range(12), Views(lines, MOST)):
+        root = ET.fromstring(f"<svg>{figure(lines.boxes(view.boxes), '', view.open).inside}</svg>")
+        groups_drawn = [g for g in root.iter("g") if g.get("data-box") or g.get("data-fold")]
+        assert len(groups_drawn) == len(view.boxes) + len(view.open)
+        for one, two in combinations(map(place, groups_drawn), 2):
+            apart = one[0] + one[2] <= two[0] + 0.2 or two[0] + two[2] <= one[0] + 0.2 or one[1] + one[3] <= two[1] or two[1] + two[3] <= one[1]
+            assert apart, (one, two)
+
+
+def place(g):
+    """x, y, width and height of a box, or of a sign with its name, whose characters are 7.83 pixels wide."""
+    frame = g.find("rect")
+    if frame is not None:
+        return tuple(float(frame.get(key)) for key in ("x", "y", "width", "height"))
+    text = g.find("text")
+    return float(text.get("x")) - 16, float(text.get("y")) - 11, 16 + 7.83 * len(text.text), 13
 
 
 def test_a_group_that_has_too_many_lines_opens_into_its_parts():

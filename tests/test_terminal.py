@@ -63,7 +63,9 @@ def test_what_is_wider_than_the_terminal_is_not_drawn():
     assert drawn(p.graph, p, width + 1)
     assert drawn(p.graph, p, width - 1) != ""  # narrower, while it can be
     assert drawn(p.graph, p, 50) == ""
-    assert drawn(dv.graph("; ".join(f"u{k} = x + {k}" for k in range(70)) + "; J = u1")) == ""
+    large = dv.graph("; ".join(f"u{k} = x + {k}" for k in range(70)) + "; J = u1")
+    assert "u0 … u9: 10 lines" in drawn(large)
+    assert drawn(large, fold=False) == ""
 
 
 CHAIN = dv.graph("; ".join(["h = tanh(w*x)", *["h = tanh(w*h)"] * 8, "`out.u` = h*v", "`out.o` = `out.u` + 1", "L = (`out.o` - y)**2"]))

@@ -1,8 +1,9 @@
 """Folding: which lines of a large graph are drawn as one box.
 
 A group is what a called function computed (layer1.z and layer1.a are of layer1), or one variable bound again and again (x_2,
-x_3, … in a loop) with all that lies between, in parts where there are many, or inputs that are numbered (x1, x2, …). A function
-is folded only where nothing that leaves it comes back to it, so that the boxes still have an order.
+x_3, … in a loop) with all that lies between, in parts where there are many, or inputs that are numbered (x1, x2, …). Of a graph
+that is large even so neighbours are parts too, so that there always is a picture. A function is folded only where
+nothing that leaves it comes back to it, so that the boxes still have an order.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ REBOUND = re.compile(r"(.+)_(\d+)")
 NUMBERED = re.compile(r"(.*\D)(\d+)")
 FROM_TO = " … "  # between the first and the last name of a group of numbered ones
 FEATURES = 5  # inputs numbered alike that are a group: fewer are read more easily one by one
+LARGE = 60  # boxes with all groups folded: then those are folded in parts
 PART = 10  # of a variable bound more often, so many names or a tenth of them are a part
 
 
@@ -33,8 +35,9 @@ class Folded(NamedTuple):
         return self.lines[-1]
 
 
-def groups(graph: Graph, shown: Sequence[int]) -> dict[str, list[int]]:
-    """The lines of every group of at least two, by its name: functions, outer ones first, then variables bound again."""
+def groups(graph: Graph, shown: Sequence[int], operands: Mapping[int, Sequence[int]]) -> dict[str, list[int]]:
+    """The lines of every group of at least two, by its name: functions, outer ones first, then variables bound again, then
+    numbered inputs, then what else there is."""
     functions: dict[str, list[int]] = {}
     rebound: dict[str, list[int]] = {}
     inputs: dict[str, list[tuple[int, int]]] = {}
@@ -63,7 +66,12 @@ def groups(graph: Graph, shown: Sequence[int]) -> dict[str, list[int]]:
         if len(numbered) >= FEATURES:
             lines = [i for _, i in sorted(numbered)]
             found[named(lines)] = lines
-    return {name: lines for name, lines in found.items() if len(lines) > 1}
+    found = {name: lines for name, lines in found.items() if len(lines) > 1}
+    boxes = grouped(found, shown, operands) if len(shown) > LARGE else []
+    for is_input in (False, True) if len(boxes) > LARGE else ():
+        alone = [box.last for box in boxes if (graph.nodes[box.last].op == INPUT) == is_input and box.last < len(graph.nodes) - 1]
+        found |= {named(part): part for part in in_parts(alone)}
+    return found
 
 
 def in_parts(lines: Sequence[int]) -> Iterator[list[int]]:
@@ -71,7 +79,8 @@ def in_parts(lines: Sequence[int]) -> Iterator[list[int]]:
     size = max(PART, -(-len(lines) // PART))
     for k in range(0, len(lines), size) if len(lines) > PART else ():
         part = list(lines[k : k + size])
-        yield part
+        if len(part) > 1:
+            yield part
         yield from in_parts(part)
 
 
@@ -83,7 +92,7 @@ def folded(
     graph: Graph, shown: Sequence[int], operands: Mapping[int, Sequence[int]], fold: Collection[str] | bool | None, most: int
 ) -> list[Folded]:
     """All lines, in an order in which each box comes after those it uses."""
-    found = {} if fold is False else groups(graph, shown)
+    found = {} if fold is False else groups(graph, shown, operands)
     if isinstance(fold, bool) or fold is None:
         wanted = list(found)
     else:
@@ -104,8 +113,8 @@ def grouped(
         if most and len({of.get(i, i) for i in shown}) <= most:
             break
         lines = [i for i in inside if i not in of]
-        if lines and FROM_TO in name:
-            lines = between(shown, operands, of, lines)
+        if FROM_TO in name and len({of.get(i, i) for i in inside}) > 1:
+            lines = between(shown, operands, of, inside)
         if len(lines) > 1 and ordered(shown, operands, of | dict.fromkeys(lines, name)):
             of |= dict.fromkeys(lines, name)
     return [box._replace(lines=tuple(wanted[box.name])) if box.name and len(wanted[box.name]) == len(box.lines) else box

@@ -37,7 +37,7 @@ SLIDERS = 100  # numbers that can be moved; a page with more is a wall of them
 
 
 def html(p: Pass, language: str = "en") -> str:
-    """The page of a pass, one self-contained text. Raises UsageError where the graph is too large for a picture."""
+    """The page of a pass, one self-contained text."""
     return framed(content(p, language), part("page.css"), language)
 
 

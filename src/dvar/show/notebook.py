@@ -57,11 +57,7 @@ def widget(p: Pass) -> Any:
 
 def bundle(p: Pass) -> dict[str, Any]:
     """A pass in all the ways a notebook can show it."""
-    told: dict[str, Any] = {"text/plain": repr(p)}
-    try:
-        told["image/svg+xml"] = svg(p.graph, p)
-    except UsageError:
-        return told  # too large for a picture
+    told: dict[str, Any] = {"text/plain": repr(p), "image/svg+xml": svg(p.graph, p)}
     try:
         made = widget(p)._repr_mimebundle_()
     except UsageError:

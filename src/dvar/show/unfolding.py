@@ -44,7 +44,7 @@ class Pictures(NamedTuple):
 
 
 def pictures(lines: Lines, room: int, language: str = "en") -> Pictures:
-    """As many pictures as there is room for, in bytes; the first one always. Raises UsageError where that has too many boxes."""
+    """As many pictures as there is room for, in bytes; the first one always."""
     views, held, first = Views(lines, MOST), list[View](), ""
     packer, packed = zlib.compressobj(9, zlib.DEFLATED, GZIP), b""
     for view in views:
@@ -69,7 +69,7 @@ class Views:
 
     def __init__(self, lines: Lines, most: int) -> None:
         self.lines, self.most = lines, most
-        self.groups = groups(lines.graph, lines.shown)
+        self.groups = groups(lines.graph, lines.shown, lines.operands)
         self.lines_of: dict[str, frozenset[int]] = {}
         for name in self.groups:
             for box in self.folding([name]):
