@@ -15,7 +15,7 @@ from .boxes import Lines
 from .folding import Folded, grouped, groups
 from .picture import MOST, caption_of, figure, whole
 
-HELD = 120  # pictures in a page
+HELD = 40  # pictures in a page
 GZIP = 31  # what zlib writes, as a browser's DecompressionStream reads it
 
 
