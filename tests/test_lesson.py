@@ -435,6 +435,9 @@ def test_by_keyboard_a_group_is_folded_and_the_focus_stays_with_it(opened):
     step = page.text_content("#step")
     page.keyboard.press("ArrowLeft")  # steps go on from there
     assert page.text_content("#step") != step
+    playwright.expect(page.get_by_role("button", name="layer", exact=True, expanded=True)).to_have_count(1)
+    page.keyboard.press("Enter")
+    playwright.expect(page.get_by_role("button", name="layer: 2 lines", exact=True, expanded=False)).to_be_focused()
     assert page.get_attribute(".picture svg", "role") == "group"  # in an image a screen reader would find no buttons
 
 
@@ -453,7 +456,7 @@ def test_what_is_folded_follows_sliders_steps_questions_and_the_language(opened)
     page.click("#next")
     assert "hidden" not in page.get_attribute("g[data-fold=layer] .value", "class")
     page.select_option("#language", "ko")
-    assert box.first.text_content() == "layer: 2줄"
+    assert box.first.text_content() == page.get_attribute("g[data-fold=layer]", "aria-label") == "layer: 2줄"
     page.click("g[data-fold=layer]")
     assert page.text_content("g.now text") == "layer.z_2 = layer.z + b"
     assert not re.search(r"fold=", page.url)

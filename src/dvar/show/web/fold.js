@@ -21,7 +21,9 @@ function turn(to) {
   for (const g of picture.querySelectorAll("[data-fold]")) {
     const open = g.matches(".open"), leads = g.dataset.fold in PAGE.folds[view];
     g.classList.toggle("hidden", open && !leads);
-    if (leads) for (const [key, value] of Object.entries({ role: "button", tabindex: 0, "aria-expanded": open })) g.setAttribute(key, value);
+    if (!leads) continue;
+    const button = { role: "button", tabindex: 0, "aria-expanded": open, "aria-label": g.querySelector("text").textContent };
+    for (const [key, value] of Object.entries(button)) g.setAttribute(key, value);
   }
 }
 

@@ -78,7 +78,7 @@ function draw(typing = document.activeElement?.dataset.fill) { // while one type
   const r = run(x), blank = mode() === "blank", now = order[at - 1];
   picture.querySelectorAll("g[data-box]").forEach(g => {
     const n = Number(g.dataset.box), b = boxes[n], value = g.querySelector(".value"), slope = g.querySelector(".slope"), clear = known(n, r);
-    if (g.dataset.fold !== undefined) g.querySelector(".line").textContent = told_folded(g);
+    if (g.dataset.fold !== undefined) g.ariaLabel = g.querySelector(".line").textContent = told_folded(g);
     value.textContent = glimpse(g.dataset.fold === undefined ? "= " : `${b.name} = `, r.v[n], b);
     const sum = fork(r.c[n]), short = glimpse(`${b.derivative} = `, r.d[n], b), told = sum ? `${b.derivative} = ${sum} = ${one(r.d[n], b)}` : short;
     slope.textContent = !clear && blank ? `${b.derivative} = ?` : told.length > LONGEST ? short : told;
