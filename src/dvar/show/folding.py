@@ -113,11 +113,12 @@ def grouped(
         if most and len({of.get(i, i) for i in shown}) <= most:
             break
         lines = [i for i in inside if i not in of]
-        if FROM_TO in name and len({of.get(i, i) for i in inside}) > 1:
-            lines = between(shown, operands, of, inside)
+        if FROM_TO in name:  # what lies between comes in whole; no part of what is folded from one name to another is taken out
+            free = [i for i in inside if FROM_TO not in of.get(i, "")]
+            lines = between(shown, operands, of, free) if len({of.get(i, i) for i in free}) > 1 else []
         if len(lines) > 1 and ordered(shown, operands, of | dict.fromkeys(lines, name)):
             of |= dict.fromkeys(lines, name)
-    return [box._replace(lines=tuple(wanted[box.name])) if box.name and len(wanted[box.name]) == len(box.lines) else box
+    return [box._replace(lines=tuple(wanted[box.name])) if set(box.lines) == set(wanted.get(box.name, ())) else box
             for box in ordered(shown, operands, of)]  # inputs by their numbers
 
 

@@ -91,6 +91,8 @@ class Views:
         at = {i: n for n, box in enumerate(boxes) for i in box.lines}
         signs: dict[str, int] = {}
         for name, inside in self.lines_of.items():
+            if any(box.name == name for box in boxes):
+                continue
             places = {at[i] for i in inside}
             free = places - set(signs.values())
             if len(places) > 1 and free:
@@ -136,7 +138,7 @@ class Views:
             told.append({})
             for name in (*view.folded, *view.open):
                 ways = [self.made[shut, 0] for shut in self.wanted(view, name) if (shut, 0) in self.made]
-                found = (new for new in ways if new.boxes in place and (name in new.folded) == (name in view.open))
+                found = (new for new in ways if new.boxes in place and name in (new.folded if name in view.open else new.open))
                 if new := next(found, None):
                     told[-1][name] = place[new.boxes]
         return told
