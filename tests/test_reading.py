@@ -59,6 +59,8 @@ TEXTS = [  # file name, its bytes, how it is read, the rows, what is said
     ("t.csv.bz2", bz2.compress(PLAIN), {}, ROWS, ""),
     ("t.csv.zst", pa.Codec("zstd").compress(PLAIN, asbytes=True), {}, ROWS, ""),
     ("t.tsv", PLAIN.replace(b",", b"\t"), {}, ROWS, ""),
+    ("t.tsv", PLAIN, {}, ROWS, "separated by ','"),
+    ("t.tsv", b"a\n1\n2\n", {}, [{"a": 1}, {"a": 2}], ""),
     ("t.csv", PLAIN.replace(b",", b";"), {}, ROWS, "separated by ';'"),
     ("t.csv", PLAIN.replace(b",", b"|"), {}, ROWS, "separated by '|'"),
     ("t.csv", b"\xef\xbb\xbf" + PLAIN, {}, ROWS, ""),
@@ -184,7 +186,10 @@ DAMAGED = [  # file name, its bytes, what is said, what helps
     ("t.arrow", made("arrow")[:100], "cannot be read", NOT),
     ("t.arrow", made("stream")[:100], "cannot be read", NOT),
     ("t.jsonl", b'{"a": 1}\n{"a": }\n', "line 2 cannot be read", "one object a line"),
-    ("t.jsonl", b'[{"a": 1}]', "by its name it is JSON", NOT),
+    ("t.jsonl", b'[{"a": 1}]', "by its name it is JSON, by its first bytes one JSON array", "one object a line"),
+    ("t.csv", b' [ {"a": 1}]', "one JSON array", "one object a line"),
+    ("t.csv", b"a,b\n" + b"1,2\n" * 20_000 + b"3,\0\n", "line 20002 holds bytes that are not text", "suffix"),
+    ("t.csv", b'a,b\n1,"x,2\n3,4\n', "line 2: a quotation mark is opened", "cut off"),
     ("t.jsonl", b'{"a": 1}\n{"a": {"b": 2}}\n', "cannot be read", "one object a line"),
 ]
 
@@ -196,8 +201,10 @@ def test_a_damaged_file_is_told(tmp_path, name, content, what, help):
     assert what in whole.value.what
     assert help in whole.value.help
     assert name in whole.value.what
-    with pytest.raises(DvarError):
+    with pytest.raises(DvarError) as streamed:
         list(batching.batches(tmp_path / name))
+    assert what in streamed.value.what or "no rows" in what
+    assert help in streamed.value.help
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -217,6 +224,7 @@ def test_any_damage_is_an_error_or_a_table(tmp_path, which, at, cut, byte):
 
 LOOKS = [  # a column of text, what is said of it
     (["1,5", "2,5"], "looks like numbers with a decimal comma; --decimal ,"),
+    (["1,000", "12,500", "1,250,000"], "looks like numbers with commas between thousands, and is read as levels"),
     (["1", "$1,000.50"], "'$1,000.50' looks like numbers"),
     (["5 %", "7 %"], "'5 %' looks like numbers"),
     (["1,000", "12"], "'1,000' looks like numbers"),
@@ -274,6 +282,18 @@ def test_standard_input(monkeypatch):
     for content in (PLAIN, made("parquet"), made("arrow"), gzip.compress(PLAIN), b'{"a": 1, "b": "x"}\n{"a": 2, "b": null}\n'):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
         assert reading.read("-").to_pylist() == ROWS
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("names", ['"a\n{}"', '"a\r\n""b"" {}"', '"{}\n"', '5" {}'])
+def test_a_long_header_of_names_over_several_lines(tmp_path, names, codec):
+    columns = 20_000 if codec == "utf-16" else 60_000
+    header = [names.format(k) for k in range(columns)]
+    content = ",".join(header) + "\n" + ("1," * columns)[:-1] + "\n" + ("2," * columns)[:-1] + "\n"
+    (tmp_path / "t.csv").write_bytes(content.encode(codec))
+    for table in (reading.read(tmp_path / "t.csv"), pa.concat_tables(list(batching.batches(tmp_path / "t.csv")))):
+        assert table.column_names == [n.strip() for n in next(csv.reader(io.StringIO(content, newline="")))]
+        assert [int(v) for v in table.column(columns - 1).to_pylist()] == [1, 2]
 
 
 @pytest.mark.parametrize("codec", ["utf-8", "utf-16"])

@@ -111,8 +111,10 @@ def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str,
             table = pa.Table.from_batches([batch]).rename_columns(called_well(made.names))
             yield with_numbers(table, [n for n, what in wanted.items() if what == "number"], how)
     except pa.ArrowInvalid as error:
-        if (again := reread(name)) is not None and (told := ragged(name, made, again)):
-            raise told from None
+        if (again := reread(name)) is not None:
+            refuse_unclosed(name, made, again)
+            if told := ragged(name, made, again):
+                raise told from None
         raise unreadable(name, error) from None
     if table is not None and swallowed(table) and (again := reread(name)) is not None:
         refuse_unclosed(name, made, again)

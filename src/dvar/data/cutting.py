@@ -41,8 +41,7 @@ def cut(name: str, form: str, start: bytes, decimal: str, content: Any = b"", en
     """Encoding, delimiter and column names of a CSV or TSV file by how it starts, codes by as much of its content as is there."""
     encoding = encoding or next((e for mark, e in MARKS if start.startswith(mark)), "") or without_mark(start)
     wide = encoding.startswith("utf-16")
-    if b"\0" in start and not wide:
-        line = start[: start.index(b"\0")].count(b"\n") + 1
+    if not wide and (line := line_of_zero(content or start)):
         raise DvarError(f"{name} cannot be read: line {line} holds bytes that are not text",
                         "is the file of the kind its suffix says?")
     try:
@@ -53,12 +52,22 @@ def cut(name: str, form: str, start: bytes, decimal: str, content: Any = b"", en
         head = start[: error.start].decode(encoding)
     whole = head if len(start) < HEAD else head[: head.rfind("\n") + 1] or head
     with fields_of_any_length():
-        delimiter = "\t" if form == "tsv" else sniffed(whole, decimal)
+        delimiter = "\t" if form == "tsv" and "\t" in whole else sniffed(whole, decimal, "\t" if form == "tsv" else ",")
         names = tuple(next(filter(None, lines.reader(io.StringIO(whole, newline=""), delimiter=delimiter)), ()))
     if not names and len(start) < HEAD:
         raise DvarError(f"{name} holds nothing but blank lines", "a table needs a line of column names and at least one row")
     some = whole.encode() if wide or not content else content
     return Cut(delimiter, encoding, names, led_by_zero(some, delimiter, names))
+
+
+def line_of_zero(content: Any) -> int:
+    """The line of the first byte that is 0, which stands in no text; 0 where there is none."""
+    import numpy as np
+
+    letters = np.frombuffer(content, np.uint8)
+    if len(letters) == 0 or letters.min() > 0:
+        return 0
+    return 1 + int(np.count_nonzero(letters[: letters.argmin()] == ord("\n")))
 
 
 def led_by_zero(content: Any, delimiter: str, names: Sequence[str]) -> tuple[str, ...]:
@@ -149,9 +158,9 @@ def called_well(names: Sequence[str]) -> list[str]:
     return [name.strip() or f"column {k + 1}" for k, name in enumerate(names)]
 
 
-def sniffed(head: str, decimal: str) -> str:
+def sniffed(head: str, decimal: str, usual: str) -> str:
     """The sign between the fields: of those that cut all first lines into equally many, the one that cuts them most."""
-    best, most = ",", 1
+    best, most = usual, 1
     for sign in BETWEEN:
         if sign == decimal == "," and any(other in head.split("\n", 1)[0] for other in ";\t"):
             continue

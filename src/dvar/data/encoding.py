@@ -170,7 +170,7 @@ class Encoding:
     def _check(self, source: Source) -> None:
         """Raises DvarError naming every column of the parts that is lacking or of another kind."""
         wrong: dict[str, None] = {}
-        names = source.table.column_names
+        names = frozenset(source.table.column_names)
         wanted = {c: "number" for p in self.parts if not isinstance(p, Category) for c in (p.column,)}
         wanted |= {c: "category" for p in self.parts for c in _levelled(p)}
         for name, kind in wanted.items():

@@ -7,7 +7,7 @@ model. A column of the table that bears such a name itself goes first; backticks
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 from itertools import product as pairs
 from typing import Any
@@ -44,8 +44,9 @@ def chosen(wanted: Sequence[str] | None, names: Sequence[str], target: Iterable[
     if not kept:
         kept = dict.fromkeys(others)
     found = [n for n in kept if n not in leave]
+    known = frozenset(names)
     for name in found:
-        if not own.isdisjoint(bases(name, names)):
+        if not own.isdisjoint(bases(name, known)):
             raise UsageError(f"{name!r} is the target and cannot be a feature" if name in own else
                              f"{name!r} is made of the target and cannot be a feature", "leave it out of --features")
     if wanted is None and not found:
@@ -108,13 +109,13 @@ def unquoted(name: str) -> str:
     return name[1:-1] if len(name) > 2 and name[0] == name[-1] == "`" else name
 
 
-def factors(name: str, names: Sequence[str]) -> list[str]:
+def factors(name: str, names: Collection[str]) -> list[str]:
     """The factors of a product a:b; none where the name is not one."""
     parts = [] if name in names else parted(name, ":")
     return [unquoted(p) for p in parts] if len(parts) > 1 else []
 
 
-def bases(name: str, names: Sequence[str] = ()) -> list[str]:
+def bases(name: str, names: Collection[str] = ()) -> list[str]:
     """The columns of a table that a column is made of."""
     if found := factors(name, names):
         return [b for f in found for b in bases(f, names)]

@@ -35,6 +35,8 @@ def as_number(text: str, decimal: str = ".") -> float | None:
 
 
 LOOKS = (  # what text that is no number looks like, and what is said of it
+    (re.compile(r"[+-]?\d{1,3}(?:,\d{3})+"),
+     "numbers with commas between thousands, and is read as levels: leave these out; --decimal , takes them for decimals"),
     (re.compile(r"[+-]?\d+,\d+"), "numbers with a decimal comma; --decimal , reads them so"),
     (re.compile(r"\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}(?:[ T].*)?"), "dates, and is read as levels: a date is written 2024-01-31"),
     (re.compile(r"[+-]?\s*[$€£¥]?\s*[+-]?\d[\d,.' ]*\s*[%$€£¥]?"),

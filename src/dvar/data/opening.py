@@ -6,6 +6,7 @@ import io
 import re
 import sys
 from collections.abc import Sequence
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ CALLED = {  # what it is → what people call it, and what its name should end i
     "parquet": ("Parquet", ".parquet"), "arrow": ("Arrow", ".arrow"), "gzip": ("gzip", ".gz"), "zstd": ("Zstandard", ".zst"),
     "bz2": ("bzip2", ".bz2"), "zip": ("a zip archive or a spreadsheet", ""), "pdf": ("PDF", ""), "xls": ("a spreadsheet", ""),
     "feather 1": ("Feather version 1", ""), "sqlite": ("an SQLite database", ""), "jsonl": ("JSON", ".jsonl"),
-    "csv": ("CSV", ".csv"), "tsv": ("TSV", ".tsv"),
+    "csv": ("CSV", ".csv"), "tsv": ("TSV", ".tsv"), "json": ("one JSON array", ""),
 }
+A_LINE_EACH = "write one object a line, as jq -c '.[]' does, and call it .jsonl"
 READS = ("Parquet (.parquet, .pq, or a folder of parts), .csv, .tsv, .txt, .arrow, .feather, .jsonl, each text also as .gz, .zst "
          "or .bz2")
 
@@ -93,7 +95,9 @@ def recognised(name: str, form: str, packed: str, stream: Ahead) -> tuple[str, A
         if not stream.ahead(1):
             raise DvarError(f"{name} is empty once unpacked", "a table needs a line of column names and at least one row")
     if not form:
-        form = found if found in ("parquet", "arrow", "jsonl") else "csv"
+        if found not in ("parquet", "arrow", "jsonl", ""):
+            raise mistaken(name, found, "")
+        form = found or "csv"
     if found != form and (found or form not in ("csv", "tsv")) and not (found == "jsonl" and form in ("csv", "tsv")):
         if not (form == "arrow" and not found):  # an Arrow stream of older versions begins otherwise
             raise mistaken(name, found, form)
@@ -110,7 +114,7 @@ def kind_of_name(path: Path) -> tuple[str, str]:
     if not path.is_file():
         return "", ""  # a pipe with a name: what is in it says what it is
     if last not in FORMATS:
-        help = "write one object a line and call it .jsonl" if last == ".json" else f"what is read: {READS}"
+        help = A_LINE_EACH if last == ".json" else f"what is read: {READS}"
         what = f"has the suffix {last!r}, which is not read" if last else "has no suffix that says what is in it"
         raise UsageError(f"{path} {what}", help)
     return FORMATS[last], PACKED.get(packed, "")
@@ -124,16 +128,18 @@ def suffixes(path: Path) -> tuple[str, str]:
 
 def begins(start: bytes) -> str:
     """What the first bytes of a file say it is; "" where they say nothing."""
-    return next((what for magic, what in MAGIC if start.startswith(magic)), "jsonl" if start.lstrip()[:1] == b"{" else "")
+    object, array = start.lstrip()[:1] == b"{", re.match(rb"\s*\[\s*\{", start)
+    return next((what for magic, what in MAGIC if start.startswith(magic)), "jsonl" if object else "json" if array else "")
 
 
 def mistaken(name: str, found: str, form: str) -> DvarError:
     """A file that is not what its name says."""
     said, end = CALLED.get(found, ("something else", ""))
-    help = f"name it …{end}" if end else f"save it as CSV or Parquet; what is read: {READS}"
+    help = f"name it …{end}" if end else A_LINE_EACH if found == "json" else f"save it as CSV or Parquet; what is read: {READS}"
     if not found:
         help = "is the file whole, and of the kind its suffix says?"
-    return DvarError(f"{name} cannot be read: by its name it is {CALLED[form][0]}, by its first bytes {said}", help)
+    by_name = f"by its name it is {CALLED[form][0]}, by its first bytes" if form else "by its first bytes it is"
+    return DvarError(f"{name} cannot be read: {by_name} {said}", help)
 
 
 class Ahead(io.RawIOBase):
@@ -148,8 +154,9 @@ class Ahead(io.RawIOBase):
         return self.head[:count]
 
     def lines_ahead(self, count: int) -> bytes:
-        """The first `count` bytes of text, and as many more as it takes to hold two lines whole: a header may be long."""
-        while len(start := self.ahead(count)) == count and len(start.lstrip(b"\r\n").splitlines()) < 3:
+        """The first `count` bytes of text, and as many more as it takes to hold two lines whole: a header may be long, and its
+        names, in quotation marks, go over lines."""
+        while len(start := self.ahead(count)) == count and not two_lines(start):
             count *= 4
         return start
 
@@ -179,6 +186,13 @@ class Ahead(io.RawIOBase):
             with pa.memory_map(self.stream.name) as file:
                 return file.read_buffer()
         return pa.py_buffer(self.read())
+
+
+def two_lines(start: bytes) -> bool:
+    """Whether text begins with two lines and something of a third; a line break within quotation marks ends no line."""
+    lines = start.lstrip(b"\r\n").splitlines()
+    marks = accumulate(line.count(b'"') for line in lines[:-1])
+    return sum(1 for _ in islice((m for m in marks if m % 2 == 0), 2)) == 2
 
 
 class Unpacked(Ahead):

@@ -140,7 +140,8 @@ def loaded(path: Path) -> dict[str, Any]:
         raise DvarError(f"{path} may not be read: no permission", "ask its owner, or copy it where you may read") from None
     except (ValueError, RecursionError) as error:
         help = DAMAGED if path.suffix == ".json" else f"{DAMAGED}; the model comes first, the table after it"
-        raise DvarError(f"{path} is not a model: {str(error).splitlines()[0][:200]}", help) from None
+        why = "it is no text" if isinstance(error, UnicodeDecodeError) else str(error).splitlines()[0][:200]
+        raise DvarError(f"{path} is not a model: {why}", help) from None
     found = value.get("format") if isinstance(value, dict) else type(value).__name__
     if found != FORMAT:
         known = re.fullmatch(r"dvar model (\d{1,9})", found) if isinstance(found, str) else None

@@ -183,10 +183,11 @@ def train(
 def noticed(table: Any, chosen: Sequence[str], made_of: tuple[str, ...], target: str) -> list[str]:
     """What is to be said of the columns: those of the target, and numbers that are not finite."""
     said = [] if made_of == (target,) else [f"left out: {name}: it makes the target {target}" for name in made_of]
-    for name in chosen:
-        if name in table.column_names and (count := tables.not_finite(table.column(name))):
+    columns = dict(zip(table.column_names, table.columns))
+    for name in (n for n in chosen if n in columns):
+        if count := tables.not_finite(columns[name]):
             said.append(f"{name}: NaN or infinite in {many(count, 'row')}, which counts as missing")
-        if name in table.column_names and tables.counts_rows(table.column(name)):
+        if tables.counts_rows(columns[name]):
             said.append(f"{name} is another whole number in each row, none left out: does it number the rows? "
                         f"--features '-{name}' leaves it out")
     return said
