@@ -345,7 +345,7 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     (["fit", "_half", "--target", "y"], 1, f"{Path('half', '2.parquet')} cannot be read", "whole"),
     (["fit", "odd.csv", "--target", "my col > 2"], 2, "^", "a formula cannot name 'my col', which is not one word: rename"),
     (["fit", "odd.csv", "--target", "a-b > 2"], 2, "names 'a', which is no column", "cannot name 'a-b'"),
-    (["predict", "m.json", "list.parquet", "--keep", "-o", "k.csv"], 1, "Unsupported Type:list", "a .parquet file"),
+    (["predict", "m.json", "list.parquet", "--keep", "-o", "k.csv"], 1, "cannot hold column `list` (list<", "a .parquet file"),
     (["show", "empty.json"], 1, "empty.json is empty (0 bytes)", "fit again"),
     (["evaluate", "count.json", "t.parquet", "--threshold", "0.3"], 2, "a threshold is a probability's", "leave it out"),
 ]

@@ -368,6 +368,13 @@ def test_what_is_written_is_read_again(tmp_path, names, m, form, data):
         assert found == was
 
 
+def test_views_of_text_are_written_as_text(tmp_path):
+    table = pa.table({"s": pa.array(["a", None, "b"]).cast(pa.string_view())})
+    for name in ("t.csv", "t.parquet", "t.jsonl"):
+        writing.write(str(tmp_path / name), iter([table]))
+        assert reading.read(tmp_path / name).column("s").to_pylist() == ["a", None, "b"]
+
+
 # ---------------------------------------------------------------- columns derived from columns
 
 FLIGHTS = ["late", "dep_delay", "dep_time", "carrier", "origin", "date", "a:b", "Weight (kg)", "-x"]

@@ -165,10 +165,14 @@ def part(folder: Path, path: Path) -> Any:
 
 
 def plain(table: Any) -> Any:
+    """The table, dictionaries as their values, and views of text as text."""
     import pyarrow as pa
 
-    schema = pa.schema([pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in table.schema])
-    return table.cast(schema)
+    def stored(type_: Any) -> Any:
+        of = type_.value_type if pa.types.is_dictionary(type_) else type_
+        return pa.string() if str(of) == "string_view" else of
+
+    return table.cast(pa.schema([pa.field(f.name, stored(f.type)) for f in table.schema]))
 
 
 def arrow(stream: Ahead) -> Any:

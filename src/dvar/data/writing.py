@@ -15,6 +15,8 @@ from ..files import whole
 from .opening import FORMATS, PACKED, READS, suffixes
 from .reading import plain
 
+ANY_TYPE = "name a .parquet file, which holds any type, or leave out --keep"
+
 
 def form_of(out: str) -> tuple[str, str]:
     """What a file's name says is to be written, and how it is packed. Raises UsageError where it says nothing."""
@@ -43,8 +45,7 @@ def write(out: str, tables: Iterator[Any]) -> int:
                 return stream(stream_, form, tables)
     except (OSError, pa.ArrowException) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
-        plainer = "Unsupported Type" in why  # as of lists in CSV
-        help = "name a .parquet file, which holds any type, or leave out --keep" if plainer else "name another file with -o"
+        help = ANY_TYPE if "Invalid UTF8" in why else "name another file with -o"
         raise DvarError(f"{out} cannot be written: {why}", help) from None
 
 
@@ -86,8 +87,11 @@ def closing_all() -> Iterator[list[Any]]:
 
 def text(delimiter: str) -> Any:
     def begin(file: Any, schema: Any, closing: list[Any]) -> Any:
+        import pyarrow as pa
         from pyarrow import csv
 
+        if nested := [f"column `{f.name}` ({f.type})" for f in schema if pa.types.is_nested(f.type)]:
+            raise DvarError(f"CSV and TSV cannot hold {', '.join(nested)}", ANY_TYPE)
         closing.append(csv.CSVWriter(file, schema, write_options=csv.WriteOptions(quoting_style="needed", delimiter=delimiter)))
         return closing[-1].write_table
 
