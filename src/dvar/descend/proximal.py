@@ -3,8 +3,8 @@
 Each pass gives a parabola; the step goes to the minimum of parabola + l1·|θ| within the bounds, in which zeros are exact, and is
 shortened until the cost falls. That minimum is found by guessing which parameters are at a kink (zero, or a bound), solving for
 the others and mending the guess: a few factorisations, exact to rounding. Where guesses go round in circles, sweeps along the
-coordinates lead to where they do not; else the kinks are met one by one, as in any active-set method for parabolas (Nocedal &
-Wright, Numerical Optimization, 2006, 16.5).
+coordinates and a few kinks met one by one lead to where they do not; in the end all kinks are met so, as in any active-set method
+for parabolas (Nocedal & Wright, Numerical Optimization, 2006, 16.5).
 
 With many examples the curvature is that of a part of the rows, and all are asked for gradients alone where that leads to the end.
 So it is where a fit before this one, at a neighbouring penalty, say, tells of the start: its parabola gives the first step, too.
@@ -24,7 +24,8 @@ from .newton import PATIENT, part_of
 from .objective import ALMOST, Options, Outcome, Point, Problem, Run
 from .region import ROUNDING
 
-GUESSES, SWEEPS, ROUNDS = 10, 30, 20  # guesses of what is free; sweeps along coordinates where they fail; times both are tried
+GUESSES, SWEEPS, ROUNDS = 6, 15, 20  # guesses of what is free; sweeps along coordinates where they fail; times both are tried
+MET = 40  # kinks met one by one after these
 SURE = 0.1  # of what is asked for: curvature that is not all rows' tells what is left to a digit
 WARM = 4  # steps from a fit before that may be left; a Hessian of all rows serves the fits after this one, too
 RIDGE = 1e-11  # of the diagonal: makes a singular parabola one that can be solved
@@ -198,8 +199,10 @@ def minimum(problem: Problem, theta: Any, gradient: Any, hessian: Any) -> Any:
         found, done = guessed(problem, linear, hessian, u)
         if done:
             return found
-        u = swept(problem, linear, hessian, u)
-    return one_by_one(problem, linear, hessian, u)
+        u, done = one_by_one(problem, linear, hessian, swept(problem, linear, hessian, u), MET)
+        if done:
+            return u
+    return one_by_one(problem, linear, hessian, u, 20 * len(u) + 20)[0]
 
 
 def swept(problem: Problem, linear: Any, hessian: Any, u: Any) -> Any:
@@ -256,13 +259,13 @@ def optimal(problem: Problem, u: Any, slope: Any, hessian: Any) -> bool:
     return bool(np.max(np.abs(wanted) * roots, initial=0.0) <= 1e-11 * max(np.max(np.abs(u) * roots, initial=0.0), 1e-300))
 
 
-def one_by_one(problem: Problem, linear: Any, hessian: Any, u: Any) -> Any:
-    """The same minimum: towards that of what is free, up to the first kink or bound on the way, which then holds; at the minimum
-    the one that is held hardest against its slope is let go."""
+def one_by_one(problem: Problem, linear: Any, hessian: Any, u: Any, most: int) -> tuple[Any, bool]:
+    """The same minimum, and whether it was reached by meeting so many kinks at the most: towards that of what is free, up to the
+    first kink or bound on the way, which then holds; at the minimum the one that is held hardest against its slope is let go."""
     l1, kinks, roots = problem.l1, problem.l1 > 0, np.sqrt(np.diag(hessian))
     free = ~(kinks & (u == 0) | (u <= problem.lower) | (u >= problem.upper))
     sign = np.sign(u) * kinks
-    for _ in range(20 * len(u) + 20):
+    for _ in range(most):
         solved = solved_for(free, sign * l1 + linear, hessian, u)
         ends = np.clip(np.where(kinks & (solved * sign < 0), 0.0, solved), problem.lower, problem.upper)
         stopped = free & (ends != solved)
@@ -278,6 +281,6 @@ def one_by_one(problem: Problem, linear: Any, hessian: Any, u: Any) -> Any:
         held = np.where(free, 0.0, problem.slope(u, linear + hessian @ u) / roots)
         j = int(np.argmax(np.abs(held)))
         if free.all() or abs(held[j]) <= 1e-12 * np.max((np.abs(linear) + np.abs(hessian) @ np.abs(u)) / roots):
-            break
+            return u, True
         free[j], sign[j] = True, kinks[j] * (np.sign(u[j]) or -np.sign(held[j]))
-    return u
+    return u, False

@@ -32,7 +32,8 @@ def working_set(problem: Problem, theta: Any, run: Run, options: Options) -> Out
         if run.stopped:
             return run.kept(False, "stopped on request")
         outside = np.flatnonzero(~kept & (slope != 0))
-        kept[outside[np.argsort(-np.abs(slope[outside]), kind="stable")[:more]]] = True
+        room = max(MOST - int(np.sum(kept)), FIRST)
+        kept[outside[np.argsort(-np.abs(slope[outside]), kind="stable")[: min(more, room)]]] = True
         more = max(more, int(np.sum(kept)))
         among = problem.among(kept)
         if among is None or np.sum(kept) > MOST:
