@@ -1,7 +1,9 @@
 """Fits of many examples begin with a part of the rows: the answer is that of all of them."""
 
+import gc
 import pickle
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -342,3 +344,13 @@ def test_an_exact_fit_of_many_results_is_no_separation(data):
     fit = square.over(x=X, t=t, u=u, v=v).minimize("subsampled-newton", start={"W": np.zeros((3, 6)), "c": np.zeros(3)})
     assert not fit.flat
     np.testing.assert_allclose(fit.params["W"][1:], W[1:], atol=1e-6)
+
+
+def test_a_fit_to_start_from_keeps_no_data(data):
+    cost = LOGISTIC.over(x=data[0][:2000], y=data[1][:2000])
+    fit, alive = cost.minimize(l1=0.01), weakref.ref(cost)
+    del cost
+    gc.collect()
+    assert alive() is None
+    again = LOGISTIC.over(x=data[0][:2000], y=data[1][:2000]).minimize(l1=0.01, start=fit)
+    np.testing.assert_allclose(again.params["w"], fit.params["w"], atol=1e-8)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol
+from weakref import ref
 
 import numpy as np
 
@@ -86,7 +87,7 @@ class Sums(Objective, Protocol):
 class End(NamedTuple):
     """What a fit saw of the cost, without penalties, where it ended; the curvature is as near as it took to get there."""
 
-    cost: Sums
+    cost: ref[Sums]  # so that a fit does not keep the data
     place: Point
 
 
@@ -197,7 +198,7 @@ def minimize(
     problem = Problem(Penalised(cost, l2s) if l2 else cost, l1s, lower, upper, cost.m)
     theta = inside(problem, theta, start)
     one = METHODS[method]
-    known = end.place if end and end.cost is cost and np.array_equal(end.place.theta, theta) else None
+    known = end.place if end and end.cost() is cost and np.array_equal(end.place.theta, theta) else None
     if known is not None and isinstance(problem.smooth, Penalised):
         known = problem.smooth.seen(known)
     options = Options(int(steps or one.steps), float(one.tol if tol is None else tol), None if rate == "auto" else float(rate),
@@ -223,7 +224,7 @@ def minimize(
 def ended_at(cost: Sums, smooth: Objective, end: Point | None) -> End | None:
     if end is None:
         return None
-    return End(cost, smooth.seen(end, -1.0) if isinstance(smooth, Penalised) else end)
+    return End(ref(cost), smooth.seen(end, -1.0) if isinstance(smooth, Penalised) else end)
 
 
 def confirmed(problem: Problem, outcome: Outcome, run: Run, options: Options) -> Outcome:

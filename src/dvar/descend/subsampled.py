@@ -35,7 +35,7 @@ def subsampled_newton(problem: Problem, theta: Any, run: Run, options: Options) 
     curved, little = Curvature(slope, hessian), GONE * abs(within.history[0].cost)
     kept = stepped(problem, at, curved, run, options if tells else options._replace(steps=0), little)
     flat: tuple[int, ...] = ()
-    if tells and not kept.done and kept.cost <= little:
+    if tells and not kept.done and 0 < kept.cost <= little:
         first, now = (part.value_gradient_hessian(one)[2] for one in (theta, kept.theta))
         run.beside += 2
         end = Point(kept.theta, kept.cost, kept.gradient, now)
@@ -51,7 +51,7 @@ def subsampled_newton(problem: Problem, theta: Any, run: Run, options: Options) 
     return found._replace(message=found.message + said)
 
 
-def stepped(problem: Problem, theta: Any, curved: Curvature, run: Run, options: Options, until: float = -np.inf) -> Kept:
+def stepped(problem: Problem, theta: Any, curved: Curvature, run: Run, options: Options, until: float = 0.0) -> Kept:
     """Steps by gradients alone, shortened until the cost falls: as far as they lead, or to a cost as low as `until`, and whether
     that is the optimum."""
     cost, gradient = problem.smooth.value_gradient(theta)
@@ -63,7 +63,7 @@ def stepped(problem: Problem, theta: Any, curved: Curvature, run: Run, options: 
     left = np.inf
     for _ in range(options.steps):
         move, left = promised(curved, pairs, gradient)
-        if left <= enough or cost <= until or run.stopped:
+        if left <= enough or 0 < cost <= until or run.stopped:
             return Kept(theta, cost, gradient, left, left <= enough)
         slope, share = float(gradient @ move), 1.0
         while True:

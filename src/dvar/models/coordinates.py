@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
@@ -154,17 +154,17 @@ class Standardised:
             return fit
         if fit.end is not None:
             theta, cost, slope, hessian = fit.end.place
-            end = End(self.cost, Point(self.given(theta), cost, self.pushed(slope), self.pushed(self.pushed(hessian).T)))
+            end = End(ref(self.cost), Point(self.given(theta), cost, self.pushed(slope), self.pushed(self.pushed(hessian).T)))
             fit = replace(fit, end=end)
         return fit if fit.curvature is None else replace(fit, curvature=lambda: self.pushed(self.pushed(fit.hessian).T))
 
     def started(self, fit: Fit) -> Fit:
         """A fit of the cost underneath, as one in these coordinates."""
-        if fit.end is None or fit.end.cost is not self.cost:
+        if fit.end is None or fit.end.cost() is not self.cost:
             return fit
         _, cost, slope, hessian = fit.end.place
         place = Point(self.flat(fit.params), cost, self.pulled(slope), self.pulled(self.pulled(hessian).T))
-        return replace(fit, end=End(self, place))
+        return replace(fit, end=End(ref(self), place))
 
     def value_gradient(self, theta: Any, rows: Any = None) -> tuple[float, Any]:
         self.seen = theta
