@@ -25,7 +25,7 @@ from .objective import ALMOST, Options, Outcome, Point, Problem, Run
 from .region import ROUNDING
 
 GUESSES, SWEEPS, ROUNDS = 6, 15, 20  # guesses of what is free; sweeps along coordinates where they fail; times both are tried
-MET = 40  # kinks met one by one after these
+EASY, MET = 3, 40  # rounds before some kinks are met one by one, too, and how many
 SURE = 0.1  # of what is asked for: curvature that is not all rows' tells what is left to a digit
 WARM = 4  # steps from a fit before that may be left; a Hessian of all rows serves the fits after this one, too
 RIDGE = 1e-11  # of the diagonal: makes a singular parabola one that can be solved
@@ -195,13 +195,15 @@ def minimum(problem: Problem, theta: Any, gradient: Any, hessian: Any) -> Any:
     """argmin over u of gradient·(u − θ) + ½(u − θ)ᵀH(u − θ) + l1·|u| within the bounds; H positive definite."""
     linear = gradient - hessian @ theta  # the parabola is linear·u + ½uᵀHu
     u = problem.nearest(theta - gradient / np.diag(hessian), 1.0 / np.diag(hessian))
-    for _ in range(ROUNDS):
+    for k in range(ROUNDS):
         found, done = guessed(problem, linear, hessian, u)
         if done:
             return found
-        u, done = one_by_one(problem, linear, hessian, swept(problem, linear, hessian, u), MET)
-        if done:
-            return u
+        u = swept(problem, linear, hessian, u)
+        if k >= EASY:
+            u, done = one_by_one(problem, linear, hessian, u, MET)
+            if done:
+                return u
     return one_by_one(problem, linear, hessian, u, 20 * len(u) + 20)[0]
 
 
