@@ -7,6 +7,7 @@ import pytest
 
 import dvar as dv
 from dvar.derive.passes import show
+from dvar.show import lesson
 from dvar.show.boxes import glimpse
 from dvar.show.messages import LANGUAGES, MESSAGES, messages
 
@@ -533,3 +534,11 @@ def test_every_message_is_there_in_every_language():
         assert len({frozenset(re.findall(r"{(\w+)}", text)) for text in said}) == 1, key
     with pytest.raises(dv.UsageError, match="no language 'fr'"):
         messages("fr")
+
+
+def test_a_page_of_a_very_long_story_stays_small_and_says_what_it_leaves_out(tmp_path):
+    p = dv.graph("; ".join(["u0 = x", *(f"u{k} = tanh(u{k - 1}*x + {k}*y)" for k in range(1, 900))])).at(x=0.5, y=0.1)
+    for lang, more in (("en", "more lines: .steps() has them all"), ("ko", ".steps()에 모두 있습니다")):
+        page = lesson.html(p, lang)
+        assert len(page.encode()) < 150_000
+        assert more in page

@@ -32,6 +32,7 @@ from .wording import CUT, FEW, reach, told_name, write_root
 SCRIPTS = ("common.js", "fold.js", "lesson.js", "moves.js")
 PAGE = 150_000  # bytes that a lesson stays under
 LINES = 200  # of a graph that is tried as a lesson: the story of more fills a page
+LAST = 3  # lines whose room the sentence takes that tells how many more there are
 CODE = 1000  # characters of one formula; a page has as many as edges
 SLIDERS = 100  # numbers that can be moved; a page with more is a wall of them
 
@@ -62,8 +63,18 @@ def still(p: Pass, language: str = "en", most: int = PAGE) -> Content:
     """What has no sliders."""
     named, story = title(p.graph, language), steps(p, language)
     drawn = pictures(Lines(p.graph, p, {}, language, story), max(left(most, story.text), most // 3), language)
-    body = fill("still.html", title=xml(named), svg=drawn.first, steps=xml(story.text))
-    return Content(named, body, "\n".join([said(drawn.told()), part("fold.js")]) if drawn.packed else "")
+    code = "\n".join([said(drawn.told()), part("fold.js")]) if drawn.packed else ""
+    told = as_far_as(xml(story.text).split("\n"), left(most, drawn.first, code), language)
+    return Content(named, fill("still.html", title=xml(named), svg=drawn.first, steps=told), code)
+
+
+def as_far_as(lines: list[str], room: int, language: str) -> str:
+    """The first lines of a story, as many as there is room for, in bytes; and that there are more."""
+    for k, line in enumerate(lines):
+        room -= len(line.encode()) + 1
+        if room < 0:
+            return "\n".join([*lines[: max(k - LAST, 0)], messages(language)["more"].format(count=len(lines) - max(k - LAST, 0))])
+    return "\n".join(lines)
 
 
 def lesson(p: Pass, language: str = "en", most: int = PAGE) -> Content:

@@ -122,6 +122,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "wider": ("the picture is wider than this terminal: --svg graph.svg draws it",
               "그림이 이 터미널보다 넓습니다. --svg graph.svg 옵션으로 그릴 수 있습니다"),
     "continue": ("next: {command}", "다음: {command}"),
+    "more": ("… and {count:,} more lines: .steps() has them all", "… 그 밖에 {count:,}줄: .steps()에 모두 있습니다"),
     "noscript": ("Without scripts this page shows the numbers it was saved with.",
                  "스크립트가 꺼져 있어 저장할 때의 수만 보입니다."),
 }
