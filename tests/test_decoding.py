@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dvar.data import features, learning
 from dvar.data import table as tables
+from dvar.data.codes import code_type, looked_up
 from dvar.data.encoding import Encoding
 from dvar.data.source import Source
 from dvar.threads import LARGE, each
@@ -50,13 +51,13 @@ def test_what_is_looked_up_is_the_entry_of_each_code(data, count, where) -> None
     codes = np.array(data.draw(st.lists(st.integers(-1, count - 1), max_size=30)), where)
     shift, last = data.draw(st.sampled_from([0, 0, 1])), data.draw(st.sampled_from([0, -1, count]))
     entries = np.array([*((np.arange(count) + shift) % max(count, 1)), last]).astype(data.draw(st.sampled_from(["int8", "uint8", "int32"])))
-    assert tables.looked_up(entries, codes).tolist() == entries[codes].tolist()
-    assert tables.looked_up(entries, codes).dtype == entries.dtype
+    assert looked_up(entries, codes).tolist() == entries[codes].tolist()
+    assert looked_up(entries, codes).dtype == entries.dtype
 
 
 @given(count=st.sampled_from([1, 3, 126, 127, 130, 300]), last=st.integers(0, 400), gap=st.booleans(), rows=st.sampled_from([5, 40_000]))
 def test_levels_in_use_are_found_wherever_they_stand(count, last, gap, rows) -> None:
-    codes = np.zeros(rows, tables.code_type(count))
+    codes = np.zeros(rows, code_type(count))
     codes[-1], codes[rows // 2] = min(last, count - 1), -gap
     column = tables.Levels(codes, tuple(map(str, range(count))), False)
     assert [k for k, used in enumerate(learning.used_levels(column)) if used] == sorted({0, min(last, count - 1)}) + [count] * gap
@@ -77,6 +78,13 @@ def test_moments_are_those_of_exact_sums(rows, size, gaps) -> None:
     low, high, found, scale = learning.moments(x, missing)
     assert (low, high) == (min(known), max(known))
     assert (found, scale) == pytest.approx((float(mean), float(variance) ** 0.5 * size), rel=1e-12)
+
+
+def test_moments_of_numbers_whose_squares_overflow() -> None:
+    x = np.random.default_rng(0).normal(size=1001) * 1e307
+    low, high, mean, scale = learning.moments(x, None)
+    assert (low, high) == (x.min(), x.max())
+    assert (mean, scale) == pytest.approx(((x / 2**900).mean() * 2.0**900, (x / 2**900).std() * 2.0**900), rel=1e-12)
 
 
 def test_a_source_is_decoded_once() -> None:

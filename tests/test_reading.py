@@ -166,6 +166,8 @@ DAMAGED = [  # file name, its bytes, what is said, what helps
     ("t.csv.gz", gzip.compress(b""), "empty once unpacked", "at least one row"),
     ("t.csv", b"a,b\n", "2 columns but no rows", "at least one row"),
     ("t.csv", b"# by me\na,b\n1,2\n", "line 2 has 2 fields, the header 1", "something above them?"),
+    ("t.csv", b"# by me\n# today\na,b\n1,2\n", "line 3 has 2 fields, the header 1", "something above them?"),
+    ("t.csv", "a,b\n1,2\n".encode("utf-32"), "encoded as UTF-32", "UTF-8"),
     ("t.csv", b"a,b\n1,2\n3,\0\n", "line 3 holds bytes that are not text", "suffix"),
     ("t.csv", b"a,b\n1,2\n3\n", "line 3 has 1 field, the header 2", "quote"),
     ("t.csv", b'a,b\n1,"2\n2"\n1,2,3\n', "line 4 has 3 fields, the header 2", "quote"),
@@ -472,6 +474,17 @@ def test_products_are_products(reference):
         np.testing.assert_allclose(products[f"x:d={b}"][known], (frame.x * (frame.d == b))[known], rtol=1e-12)
     assert ("z:c=a" in products, "c:d=a:p" in products) == (not reference, not reference)
     np.testing.assert_array_equal(products["hour(when)=7"], frame.when.dt.hour == 7)
+
+
+@pytest.mark.parametrize(("number", "category"), [("n", "c:d"), ("n:m", "c"), ("hour(x)", "c:d"), ("n:m", "c:d")])
+def test_a_product_of_columns_whose_names_hold_signs(number, category):
+    table = pa.table({number: [1.0, 2.0, 4.0, 8.0], category: ["a", "b", "a", "b"]})
+    name = asked.chosen([f"`{number}`:`{category}`"], table.column_names, [])
+    encoding = Encoding.learn(table, name, reference=True, centre=False)
+    assert encoding.names == (f"{number}:{category}=a", f"{number}:{category}=b")
+    scales = np.array([p.scale for p in encoding.parts])
+    assert (encoding.encode(table) @ (scales * [1, 10])).tolist() == pytest.approx([1, 20, 4, 80])
+    assert Encoding.from_json(encoding.to_json()).reads.items() >= {number: "number", category: "category"}.items()
 
 
 def test_rare_levels_become_one():

@@ -19,6 +19,7 @@ from .opening import HEAD
 STEP = 1 << 20  # bytes looked at together
 PART = 1 << 17  # bytes looked at together for fields led by 0: they stay in the cache
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+UTF_32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 BETWEEN = ",;\t|"
 
 
@@ -39,6 +40,8 @@ class Cut:
 
 def cut(name: str, form: str, start: bytes, decimal: str, content: Any = b"", encoding: str = "") -> Cut:
     """Encoding, delimiter and column names of a CSV or TSV file by how it starts, codes by as much of its content as is there."""
+    if start.startswith(UTF_32):
+        raise DvarError(f"{name} is encoded as UTF-32, which is not read", "save it as UTF-8")
     encoding = encoding or next((e for mark, e in MARKS if start.startswith(mark)), "") or without_mark(start)
     wide = encoding.startswith("utf-16")
     if not wide and (line := line_of_zero(content or start)):

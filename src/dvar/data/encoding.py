@@ -19,6 +19,7 @@ from ..errors import DvarError
 from ..threads import each
 from . import features as named
 from . import table as tables
+from .codes import looked_up
 from .columns import Category, Columns, Group, Missing, Number, Part
 from .learning import MAX_LEVELS, OTHER_LEVEL, Joint, Rest, Slope, learn, learn_slopes, within
 from .source import Source
@@ -187,12 +188,13 @@ class Encoding:
 
     @property
     def reads(self) -> dict[str, str]:
-        """The columns of a table that are read: as a "number", a "category", or to derive others from (""). """
+        """The columns of a table that are read: as a "number", a "category", or to derive others from (""). A column may be
+        called as derived ones are."""
         wanted = {p.column: "category" if isinstance(p, Category) else "number" for p in self.parts}
         wanted |= {p.within: "category" for p in self.parts if isinstance(p, Slope)}
         found: dict[str, str] = {}
         for name, kind in wanted.items():
-            for base in named.bases(name):
+            for base in {name: None} | dict.fromkeys(named.bases(name)):
                 plain = base == name or (":" in name and base in named.factors(name, ()))
                 found[base] = kind if plain and found.get(base, kind) == kind else ""
         return found
@@ -251,9 +253,9 @@ def _codes(levels: tables.Levels | None, m: int, part: Category) -> tuple[np.nda
     other = code.get(OTHER_LEVEL, gap)
     recode = np.array([code.get(text, other) for text in texts] + [gap], np.min_scalar_type(last))
     unknown = np.array([OTHER_LEVEL not in code and text not in code for text in texts] + [False])
-    unseen = int(np.count_nonzero(tables.looked_up(unknown, found))) if unknown.any() else 0
+    unseen = int(np.count_nonzero(looked_up(unknown, found))) if unknown.any() else 0
     missing = 0 if part.missing else int(np.count_nonzero(found < 0))
-    return tables.looked_up(recode, found), unseen, missing  # of −1 the last entry: the gap
+    return looked_up(recode, found), unseen, missing  # of −1 the last entry: the gap
 
 
 def _texts(value: Any) -> bool:

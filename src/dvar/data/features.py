@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import DvarError, UsageError, nearest
 from . import table as tables
+from .codes import code_type
 from .columns import BLOCK
 
 CALL = re.compile(r"\s*(\w+)\((.*)\)\s*", re.DOTALL)
@@ -141,8 +142,9 @@ def sides(table: Any, name: str) -> tuple[str, str]:
     """The factors of a product that are numbers, and those that are categories, each as one name; "" where there are none."""
     found: tuple[list[str], list[str]] = [], []
     for factor in [] if table.schema.get_all_field_indices(name) else factors(name, ()):
-        found[is_category(column(table, factor))].append(quoted(factor))
-    return ":".join(found[0]), ":".join(found[1])
+        found[is_category(column(table, factor))].append(factor)
+    number, category = (side[0] if len(side) == 1 else ":".join(map(quoted, side)) for side in found)
+    return number, category
 
 
 def is_category(made: Any) -> bool:
@@ -179,7 +181,7 @@ def product(parts: list[Any]) -> Any:
 def dictionary(codes: Any, gaps: Any | None, texts: Sequence[str], ordered: bool = True) -> Any:
     import pyarrow as pa
 
-    codes = codes.astype(tables.code_type(len(texts)), copy=False)
+    codes = codes.astype(code_type(len(texts)), copy=False)
     indices = pa.array(codes if gaps is None else np.where(gaps, 0, codes).astype(codes.dtype), mask=gaps)
     return pa.chunked_array([pa.DictionaryArray.from_arrays(indices, pa.array(texts, pa.string()), ordered=ordered)])
 

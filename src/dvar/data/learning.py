@@ -111,7 +111,7 @@ def moments(
             weighted *= block
             totals.append(total)
             means.append(mean + over)
-            squares.append(float(weighted.sum()) - total * over**2)
+            squares.append(float(weighted.sum()) - total * over * over)  # which may be infinite before it is scaled
     low, high = min(lows), max(highs)
     exponent = frexp(max(abs(float(low)), abs(float(high))))[1]
     if unit == 1.0 and abs(exponent) >= LARGE:

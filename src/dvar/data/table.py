@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DvarError, UsageError, many, nearest
+from .codes import code_type, looked_up
 from .numerals import as_number, is_code
 from .reading import read as read
 
-LOOKED = 8192  # codes looked up at once
 MANY = 20  # rows: of fewer, different whole numbers may well have no gaps by chance
 
 
@@ -131,28 +131,6 @@ def levels(column: Any, rows: np.ndarray | None = None) -> Levels:
     codes = _joined(parts, np.dtype(np.int8))
     ordered = types.is_dictionary(column.type) and column.type.ordered
     return Levels(codes if rows is None else codes.take(rows), tuple(seen), ordered)
-
-
-def code_type(count: int) -> np.dtype:
-    """The smallest signed integer that holds this number."""
-    return np.dtype(np.int8 if count < 2**7 else np.int16 if count < 2**15 else np.int32)
-
-
-def looked_up(entries: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """The entry of each code, of −1 the last: the codes themselves where these are what they stand for; else a block at a time,
-    so that what NumPy makes on the way stays in the cache."""
-    count = len(entries) - 1
-    if entries.itemsize == codes.itemsize and (entries[:-1] == np.arange(count)).all():
-        if entries[-1:].view(codes.dtype)[0] == -1 or not len(codes) or codes.min() >= 0:
-            return codes.view(entries.dtype)
-    if entries.itemsize == codes.itemsize == 1:  # Python's own loop over bytes is the fastest
-        every = np.full(256, entries[-1])
-        every[:count] = entries[:-1]
-        return np.frombuffer(bytearray(codes).translate(every.tobytes()), entries.dtype)
-    found = np.empty(len(codes), entries.dtype)
-    for lo in range(0, len(codes), LOOKED):
-        found[lo : lo + LOOKED] = entries.take(codes[lo : lo + LOOKED])
-    return found
 
 
 def text_as_numbers(column: Any) -> Any:

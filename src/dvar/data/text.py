@@ -139,7 +139,7 @@ def ragged(name: str, made: Cut, content: Any) -> DvarError | None:
                 what = f"{name} line {line} has {many(len(row), 'field')}, the header {len(made.names)}"
                 more = f"; with {made.delimiter!r} between fields"
                 help = "mend the line, or quote the field in which the sign stands"
-                if header and line == header + 1:
+                if header and (line == header + 1 or len(made.names) == 1):
                     help = f"line {header} is read as the names of the columns: is one lacking, or something above them?"
                 return DvarError(what + more, help)
             header = header or (line if row else 0)

@@ -42,7 +42,8 @@ class Inverse(NamedTuple):
 
     def known(self, turn: Any) -> Any:
         """Which rows of `turn` (R, P) are sums of parameters that the data tell: no blind direction changes them."""
-        return (np.abs(turn @ self.blind) <= 1e-6 * (np.abs(turn) @ self.units)[:, None]).all(axis=1)
+        with np.errstate(all="ignore"):  # what is past the largest float is not known
+            return (np.abs(turn @ self.blind) <= 1e-6 * (np.abs(turn) @ self.units)[:, None]).all(axis=1)
 
 
 def inverse(information: Any) -> Inverse:

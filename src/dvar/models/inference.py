@@ -85,9 +85,11 @@ def inference(
         unclear = [name for name, yes in zip(told, clear | separated) if not yes]
         if unclear:
             notes.append(f"not told apart by the data (collinear columns), so without standard error: {listed(unclear)}")
+    with np.errstate(all="ignore"):
+        in_units = turn @ theta
     degrees = free if known_of.scaled and kind == "classical" else None
     lines = tuple(line(name, value, variance, level, degrees, known_of.odds and not_intercept(name) and not end)
-                  for name, value, variance, end in zip(told, turn @ theta, np.diag(covariance), separated))
+                  for name, value, variance, end in zip(told, in_units, np.diag(covariance), separated))
     ends = tuple(name for name, end in zip(told, separated) if end)
     square = of_square(cost, params) if known_of.scaled else 0.0
     return Inference(title, lines, covariance, kind, level, degrees, n, inner.rank, clusters, ends, why, tuple(notes), known_of,

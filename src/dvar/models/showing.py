@@ -22,7 +22,8 @@ def coefficients(model: Model) -> dict[str, float]:
     fit: Any = SimpleNamespace(model=model, fit=SimpleNamespace(params=model.params))
     names, turn = original(fit)
     flat = [np.ravel(np.asarray(v, np.float64)) for v in model.params.values()]
-    return dict(zip(names, (turn @ np.concatenate(flat)).tolist())) if flat else {}
+    with np.errstate(all="ignore"):  # a coefficient may be past the largest float in units that are very small
+        return dict(zip(names, (turn @ np.concatenate(flat)).tolist())) if flat else {}
 
 
 def reading(part: Part) -> str:

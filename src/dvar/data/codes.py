@@ -1,0 +1,29 @@
+"""Codes of levels: how wide they are, and what each stands for, a column at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+LOOKED = 8192  # codes looked up at once
+
+
+def code_type(count: int) -> np.dtype:
+    """The smallest signed integer that holds this number."""
+    return np.dtype(np.int8 if count < 2**7 else np.int16 if count < 2**15 else np.int32)
+
+
+def looked_up(entries: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """The entry of each code, of −1 the last: the codes themselves where these are what they stand for; else a block at a time,
+    so that what NumPy makes on the way stays in the cache."""
+    count = len(entries) - 1
+    if entries.itemsize == codes.itemsize and (entries[:-1] == np.arange(count)).all():
+        if entries[-1:].view(codes.dtype)[0] == -1 or not len(codes) or codes.min() >= 0:
+            return codes.view(entries.dtype)
+    if entries.itemsize == codes.itemsize == 1:  # Python's own loop over bytes is the fastest
+        every = np.full(256, entries[-1])
+        every[:count] = entries[:-1]
+        return np.frombuffer(bytearray(codes).translate(every.tobytes()), entries.dtype)
+    found = np.empty(len(codes), entries.dtype)
+    for lo in range(0, len(codes), LOOKED):
+        found[lo : lo + LOOKED] = entries.take(codes[lo : lo + LOOKED])
+    return found
