@@ -17,9 +17,9 @@ import numpy as np
 from ..errors import DvarError, UsageError, nearest
 from . import table as tables
 from .codes import code_type
-from .columns import BLOCK
 
 CALL = re.compile(r"\s*(\w+)\((.*)\)\s*", re.DOTALL)
+TIMES = 1 << 16  # looked up at once: few long operations, as threads wait for each other between them
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -183,7 +183,7 @@ def dictionary(codes: Any, gaps: Any | None, texts: Sequence[str], ordered: bool
 
     codes = codes.astype(code_type(len(texts)), copy=False)
     indices = pa.array(codes if gaps is None else np.where(gaps, 0, codes).astype(codes.dtype), mask=gaps)
-    return pa.chunked_array([pa.DictionaryArray.from_arrays(indices, pa.array(texts, pa.string()), ordered=ordered)])
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(indices, pa.array(texts, pa.string()), ordered=ordered, safe=False)])
 
 
 def of_time(name: str, made: Any, which: str, texts: Sequence[str] | None) -> Any:
@@ -202,7 +202,7 @@ def of_time(name: str, made: Any, which: str, texts: Sequence[str] | None) -> An
         raise DvarError(f"{name} cannot be had from the type {made.type}", "a date has no hour, a time of day no year") from None
     if texts is None:
         return pa.chunked_array([pa.array(x, mask=gaps)])
-    return dictionary(x - (which == "month"), gaps, texts)
+    return dictionary(x - 1 if which == "month" else x, gaps, texts)
 
 
 def by_the_hour(made: Any, part: Callable[[Any], Any], dtype: np.dtype) -> tuple[np.ndarray, np.ndarray | None]:
@@ -221,8 +221,8 @@ def by_the_hour(made: Any, part: Callable[[Any], Any], dtype: np.dtype) -> tuple
             hours[0] = known.min()  # the first hour may begin before what 64 bits hold
             parts = tables.numbers(part(pa.chunked_array([hours]).cast(made.type)))[0].astype(dtype)
             found = np.empty(len(times), dtype)
-            for lo in range(0, len(times), BLOCK):  # under a gap is anything
-                found[lo : lo + BLOCK] = parts.take(times[lo : lo + BLOCK] // hour - first, mode="clip")
+            for lo in range(0, len(times), TIMES):  # under a gap is anything
+                found[lo : lo + TIMES] = parts.take(times[lo : lo + TIMES] // hour - first, mode="clip")
             return found, gaps
     x, gaps = tables.numbers(part(made))
     return x.astype(dtype, copy=False), gaps
