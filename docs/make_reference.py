@@ -38,7 +38,7 @@ TOPICS: dict[str, tuple[str, tuple[Any, ...]]] = {  # page → title, what it te
 }
 SURFACE: dict[Any, str] = {  # of classes that hold more than is for others: what is
     dv.Graph: "inputs output __call__ at over d jacobian hessian hvp fix shaped simplified without program svg",
-    dv.Cost: "size runs at minimize hessian hvp program svg",
+    dv.Cost: "size runs at minimize hessian hvp unrolled program svg",
     Steps: "forward backward notes language text latex html unfold fold",
     Step: "kind node name formulas numbers result parts inside where line text latex",
     Program: "target source",

@@ -2,11 +2,14 @@
 threads; data of any type and layout; Hessians; and what is refused."""
 
 import mmap
+import re
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 import dvar as dv
 from dvar.vectorize.run import GROUPS, ROWS, partition
@@ -449,3 +452,41 @@ def test_the_jacobian_of_a_vector_and_of_a_matrix():
     assert dv.graph("a*b").jacobian(2.0, 3.0) == {"a": 3.0, "b": 2.0}
     with pytest.raises(dv.UsageError, match=r"jacobian"):
         dv.graph("h = tanh(W @ x)").at(W=W, x=x)
+
+
+UNROLLED = {
+    "rows": ({"x": np.array([[0.5, -1.0], [2.0, 0.25], [-1.5, 3.0], [0.0, 1.0]]), "y": np.array([0.0, 1.0, 1.0, 0.0])}, None),
+    "weights": ({"x": np.array([[0.5, -1.0], [2.0, 0.25], [-1.5, 3.0]]), "y": np.array([0.0, 1.0, 1.0])}, [1.0, 2.5, 0.0]),
+    "sparse": ({"x": sparse.csr_array([[0.5, 0.0], [0.0, 0.25]]), "y": np.array([1, 0])}, None),
+    "one": ({"x": np.array([[1, 2]], np.int8), "y": np.array([True])}, None),
+}
+
+
+@pytest.mark.parametrize("case", UNROLLED)
+def test_unrolled_examples_are_the_mean_and_its_derivatives(case):
+    data, weight = UNROLLED[case]
+    graph = dv.graph("inputs: w, b, x, y\nz = w @ x + b; a = sigmoid(z); L = -(y*log(a) + (1 - y)*log(1 - a))")
+    cost = graph.over(data, weight=weight)
+    at, few = {"w": [0.5, -0.25], "b": 0.1}, cost.unrolled(cost.m)
+    p, q = few.at(at), cost.at(at)
+    assert few.inputs == ("w", "b")
+    assert p.value == pytest.approx(q.value, rel=1e-14)
+    np.testing.assert_allclose(p.d["w"], q.dw, rtol=1e-13)
+    assert p.db == pytest.approx(q.db, rel=1e-13)
+    assert p.check().ok
+
+
+def test_an_unrolled_frame_has_a_number_for_each_level():
+    table = pa.table({"c": ["u", "v", "u"], "x": [1.0, None, 3.0]})
+    cost = dv.graph("inputs: w, x, y\nL = (w @ x - y)**2").over(x=table, y=np.array([1.0, 2.0, 3.0]))
+    at = {"w": np.arange(cost.size) / 2}
+    np.testing.assert_allclose(cost.unrolled(3).at(at).d["w"], cost.at(at).d["w"], rtol=1e-13)
+    two = cost.unrolled(2).at(at)
+    assert two.value == pytest.approx((two.values["example1.L"] + two.values["example2.L"]) / 2)
+
+
+@pytest.mark.parametrize("examples", [0, 4, -1, True, 2.0, "3"])
+def test_as_many_examples_as_there_are_can_be_unrolled(examples):
+    cost = dv.graph("L = (w*x - y)**2").over(x=[1.0, 2.0, 3.0], y=[1.0, 2.0, 3.0])
+    with pytest.raises(dv.UsageError, match=re.escape(f"examples is {examples!r}")):
+        cost.unrolled(examples)

@@ -149,6 +149,7 @@ NEAR = {
     "minus a minus": ["x - y", "x + (-y)"],
     "two minuses": ["x - y", "(-x) + y"],
     "minus a difference": ["-(x + y)", "-(x*y)"],
+    "none of what is equal": ["0*(p > q)*x", "1*(p == q)", "(p == q)*q", "0*(p - q)"],
     "where, always": ["where(2, p, q)", "where(c, 1, q)", "where(p > 1, p, q)"],
     "where, never": ["where(2, p, q)", "where(c, 0, q)", "where(p > 0, p, q)"],
     "times a spread scalar": ["spread(g, v) + x", "spread(g, v) @ x"],

@@ -310,6 +310,14 @@ class Cost(_Cost):
         intercept = linear_maps(cost.loss, tuple(cost.data), arrays[0])[1] if len(arrays) == 1 else ""
         return gap(cost, cost.flat(given), *penalties(cost, l1, l2, penalize), intercept)
 
+    def unrolled(self, examples: int = 3) -> Graph:
+        """J of the first few examples as one graph of the parameters, the loss once for each: `.at(…)` draws and tells how their
+        derivatives add up. Raises UsageError for more than there are, or than 100."""
+        from .vectorize.few_examples import unrolled
+
+        graph = unrolled(self, examples)
+        return Graph(graph.nodes, graph.off)
+
     def svg(self, fold: Fold = None) -> str:
         """The picture of the loss of one example, with the data told from the parameters."""
         from .show.picture import svg

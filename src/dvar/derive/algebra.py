@@ -18,7 +18,7 @@ from ..expression.op import Options, Shape, elementwise
 from ..expression.ops import OPS
 from .linear import linear, picked, summed
 from .tape import Tape
-from .terms import DEEP, Monomial, Terms, TooLong, add, as_float, multiplied, only, plus
+from .terms import DEEP, Monomial, Terms, TooLong, add, as_float, as_fraction, multiplied, only, plus
 
 Definition = tuple[str, tuple[int, ...], Options]  # an operation, its operands, its options
 ARITHMETIC = ("plus", "minus", "neg", "times", "over", "power", "same")
@@ -93,7 +93,7 @@ class Algebra:
             return self.found[self.alias[k]]
         node = self.tape.nodes[k]
         if k not in self.atoms and isinstance(node.value, float) and math.isfinite(node.value):
-            return {(): Fraction(repr(node.value))} if node.value else {}
+            return {(): as_fraction(node.value)} if node.value else {}
         if k in self.atoms or node.op in (INPUT, CONST):
             return only(k)
         try:

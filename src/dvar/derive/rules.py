@@ -190,6 +190,7 @@ EXACT = (
     Rule("minus a minus", "x - (-y)", "x + y", SAME),
     Rule("two minuses", "(-x) - y", "-(x + y)", SAME),
     Rule("minus a difference", "-(x - y)", "y - x", SAME),
+    Rule("none of what is equal", "0*(p == q)", "0", SAME),
     Rule("where, always", "where(1, p, q)", "p", SAME),
     Rule("where, never", "where(0, p, q)", "q", SAME),
     Rule("times a spread scalar", "spread(g, v)*x", "g*x", SAME),

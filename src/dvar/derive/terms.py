@@ -8,6 +8,7 @@ from fractions import Fraction
 Monomial = tuple[tuple[int, int], ...]  # (node, exponent), sorted; a node may be a sum kept whole
 Terms = dict[Monomial, Fraction]  # never changed once it is made
 
+THIRDS = 1000  # the largest denominator of 1/3 and its like
 MANY, LONG, DEEP = 40, 24, 20  # terms, factors, sums within sums: beyond that a person would not simplify by hand
 ONE: Terms = {(): Fraction(1)}
 
@@ -46,6 +47,12 @@ def multiplied(a: Monomial, b: Monomial) -> Monomial:
     if len(powers) > LONG:
         raise TooLong
     return tuple(sorted((k, e) for k, e in powers.items() if e))
+
+
+def as_fraction(value: float) -> Fraction:
+    """The number that was meant: 1/3 where so small a denominator gives this very float, else its shortest decimal."""
+    short = Fraction(value).limit_denominator(THIRDS)
+    return short if float(short) == value else Fraction(repr(value))
 
 
 def as_float(coefficient: Fraction) -> float:
