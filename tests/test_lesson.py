@@ -98,6 +98,19 @@ def test_short_vectors_and_matrices_are_put_in_as_in_the_steps(opened, graph, in
     assert told(page, "slopes") == [step.line for step in steps.backward]
 
 
+def test_edges_of_vectors_say_their_local_derivative_or_the_map(opened):
+    network = dv.graph("inputs: W, c, v, x\nh = tanh(W @ x + c)\nz = v @ h\nL = z*z")
+    p = network.at(W=[[1.0, -2.0], [0.5, 3.0], [0.0, 1.0]], c=[0.0, 0.5, -1.0], v=[1.0, 2.0, -1.0], x=[0.5, 0.25])
+    drawn = re.findall(r"<text data-edge[^>]*>([^<]*)<", p.svg())
+    assert {"g → outer(g * (1 - h**2), x)", "g → transpose(W) @ (g * (1 - h**2))", "[1, 2, …]"} < set(drawn)
+    page = opened(p)
+    assert [e.text_content() for e in page.query_selector_all("text[data-edge]")] == drawn
+    page.fill("input[type=number][aria-label='v[1]']", "-4")
+    moved = re.findall(r"<text data-edge[^>]*>([^<]*)<", network.at(**{**p.given, "v": [1.0, -4.0, -1.0]}).svg())
+    assert "[1, -4, …]" in moved
+    assert [e.text_content() for e in page.query_selector_all("text[data-edge]")] == moved
+
+
 def test_pointing_at_a_box_says_the_derivative_by_it(opened):
     page = opened(FIRST.at(a=5, b=3, c=2))
     assert "dJ/du = 3" in [e.text_content() for e in page.query_selector_all("g[data-box] title")]

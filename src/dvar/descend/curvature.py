@@ -33,14 +33,19 @@ class Curvature:
         roots = np.maximum(np.sqrt(np.abs(np.diag(hessian))), least)
         self.roots = np.where(roots > 0, roots, 1.0)
         self.downhill = -gradient / self.roots
-        self.scaled = hessian / self.roots[:, None] / self.roots
+        self.scaled = hessian / self.roots[:, None]
+        self.scaled /= self.roots
+
+    @cached_property
+    def factor(self) -> Any:
+        """Cholesky's factor, or None where the Hessian is not positive definite to rounding."""
+        factor = cholesky(self.scaled)
+        return factor if factor is not None and np.min(np.diag(factor), initial=1.0) ** 2 > SINGULAR else None
 
     @cached_property
     def root(self) -> Any:
-        """The inverse of Cholesky's factor, or None where the Hessian is not positive definite to rounding."""
-        factor = cholesky(self.scaled)
-        ok = factor is not None and np.min(np.diag(factor), initial=1.0) ** 2 > SINGULAR
-        return inverse(factor) if ok else None
+        """Its inverse, or None."""
+        return None if self.factor is None else inverse(self.factor)
 
     @cached_property
     def ridged(self) -> Any:
@@ -64,7 +69,7 @@ class Curvature:
 
     @property
     def indefinite(self) -> bool:
-        if self.root is not None or self.ridged is not None:
+        if self.factor is not None or self.ridged is not None:
             return False
         values = self.spectrum[0]
         return bool(len(values)) and values[0] < -NEGATIVE * np.max(np.abs(values))

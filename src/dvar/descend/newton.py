@@ -114,7 +114,7 @@ def steps(
                 continue
             failures += 1
             rest = 2**failures
-        if keep and region.radius == np.inf and abs(fell - 1) < RIGHT and curved.root is not None:
+        if keep and region.radius == np.inf and abs(fell - 1) < RIGHT and curved.factor is not None:
             few = FINE * max(enough * abs(now.cost), NOTHING * size)
             kept = kept_curvature(problem, now, curved, run, few, chain([0], left))  # the first of its steps is the one under way
             if kept.done and convex and not without_curvature(problem, now, first, run)[0]:
@@ -148,7 +148,7 @@ def near(problem: Problem, theta: Any, run: Run, options: Options) -> Begun | No
     within, share = Run(), count / problem.examples
     first = Point(theta, *part.value_gradient_hessian(theta))
     norm_of_first = within.record(theta, first.cost, first.gradient, 0.0)
-    if not first.finite or Curvature(first.gradient, first.hessian).root is None:
+    if not first.finite or Curvature(first.gradient, first.hessian).factor is None:
         run.begun(within, share)
         return None
     hold = HOLD * np.diag(first.hessian)
@@ -192,7 +192,7 @@ def by_gradients(
     run.record(begun.theta, cost, gradient, 0.0)
     now = Point(begun.theta, cost, gradient, begun.hessian)
     curved = Curvature(gradient, begun.hessian)
-    if not now.finite or curved.root is None or problem.smooth.gauss_newton(now.theta) is not None:
+    if not now.finite or curved.factor is None or problem.smooth.gauss_newton(now.theta) is not None:
         return now.theta, None
     kept = kept_curvature(problem, now, curved, run, FINE * options.tol**2 * abs(cost), left)
     return kept.theta, ended(kept, run) if kept.done else None

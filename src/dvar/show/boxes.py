@@ -19,13 +19,15 @@ from .chain import with_lines
 from .folding import Folded, folded
 from .messages import messages
 from .steps import signed, steps
-from .story import ALONG, LOCAL, RIGHT, Step, Steps
+from .story import ALONG, LOCAL, MAP, RIGHT, Step, Steps
 from .wording import reach, told_name, told_number, write_root
 
 LONGEST = 44  # characters of a line in a box
 FEW = 4  # contributions at a fork that are written out
+AHEAD = 2  # elements of a local derivative that are shown along its edge
+MAPPED = 40  # characters of a local map that is
 
-Edges = dict[tuple[str, str], float]  # (node, consumer) → the local derivative of the one by the other
+Edges = dict[tuple[str, str], list[Step]]  # (node, consumer) → the local derivatives of the one by the other, for each way
 
 
 class Box(NamedTuple):
@@ -123,12 +125,20 @@ def by_example(shape: tuple[int, ...], say: Mapping[str, str]) -> str:
 
 
 def label(edges: Edges, node: str, consumer: str) -> str:
-    found = edges.get((node, consumer))
-    return "" if found is None else told_number(found)
+    """The local derivative along an edge, several ways added up, or the one map; "" where it is too long, or no number."""
+    ways = edges.get((node, consumer), [])
+    if len(ways) == 1 and ways[0].kind == MAP:
+        return ways[0].line if len(ways[0].line) <= MAPPED else ""
+    results = [way.result for way in ways]
+    if not results or any(result is None or np.shape(result) != np.shape(results[0]) for result in results):
+        return ""
+    total = sum(results[1:], start=results[0])
+    first = [told_number(v + 0.0) for v in np.ravel(total)[:AHEAD]]
+    return f"[{', '.join(first + ['…'] * (np.size(total) > AHEAD))}]" if np.ndim(total) else told_number(float(total))
 
 
 def flowing(story: Steps) -> tuple[Edges, dict[str, str]]:
-    """The local derivatives along the edges, where they are numbers, and by node the contributions at a fork, "3 + 6 = "."""
+    """The local derivatives along the edges, and by node the contributions at a fork, "3 + 6 = "."""
     edges: Edges = {}
     forks: dict[str, str] = {}
     for step in story.backward:
@@ -142,11 +152,9 @@ def flowing(story: Steps) -> tuple[Edges, dict[str, str]]:
 
 
 def add_edge(edges: Edges, node: str, parts: tuple[Step, ...]) -> None:
-    """Several ways from a node to one consumer are one edge: their local derivatives add up."""
-    owner = next((s.node for s in parts if s.kind == RIGHT), None)
-    local = next((s.result for s in parts if s.kind == LOCAL), None)
-    if owner is not None and local is not None and np.ndim(local) == 0:
-        edges[node, owner] = edges.get((node, owner), 0.0) + float(local)
+    owner, local = (next((s for s in parts if s.kind in kinds), None) for kinds in ((RIGHT,), (LOCAL, MAP)))
+    if owner is not None and local is not None:
+        edges.setdefault((node, owner.node), []).append(local)
 
 
 def show_constant(value: Value) -> str:

@@ -14,11 +14,12 @@ import numpy as np
 from ..derive.backprop import Contribution
 from ..derive.derivation import derivative_name
 from ..derive.passes import Pass
-from ..expression.graph import INPUT
+from ..expression.graph import CONST, INPUT
+from ..expression.op import elementwise
 from ..expression.ops import OPS
 from ..vectorize.unrolled import NotUnrolled
 from ..vectorize.write_javascript import Script, form, script, spell
-from .boxes import Box, Lines
+from .boxes import AHEAD, Box, Lines
 from .chain import with_lines
 from .folding import Folded
 from .messages import LANGUAGES, messages, of_page
@@ -144,16 +145,20 @@ def marked(kind: str, n: int, name: str, shape: tuple[int, ...]) -> str:
     return f"⟦{kind}{n}⟧" if prod(shape) <= FEW else told_name(name)
 
 
-def expression(teller: Teller, one: Script, root: int) -> str | None:
-    """A formula of the story in JavaScript; None where it holds vectors, or is too long for a page."""
-    nodes = teller.tape.nodes
-    known = {i: one.values[i][0] for i in one.values if len(one.values[i]) == 1}
-    known |= {teller.symbol[i]: one.slopes[i][0] for i in one.slopes if i in teller.symbol and len(one.slopes[i]) == 1}
+def expression(teller: Teller, one: Script, root: int, at: int = 0) -> str | None:
+    """A formula of the story in JavaScript, of a vector or matrix its element `at`; None where it is not made element by
+    element, or is too long for a page."""
+    nodes, shapes = teller.tape.nodes, teller.tape.shapes
+    shape = shapes[root]
+    elements = one.values | {teller.symbol[i]: texts for i, texts in one.slopes.items() if i in teller.symbol}
+    known = {i: texts[at if shapes[i] == shape else 0] for i, texts in elements.items() if shapes[i] == shape or len(texts) == 1}
     if root in known:
         return known[root]
-    inside = reach(nodes, root, known)
-    if any(teller.tape.shapes[k] or (nodes[k].op == INPUT and k not in known) for k in inside):
-        return None
+    for k in reach(nodes, root, known):
+        node = nodes[k]
+        mixed = bool(shape) and node.op in OPS and OPS[node.op].shape is not elementwise
+        if shapes[k] not in ((), shape) or (k not in known and (mixed or node.op == INPUT or (node.op == CONST and shapes[k]))):
+            return None
     written = write_root(nodes, root, known, form, spell, CODE)
     return None if CUT in written else written
 
@@ -163,8 +168,9 @@ def sent(teller: Teller, i: int) -> list[Contribution]:
 
 
 def edge(teller: Teller, one: Script, node: int, consumer: int) -> str:
-    """The local derivative along an edge, several ways added up; "null" where it is no number."""
-    found = []
+    """The local derivative along an edge, several ways added up, of a vector the first elements; "null" where it is a map."""
+    ways: list[list[str]] = []
+    shapes = set[tuple[int, ...]]()
     for c in sent(teller, node):
         owner = teller.owner[c.consumer]
         if owner != consumer:
@@ -173,11 +179,15 @@ def edge(teller: Teller, one: Script, node: int, consumer: int) -> str:
         told = teller.folded.told(c.product)
         product = c.product if told is None else told
         beside = product if owner == teller.last else teller.folded.beside(product, symbol)
-        text = None if beside is None else expression(teller, one, beside)
-        if text is None:
+        if beside is None:
             return "null"
-        found.append(f"({text})")
-    return " + ".join(found) or "null"
+        shapes.add(shape := teller.tape.shapes[beside])
+        texts = [expression(teller, one, beside, at) for at in range(min(prod(shape), AHEAD + 1))]
+        if len(shapes) > 1 or None in texts:
+            return "null"
+        ways.append([f"({text})" for text in texts])
+    added = [" + ".join(texts) for texts in zip(*ways)]
+    return "null" if not added else f"[{', '.join(added)}]" if shapes != {()} else added[0]
 
 
 def forks(teller: Teller, one: Script, node: int) -> list[str]:
@@ -185,7 +195,8 @@ def forks(teller: Teller, one: Script, node: int) -> list[str]:
     found = []
     for c in sent(teller, node):
         told = teller.folded.told(c.product)
-        text = expression(teller, one, c.product if told is None else told)
+        product = c.product if told is None else told
+        text = None if teller.tape.shapes[product] else expression(teller, one, product)
         if text is None:
             return []
         found.append(text)

@@ -90,7 +90,7 @@ function draw(typing = document.activeElement?.dataset.fill) { // while one type
   });
   picture.querySelectorAll("text[data-edge]").forEach(text => {
     const [k, n] = text.dataset.edge.split("-").map(Number), number = r.e[n][boxes[n].uses.indexOf(k)];
-    text.textContent = number === null || number === undefined ? "" : show(number);
+    if (!text.textContent.includes(" → ")) text.textContent = Array.isArray(number) ? several(number, 2) : number == null ? "" : show(number); // a map stays
     text.classList.toggle("hidden", !known(k, r));
   });
   $("values").replaceChildren(...[...given, ...forward].map(n => {
