@@ -43,9 +43,8 @@ def pool(count: int, process: int) -> ThreadPoolExecutor:
 def each(function: Callable[[Any], Any], columns: Iterable[Any], rows: int) -> list[Any]:
     """What a function answers for each of some columns of so many rows: on threads where these are many, as NumPy and PyArrow
     hold no lock over long loops."""
-    columns = list(columns)
-    count = min(thread_count(None), len(columns)) if rows >= LARGE else 1
-    if count <= 1:
+    columns, threads = list(columns), thread_count(None) if rows >= LARGE else 1
+    if min(threads, len(columns)) <= 1:
         return list(map(function, columns))
     found: list[Any] = [None] * len(columns)
     wrong: dict[int, BaseException] = {}
@@ -59,7 +58,7 @@ def each(function: Callable[[Any], Any], columns: Iterable[Any], rows: int) -> l
                 wrong[k] = error
                 list(left)  # nothing more is begun
 
-    others = [pool(count, os.getpid()).submit(work) for _ in range(count - 1)]
+    others = [pool(threads, os.getpid()).submit(work) for _ in range(min(threads, len(columns)) - 1)]
     work()
     for other in others:  # one that has not begun finds nothing left
         other.cancel() or other.result()

@@ -179,7 +179,7 @@ class Encoding:
                 wrong |= {f"`{b}` is lacking": None for b in lacking}
                 continue
             if kind == "number":
-                source.as_numbers(name)
+                source.read_as_numbers(name)
             if tables.kind((made := source.column(name)).type) not in (kind, "nothing"):
                 wrong[f"`{name}` is of type {tables.called(made.type)} where a {kind} was learned from"] = None
         if wrong:

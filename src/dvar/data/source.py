@@ -28,7 +28,7 @@ class Source:
             self._columns[name] = named.column(self.table, name)
         return self._columns[name]
 
-    def as_numbers(self, name: str) -> None:
+    def read_as_numbers(self, name: str) -> None:
         """Numbers written with spaces or signs are from here on read as such."""
         if tables.kind(self.column(name).type) == "category":
             made = tables.text_as_numbers(self.column(name))

@@ -21,9 +21,7 @@ from .named import linear_maps
 SAMPLE, NUMBERS = 16384, 2**22  # rows, evenly spread, and numbers in them that tell a column's centre and spread: enough for that
 FAR, UNLIKE = 10.0, 100.0  # spreads from zero, and of each other: features that suit no solver as they are
 AS_GIVEN, AS_TOLD = ("gradient-descent", "sgd", "adam"), {"rate", "momentum", "nesterov", "batch"}  # which "auto" takes those for
-
-
-TOLD: WeakKeyDictionary[Any, tuple[Any, Any]] = WeakKeyDictionary()  # by cost, centre and spread of its columns
+KNOWN: WeakKeyDictionary[Any, tuple[Any, Any]] = WeakKeyDictionary()  # by cost, centre and spread of its columns
 
 
 class Map(NamedTuple):
@@ -226,9 +224,9 @@ def suited(cost: Any, tied: Collection[str], l2: Any = 0.0) -> Standardised | No
     names, intercept = linear_maps(cost.loss, tuple(cost.data), arrays[0])
     if not names:
         return None
-    if cost not in TOLD:
-        TOLD[cost] = centre_spread(cost.data[arrays[0]], cost.data.get(cost.weight))
-    centre, spread = TOLD[cost]
+    if cost not in KNOWN:
+        KNOWN[cost] = centre_spread(cost.data[arrays[0]], cost.data.get(cost.weight))
+    centre, spread = KNOWN[cost]
     varies = spread > 0
     some = spread[varies]
     unlike = UNLIKE if cost.size <= MANY and cost.has_hessian() else 1.0  # without a Hessian, whose diagonal scales all

@@ -24,6 +24,7 @@ from ..expression.graph import INPUT, Graph
 from ..expression.op import Shape
 from .core import Core, core
 from .example import with_curves
+from .given import written_out
 from .hessian import product
 from .program import compiled, listing
 from .run import added
@@ -85,7 +86,7 @@ class ByExample:
         total = np.zeros((rows.stop - rows.start, self.cost.size))
         for slot, u in zip(self.slots, numbers_of):
             x = self.features(slot, rows)
-            total[:, slot.place] += u[rows, None] if x is None else u[rows, None] * numbers(x)
+            total[:, slot.place] += u[rows, None] if x is None else u[rows, None] * written_out(x)
         return total
 
     def total(self, numbers_of: Any) -> Any:
@@ -106,11 +107,6 @@ class ByExample:
                 x = self.features(slot, rows)
                 out[rows] = direction[slot.place][0] if x is None else x @ direction[slot.place]
         return moved
-
-
-def numbers(x: Any) -> Any:
-    """Features written out, (rows, n); typed and sparse ones too."""
-    return x if isinstance(x, np.ndarray) else x @ np.eye(x.shape[1])
 
 
 def features(cost: Summed, data: str, rows: slice) -> Any:

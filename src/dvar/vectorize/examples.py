@@ -16,7 +16,7 @@ from ..errors import DvarError, UsageError, nearest
 from ..expression.graph import Graph, as_array
 from ..expression.op import Shape
 from ..expression.values import assign
-from .given import TYPED, as_block, as_weights, beside_dot, by_row, infer, weighted
+from .given import TYPED, as_block, as_weights, beside_dot, by_row, infer, weighted, written_out
 from .hessian import slots
 from .program import Listing, listing
 from .write_numpy import used_as_numbers
@@ -180,14 +180,8 @@ class Examples:
         return float(sum(np.sum(self.data[self.weight][r], dtype=np.float64) for r in rows))
 
     def whole(self) -> dict[str, Any]:
-        """All rows, as numbers: what a plain Python loop reads. A category is a column of zeros and ones for each level."""
-        found = {}
-        for n, v in self.data.items():
-            counted = isinstance(v, Columns) and n not in self.as_numbers
-            array = v @ np.eye(v.shape[1]) if counted else v.dense() if isinstance(v, TYPED) else v
-            found[n] = np.asarray(array, dtype=np.float64)
-        return found
-
+        """All rows, as numbers: what a plain Python loop reads."""
+        return {name: written_out(part) for name, part in self.block(slice(0, self.m)).items()}
 
     @cached_property
     def met(self) -> dict[str, str]:

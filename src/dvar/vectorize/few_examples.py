@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..data.columns import Columns
 from ..errors import UsageError, many
 from ..expression.graph import INPUT, Builder, Graph
-from .given import TYPED
+from .given import written_out
 from .summed import Summed
 
 MOST = 100  # examples: more lines than that nobody reads
@@ -22,7 +21,7 @@ def unrolled(cost: Summed, examples: int) -> Graph:
     if isinstance(examples, bool) or not isinstance(examples, (int, np.integer)) or not 1 <= examples <= most:
         there = f"give a whole number from 1 to {most}; there are {many(cost.m, 'example')}"
         raise UsageError(f"examples is {examples!r}", there)
-    rows = {name: as_numbers(value[slice(0, int(examples))]) for name, value in cost.data.items()}
+    rows = {name: written_out(part) for name, part in cost.block(slice(0, int(examples))).items()}
     builder = Builder(off=cost.graph.off)
     parameters = {name: builder.input(name) for name in cost.inputs}
     losses = [one(builder, cost.graph, parameters, {name: v[k] for name, v in rows.items()}, k + 1) for k in range(examples)]
@@ -33,12 +32,6 @@ def unrolled(cost: Summed, examples: int) -> Graph:
     mean = builder.apply("over", total, builder.const(weight))
     builder.give(mean, "J")
     return builder.close(mean)
-
-
-def as_numbers(value: Any) -> Any:
-    if isinstance(value, Columns):
-        return value @ np.eye(value.shape[1])
-    return np.asarray(value.dense() if isinstance(value, TYPED) else value, dtype=np.float64)
 
 
 def one(builder: Builder, graph: Graph, parameters: dict[str, int], data: dict[str, Any], number: int) -> int:

@@ -93,6 +93,13 @@ def as_block(part: Any) -> Any:
     return part
 
 
+def written_out(part: Any) -> Any:
+    """Rows of data as float64: typed columns and sparse ones as (rows, n), of a category zeros and ones for each level."""
+    if isinstance(part, Columns):
+        return part @ np.eye(part.shape[1])
+    return part.dense() if isinstance(part, Sparse) else np.asarray(part, dtype=np.float64)
+
+
 def weighted(graph: Graph) -> tuple[Graph, str]:
     """The loss times one more input, the example's weight; and that input's name."""
     builder = Builder(graph)

@@ -18,6 +18,7 @@ from ..derive.rewrite import Rewriter
 from ..derive.rules import EXACT, STABILITY
 from ..derive.tape import ancestors
 from ..expression.graph import INPUT
+from .given import written_out
 from .program import Listing, listing
 
 
@@ -105,6 +106,6 @@ def product(x: Any, other: Any, d: Any) -> Any:
     """Σ d_i x_i otherᵢᵀ over the rows of a block."""
     if x is other and hasattr(x, "gram"):
         return x.gram(d)
-    if not isinstance(other, np.ndarray):  # typed or sparse columns, written out
-        other = other @ np.eye(other.shape[1])
+    if not isinstance(other, np.ndarray):
+        other = written_out(other)
     return ((d[:, None] * other).T @ x).T
