@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import dvar as dv
+from dvar.descend.curvature import Factor
 from dvar.descend.minimize import METHODS
 
 rng = np.random.default_rng(11)
@@ -427,3 +428,12 @@ def test_a_penalty_of_nothing_is_refused():
 def test_numbers_of_numpy_are_numbers(rate):
     cost = dv.graph("z = w @ x + b; L = (z - y)**2").over(x=Z, y=FAR)
     assert cost.minimize("gradient-descent", rate=rate, steps=np.int64(3)).passes == 4
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 200])
+def test_a_factor_solves_as_lapack_does(size) -> None:
+    rng = np.random.default_rng(size)
+    some, v = rng.normal(size=(size, 2 * size)), rng.normal(size=size)
+    matrix = some @ some.T
+    found = Factor(np.linalg.cholesky(matrix)).solve(v)
+    assert found == pytest.approx(np.linalg.solve(matrix, v), rel=1e-9, abs=1e-12)

@@ -15,7 +15,7 @@ REFINED = 3  # times a step is corrected for the ridge; along directions without
 STEEP = 1e-3  # of the slope: along directions without curvature more is no rounding
 NEGATIVE = 1e-8  # and so is negative curvature
 VANISHED = 1e-8  # curvature below this share of that at the start: the optimum is at infinity
-TRIANGLE = 64  # rows of a triangle that is inverted at once
+BLOCK = 64  # rows of a triangle that is solved at once
 
 
 class Step(NamedTuple):
@@ -23,6 +23,25 @@ class Step(NamedTuple):
     promised: float  # by how much the parabola falls
     length: float  # in scaled coordinates
     whole: bool  # the parabola's minimum, not where a region ends
+
+
+class Factor:
+    """Cholesky's lower factor of a positive definite matrix, and what it solves, a block of rows at a time: by NumPy alone, as
+    importing SciPy's takes longer than most fits, and what is inverted are the blocks on the diagonal alone."""
+
+    def __init__(self, lower: Any) -> None:
+        self.lower, size = lower, len(lower)
+        self.blocks = [slice(k, min(k + BLOCK, size)) for k in range(0, size, BLOCK)]
+        self.corners = [np.linalg.inv(lower[block, block]) for block in self.blocks]
+
+    def solve(self, v: Any) -> Any:
+        """LLᵀx = v."""
+        x = v.copy()
+        for block, corner in zip(self.blocks, self.corners):
+            x[block] = corner @ (x[block] - self.lower[block, : block.start] @ x[: block.start])
+        for block, corner in zip(reversed(self.blocks), reversed(self.corners)):
+            x[block] = (x[block] - x[block.stop :] @ self.lower[block.stop :, block]) @ corner
+        return x
 
 
 class Curvature:
@@ -37,29 +56,24 @@ class Curvature:
         self.scaled /= self.roots
 
     @cached_property
-    def factor(self) -> Any:
-        """Cholesky's factor, or None where the Hessian is not positive definite to rounding."""
-        factor = cholesky(self.scaled)
-        return factor if factor is not None and np.min(np.diag(factor), initial=1.0) ** 2 > SINGULAR else None
+    def factor(self) -> Factor | None:
+        """None where the Hessian is not positive definite to rounding."""
+        lower = cholesky(self.scaled)
+        return Factor(lower) if lower is not None and np.min(np.diag(lower), initial=1.0) ** 2 > SINGULAR else None
 
     @cached_property
-    def root(self) -> Any:
-        """Its inverse, or None."""
-        return None if self.factor is None else inverse(self.factor)
-
-    @cached_property
-    def ridged(self) -> Any:
-        """The inverse factor of H + a ridge where H is singular, as with collinear features, in a tenth of the eigenvalues' time.
-        None where there are few parameters, negative curvature, or a slope along directions without curvature."""
+    def ridged(self) -> Factor | None:
+        """The factor of H + a ridge where H is singular, as with collinear features, in a tenth of the eigenvalues' time. None
+        where there are few parameters, negative curvature, or a slope along directions without curvature."""
         if len(self.scaled) <= FEW:
             return None
         ridge = RIDGE * np.max(np.abs(np.diag(self.scaled)))
-        factor = cholesky(self.scaled + ridge * np.eye(len(self.scaled)))
-        if factor is None:
+        lower = cholesky(self.scaled + ridge * np.eye(len(self.scaled)))
+        if lower is None:
             return None
-        root = inverse(factor)
-        left = self.downhill - self.scaled @ solve(root, self.downhill)
-        return root if np.linalg.norm(left) <= STEEP * np.linalg.norm(self.downhill) else None
+        factor = Factor(lower)
+        left = self.downhill - self.scaled @ factor.solve(self.downhill)
+        return factor if np.linalg.norm(left) <= STEEP * np.linalg.norm(self.downhill) else None
 
     @cached_property
     def spectrum(self) -> tuple[Any, Any, Any]:
@@ -86,15 +100,15 @@ class Curvature:
 
     def solve(self, v: Any) -> Any:
         """In scaled coordinates."""
-        if self.root is not None:
-            return solve(self.root, v)
+        if self.factor is not None:
+            return self.factor.solve(v)
         if self.ridged is not None:
-            root = self.ridged
-            curved = self.scaled @ solve(root, v)  # H times something has nothing along directions without curvature
+            solve = self.ridged.solve
+            curved = self.scaled @ solve(v)  # H times something has nothing along directions without curvature
             if np.linalg.norm(v - curved) <= STEEP * np.linalg.norm(v):
-                p = self.scaled @ solve(root, solve(root, curved))
+                p = self.scaled @ solve(solve(curved))
                 for _ in range(REFINED):
-                    p += solve(root, curved - self.scaled @ p)
+                    p += solve(curved - self.scaled @ p)
                 return p + (v - curved)
         values, vectors, _ = self.spectrum
         kept = np.abs(values) > SINGULAR * np.max(np.abs(values), initial=0.0)
@@ -144,21 +158,6 @@ def cholesky(matrix: Any) -> Any:
         return np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
         return None
-
-
-def inverse(lower: Any) -> Any:
-    """The inverse of a lower triangle, by halves: NumPy alone, as importing SciPy's takes longer than most fits."""
-    if len(lower) <= TRIANGLE:
-        return np.linalg.inv(lower)
-    half, made = len(lower) // 2, np.zeros_like(lower)
-    made[:half, :half], made[half:, half:] = inverse(lower[:half, :half]), inverse(lower[half:, half:])
-    made[half:, :half] = -made[half:, half:] @ (lower[half:, :half] @ made[:half, :half])
-    return made
-
-
-def solve(root: Any, v: Any) -> Any:
-    """H⁻¹v by the inverse of H's factor."""
-    return root.T @ (root @ v)
 
 
 def vanished(hessian: Any, first: Any, share: float = VANISHED) -> tuple[Any, Any, int]:
