@@ -168,7 +168,7 @@ def test_not_finite_is_missing() -> None:
 
 
 def texts(column: pa.ChunkedArray, rows: np.ndarray | None = None) -> list[str | None]:
-    codes, names, _ = tables.levels(column, rows)
+    codes, names, *_ = tables.levels(column, rows)
     assert len(set(names)) == len(names)
     return [names[c] if c >= 0 else None for c in codes]
 

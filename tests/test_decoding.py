@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dvar.data import features, learning
+from dvar.data import features, learning, short_text
 from dvar.data import table as tables
 from dvar.data.codes import code_type, looked_up
 from dvar.data.encoding import Encoding
@@ -53,6 +53,43 @@ def test_what_is_looked_up_is_the_entry_of_each_code(data, count, where) -> None
     entries = np.array([*((np.arange(count) + shift) % max(count, 1)), last]).astype(data.draw(st.sampled_from(["int8", "uint8", "int32"])))
     assert looked_up(entries, codes).tolist() == entries[codes].tolist()
     assert looked_up(entries, codes).dtype == entries.dtype
+
+
+TEXTS = st.one_of(*(st.lists(st.text(st.sampled_from(letters), min_size=n, max_size=n), min_size=1, max_size=9)
+                    for letters in ("AB", "01", "\0 Zé") for n in (1, 2, 3, 4)))
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@given(data=st.data(), first=TEXTS, last=st.one_of(st.just([]), TEXTS, st.just([None]), st.just(["", "A"])), skip=st.integers(0, 2))
+def test_short_text_is_what_hashing_makes_of_it(kind, data, first, last, skip) -> None:
+    block = data.draw(st.sampled_from([1, 2, 7, short_text.TEXTS]))
+    chunks = [pa.array(first * 2, kind)[skip:], pa.array([], kind), pa.array(last + first, kind)]
+    texts = [text for chunk in chunks for text in chunk.to_pylist()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(short_text, "MANY", 1)
+        patch.setattr(short_text, "TEXTS", block)
+        found = short_text.of_short_text(chunks)
+        same = None not in texts and len({len(text.encode()) for text in texts}) == 1 and 0 < len(texts[0].encode()) <= 3
+        assert (found is not None) == same
+        levels = tables.levels(pa.chunked_array(chunks))
+    assert [None if code < 0 else levels.texts[code] for code in levels.codes] == texts
+    assert levels.texts == tuple(sorted({*texts} - {None}))
+    assert levels.all_used
+
+
+def test_more_short_texts_than_codes_are_hashed(monkeypatch) -> None:
+    monkeypatch.setattr(short_text, "LEVELS", 3)
+    texts = ["a", "b", "c"] * short_text.MANY
+    assert short_text.of_short_text([pa.array(texts)]) is None
+    assert tables.levels(pa.chunked_array([texts])).codes[:5].tolist() == [0, 1, 2, 0, 1]
+
+
+def test_short_text_at_the_end_of_its_memory() -> None:
+    starts, letters = np.arange(0, 3 * short_text.MANY + 3, 3, dtype=np.int64), b"abcxyz" * (short_text.MANY // 2)
+    exact = pa.py_buffer(letters)  # where Arrow's own buffers go on a little
+    chunk = pa.Array.from_buffers(pa.large_string(), short_text.MANY, [None, pa.py_buffer(starts), exact])
+    codes, texts = short_text.of_short_text([chunk])
+    assert [texts[code] for code in codes[-3:]] == ["xyz", "abc", "xyz"]
 
 
 @given(count=st.sampled_from([1, 3, 126, 127, 130, 300]), last=st.integers(0, 400), gap=st.booleans(), rows=st.sampled_from([5, 40_000]))

@@ -13,12 +13,14 @@ def code_type(count: int) -> np.dtype:
 
 
 def looked_up(entries: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """The entry of each code, of −1 the last: the codes themselves where these are what they stand for; else a block at a time,
-    so that what NumPy makes on the way stays in the cache."""
+    """The entry of each code, of −1 the last: the codes themselves, or one more, where these are what they stand for; else a
+    block at a time, so that what NumPy makes on the way stays in the cache."""
     count = len(entries) - 1
-    if entries.itemsize == codes.itemsize and (entries[:-1] == np.arange(count)).all():
-        if entries[-1:].view(codes.dtype)[0] == -1 or not len(codes) or codes.min() >= 0:
-            return codes.view(entries.dtype)
+    for shift in (0, 1):
+        along = (entries[:-1] == np.arange(shift, count + shift)).all()
+        if along and (entries[-1] == np.array(shift - 1).astype(entries.dtype) or not len(codes) or codes.min() >= 0):
+            same = codes.view(entries.dtype) if entries.itemsize == codes.itemsize else codes.astype(entries.dtype)
+            return same + same.dtype.type(1) if shift else same
     if entries.itemsize == codes.itemsize == 1:  # Python's own loop over bytes is the fastest
         every = np.full(256, entries[-1])
         every[:count] = entries[:-1]

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import DvarError, UsageError, nearest
 from . import table as tables
+from .buffers import gaps_of, joined, values_of
 from .codes import code_type
 
 CALL = re.compile(r"\s*(\w+)\((.*)\)\s*", re.DOTALL)
@@ -212,18 +213,19 @@ def by_the_hour(made: Any, part: Callable[[Any], Any], dtype: np.dtype) -> tuple
     from pyarrow import types
 
     if types.is_timestamp(made.type) and made.type.tz is None and made.null_count < len(made):
-        times, gaps = tables.numbers(made.cast(pa.int64()))
-        hour = 3600 * PER_SECOND[made.type.unit]
-        known = times if gaps is None else times.compress(~gaps)
-        first, last = int(known.min()) // hour, int(known.max()) // hour
-        if last - first < len(times):
-            hours = np.arange(first, last + 1) * hour
-            hours[0] = known.min()  # the first hour may begin before what 64 bits hold
+        hour, gaps = 3600 * PER_SECOND[made.type.unit], gaps_of(made)
+        chunks = [values_of(chunk, np.dtype(np.int64)) for chunk in made.chunks]
+        ends = np.cumsum([len(times) for times in chunks]).tolist()
+        known = [t if gaps is None else t.compress(~gaps[end - len(t) : end]) for t, end in zip(chunks, ends)]
+        low, high = (int(of([of(t) for t in known if len(t)])) for of in (np.min, np.max))
+        first = low // hour
+        if high // hour - first < len(made):
+            hours = np.arange(first, high // hour + 1) * hour
+            hours[0] = low  # the first hour may begin before what 64 bits hold
             parts = tables.numbers(part(pa.chunked_array([hours]).cast(made.type)))[0].astype(dtype)
-            found = np.empty(len(times), dtype)
-            for lo in range(0, len(times), TIMES):  # under a gap is anything
-                found[lo : lo + TIMES] = parts.take(times[lo : lo + TIMES] // hour - first, mode="clip")
-            return found, gaps
+            some = (times[lo : lo + TIMES] for times in chunks for lo in range(0, len(times), TIMES))
+            found = [parts.take(times // hour - first, mode="clip") for times in some]  # under a gap is anything
+            return joined(found, dtype), gaps
     x, gaps = tables.numbers(part(made))
     return x.astype(dtype, copy=False), gaps
 

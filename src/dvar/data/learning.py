@@ -153,6 +153,7 @@ def levels_of(source: Source, name: str) -> tables.Levels:
 def used_levels(column: tables.Levels) -> list[bool]:
     """Whether each text is some row's, and at the end whether some row is missing."""
     used, codes = np.zeros(len(column.texts) + 1, bool), column.codes
+    used[:-1] = column.all_used
     while len(codes):
         used[codes[:BLOCK]] = True
         codes = codes[BLOCK:]

@@ -12,10 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DvarError, UsageError, many, nearest
+from .buffers import gaps_of, joined, missing_of, values_of
 from .codes import code_type, looked_up
 from .numerals import as_number, is_code
 from .reading import read as read
+from .short_text import of_short_text
 
+SORTED = 1 << 15  # texts: more take longer to be sorted than to be told apart
 MANY = 20  # rows: of fewer, different whole numbers may well have no gaps by chance
 
 
@@ -63,11 +66,8 @@ def numbers(column: Any, rows: np.ndarray | None = None) -> tuple[np.ndarray, np
 
     column = column.cast(float64()) if types.is_decimal(column.type) else column
     dtype = np.dtype(column.type.to_pandas_dtype())
-    values = _joined([_values(chunk, dtype) for chunk in column.chunks], dtype)
-    missing = None
-    if column.null_count:
-        masks = ((len(chunk), _missing(chunk)) for chunk in column.chunks)
-        missing = _joined([np.zeros(count, bool) if mask is None else mask for count, mask in masks], np.dtype(bool))
+    values = joined([values_of(chunk, dtype) for chunk in column.chunks], dtype)
+    missing = gaps_of(column)
     if rows is not None:
         values, missing = values.take(rows), missing if missing is None else missing.take(rows)
     if dtype.kind == "f" and len(values) and not (np.isfinite(values.min()) and np.isfinite(values.max())):
@@ -82,8 +82,8 @@ def not_finite(column: Any) -> int:
 
     if not types.is_floating(column.type):
         return 0
-    values = [_values(chunk, np.dtype(column.type.to_pandas_dtype())) for chunk in column.chunks]
-    known = [_missing(chunk) for chunk in column.chunks]
+    values = [values_of(chunk, np.dtype(column.type.to_pandas_dtype())) for chunk in column.chunks]
+    known = [missing_of(chunk) for chunk in column.chunks]
     return sum(int(np.count_nonzero(~np.isfinite(v) & (True if gap is None else ~gap))) for v, gap in zip(values, known))
 
 
@@ -100,44 +100,63 @@ def counts_rows(column: Any) -> bool:
 
 
 class Levels(NamedTuple):
-    """A column of categories: row i is `texts[codes[i]]`, missing where its code is −1. Some texts may be unused.
+    """A column of categories: row i is `texts[codes[i]]`, missing where its code is −1. Texts are sorted, unless their order is
+    declared or they are very many.
 
     Codes are in the smallest signed integer that holds how many texts there are."""
 
     codes: np.ndarray
     texts: tuple[str, ...]
     ordered: bool
+    all_used: bool = False  # each text is known to be that of some row
 
 
 def levels(column: Any, rows: np.ndarray | None = None) -> Levels:
     """A column of text or of a dictionary, its chunks' dictionaries united; `rows` picks rows by number."""
     from pyarrow import types
 
-    seen: dict[str, int] = {}
+    plain = not types.is_dictionary(column.type)
+    ordered = not plain and column.type.ordered
+    pieces = coded_text(column) if plain else coded(column.chunks)
+    seen: dict[str, None] = dict.fromkeys(text for _, told in pieces for text in told if text is not None)
+    texts = sorted(seen) if not ordered and len(seen) <= SORTED else list(seen)
+    code: dict[str | None, int] = {text: k for k, text in enumerate(texts)}
     parts, previous, recode = [], None, np.empty(0, np.int8)
-    for chunk in column.chunks:
-        if not types.is_dictionary(chunk.type):
-            chunk = _encoded(chunk)
+    for index, told in pieces:
+        if told is not previous:
+            recode, previous = np.array([code.get(text, -1) for text in told] + [-1], code_type(len(texts))), told
+        parts.append(looked_up(recode, index))
+    codes = joined(parts, np.dtype(np.int8))
+    return Levels(codes if rows is None else codes.take(rows), tuple(texts), ordered, plain and rows is None)
+
+
+def coded_text(column: Any) -> list[tuple[np.ndarray, list[str | None]]]:
+    """A column of text in pieces of codes and the text of each, missing where it is −1."""
+    short = of_short_text(column.chunks) if str(column.type) in ("string", "large_string") else None
+    return coded(map(_encoded, column.chunks)) if short is None else [short]
+
+
+def coded(chunks: Iterable[Any]) -> list[tuple[np.ndarray, list[str | None]]]:
+    """The same of dictionaries; those that are equal are one list of texts. A text may be None: it is missing too."""
+    pieces, previous, texts = [], None, list[str | None]()
+    for chunk in chunks:
         if previous is None or not chunk.dictionary.equals(previous):
             previous = chunk.dictionary
-            recode = np.array([_code(value, seen) for value in previous.to_pylist()] + [-1], np.int64)
-            recode = recode.astype(code_type(len(seen)))
-        index = _values(chunk.indices, np.dtype(chunk.indices.type.to_pandas_dtype()))
-        missing, longest = _missing(chunk.indices), code_type(len(recode))
+            texts = [_text(value) for value in previous.to_pylist()]
+        index = values_of(chunk.indices, np.dtype(chunk.indices.type.to_pandas_dtype()))
+        missing, longest = missing_of(chunk.indices), code_type(len(texts) + 1)
         index = index.astype(longest, copy=missing is not None)
         if missing is not None:
             np.putmask(index, missing, -1)
-        parts.append(looked_up(recode, index))
-    codes = _joined(parts, np.dtype(np.int8))
-    ordered = types.is_dictionary(column.type) and column.type.ordered
-    return Levels(codes if rows is None else codes.take(rows), tuple(seen), ordered)
+        pieces.append((index, texts))
+    return pieces
 
 
 def text_as_numbers(column: Any) -> Any:
     """A column of text as numbers, written with spaces or signs; the first text that is no number, where there is one."""
     import pyarrow as pa
 
-    codes, texts, _ = levels(column)
+    codes, texts, *_ = levels(column)
     used = np.bincount(codes[codes >= 0], minlength=len(texts)) > 0
     values = [as_number(text) if u else 0.0 for text, u in zip(texts, used)]
     if None in values:
@@ -163,36 +182,8 @@ def _encoded(chunk: Any) -> Any:
         return pa.array(chunk.to_pylist(), pa.large_string()).dictionary_encode()
 
 
-def _code(value: Any, seen: dict[str, int]) -> int:
-    if value is None or (isinstance(value, float) and not np.isfinite(value)):
-        return -1
-    return seen.setdefault(str(value), len(seen))
-
-
-def _joined(parts: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty(0, dtype)
-
-
-def _values(chunk: Any, dtype: np.dtype) -> np.ndarray:
-    """The values of an Arrow array of numbers, straight from its buffer."""
-    buffer = chunk.buffers()[1]
-    if len(chunk) == 0 or buffer is None:
-        return np.zeros(len(chunk), dtype)
-    if dtype.kind == "b":
-        return _bits(buffer, chunk.offset, len(chunk))
-    return np.frombuffer(buffer, dtype, len(chunk), chunk.offset * dtype.itemsize)
-
-
-def _missing(chunk: Any) -> np.ndarray | None:
-    if chunk.null_count == 0:
-        return None
-    return ~_bits(chunk.buffers()[0], chunk.offset, len(chunk))
-
-
-def _bits(buffer: Any, start: int, count: int) -> np.ndarray:
-    """`count` bits from bit `start` on, as bool: Arrow packs them least significant first."""
-    packed = np.frombuffer(buffer, np.uint8)[start // 8 : (start + count + 7) // 8]
-    return np.unpackbits(packed, bitorder="little")[start % 8 :][:count].view(bool)
+def _text(value: Any) -> str | None:
+    return None if value is None or (isinstance(value, float) and not np.isfinite(value)) else str(value)
 
 
 def target(table: Any, name: str, positive: str | None = None) -> tuple[np.ndarray, np.ndarray, str]:
@@ -211,7 +202,7 @@ def target(table: Any, name: str, positive: str | None = None) -> tuple[np.ndarr
             texts = [as_text(v) for v in found[:1000]]
             codes = x
         case "category":
-            codes, named, ordered = levels(values)
+            codes, named, ordered, _ = levels(values)
             known = codes >= 0
             used = np.flatnonzero(np.bincount(codes[known], minlength=len(named)))
             found = used if ordered else np.array(sorted(used, key=lambda u: named[u]), np.intp)

@@ -83,7 +83,7 @@ def answers(model: Model, table: Any) -> tuple[Any, Any]:
         y, known, _ = targets.read(table, model.target, False, None)
         return y, known
     made = as_category(f"target `{model.target}`", targets.column(table, model.target))
-    codes, texts, _ = tables.levels(made) if tables.kind(made.type) == "category" else (np.full(len(made), -1), (), False)
+    codes, texts, *_ = tables.levels(made) if tables.kind(made.type) == "category" else (np.full(len(made), -1), ())
     known = codes >= 0
     used = [texts[k] for k in np.unique(codes[known])]
     others = [t for t in used if t != model.positive]
