@@ -200,7 +200,7 @@ class Graph(_Graph):
                 value, *slopes = (plain(np.array(v, dtype=np.float64)) for v in run(*given))
             return value, *_passes.defined(found, bound, value, dict(zip(self.inputs, slopes))).values()
 
-        return Program(target, source, call, function)
+        return Program(target, source, call, (self, target), function)
 
     def svg(self, fold: Fold = None) -> str:
         """The picture, as SVG text; nothing is computed, so no values are drawn. `fold` as in a pass."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ..errors import UsageError, nearest
 from ..expression.op import Op
@@ -34,12 +35,20 @@ class Derivative:
         self.derivatives = tuple("–" if s is None else s for s in op.slopes)
         self.domain, self.kink, self.note = op.domain, op.kink, op.note
 
+    def __reduce__(self) -> Any:
+        """By the operation's name: what it computes with is no data."""
+        return row, (self.name,)
+
     def __str__(self) -> str:
         told = f"{self.formula} → {', '.join(self.derivatives)}"
         domain = "" if self.domain == "all real numbers" else f"   for {self.domain}"
         return told + domain + "".join(f"   {said}" for said in (self.kink, self.note) if said)
 
     __repr__ = __str__
+
+
+def row(name: str) -> Derivative:
+    return Derivative(OPS[name])
 
 
 class Table:

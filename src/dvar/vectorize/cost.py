@@ -115,7 +115,7 @@ class Cost(Summed):
         """The program the graph writes for a target, bound to the data: called with the parameters it runs over all m rows.
 
         Where there is no fused program of a loss or of its data, the NumPy program stands in and its first line says why."""
-        note = ""
+        asked, note = target, ""
         if target == "fused":
             if not isinstance(self.fused, str):
                 source = self.fused.run.text
@@ -143,7 +143,7 @@ class Cost(Summed):
                     value, *slopes = function(*values, *self.whole().values())
             return float(value), *(float(s) if np.ndim(s) == 0 else np.asarray(s) for s in slopes)
 
-        return Program(target, source, call)
+        return Program(target, source, call, (self, asked))
 
     def zero_is_saddle(self) -> str:
         """A product of two different parameters in the loss, as a sentence, where with all of them zero one has no slope."""
@@ -216,4 +216,4 @@ def fused_alone(graph: Graph, sizes: tuple[Shape, ...]) -> Program:
         value, *slopes = map(plain, program.answer(Adding(program, values)(slice(0, 1))))
         return value, *defined(found, values, value, dict(zip(graph.inputs, slopes))).values()
 
-    return Program("fused", program.run.text, call)
+    return Program("fused", program.run.text, call, (graph, "fused"))

@@ -199,11 +199,13 @@ class Program:
     """A program a graph wrote: `str()` is its source; called with the parameters it answers (value, *derivatives).
 
     Without examples, `function` is the bare function that the source defines, for tight loops: numbers by position, unchecked.
+    Nothing in it changes, so a copy is itself; pickle keeps `asked`, of which graph or Cost it was asked for and for what target.
     """
 
     target: str
     source: str
     call: Callable[..., tuple[Any, ...]]
+    asked: tuple[Any, str] = field(repr=False)
     function: Callable[..., tuple[Any, ...]] | None = None
 
     def __str__(self) -> str:
@@ -212,10 +214,23 @@ class Program:
     def __call__(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         return self.call(*args, **kwargs)
 
+    def __copy__(self) -> Program:
+        return self
+
+    def __deepcopy__(self, _: Any) -> Program:
+        return self
+
+    def __reduce__(self) -> Any:
+        return written_again, self.asked
+
     def _repr_html_(self) -> str:
         from ..show.notebook import program_html
 
         return program_html(self.target, self.source)
+
+
+def written_again(of: Any, target: str) -> Program:
+    return of.program(target)  # type: ignore[no-any-return]
 
 
 def compiled(source: str, target: str) -> Callable[..., Any]:
