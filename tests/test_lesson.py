@@ -390,6 +390,35 @@ def test_a_lesson_saved_in_korean_opens_in_korean(opened, tmp_path):
     assert page.text_content("h1") == "Computation graph of J"
 
 
+@pytest.mark.parametrize(("lang", "title"), [
+    (None, "J의 계산 그래프"), ("en", "Computation graph of J"), ("ko", "J의 계산 그래프"),
+])
+def test_a_language_that_was_named_is_the_page_s_whatever_the_browser_s(browser, tmp_path, lang, title):
+    FIRST.at(a=0.5, b=3000, c=2).save(tmp_path / "lesson.html", lang=lang)
+    context = browser.new_context(locale="ko-KR")
+    page = context.new_page()
+    page.goto((tmp_path / "lesson.html").as_uri())
+    assert page.text_content("h1") == page.title() == title
+    assert page.text_content("#step") == messages(lang or "ko")["step"].format(at=9, count=9)
+    context.close()
+
+
+@pytest.mark.parametrize("locale", ["de-DE", "ar-EG", "fr-FR", "hi-IN", "en-US"])
+def test_numbers_and_words_are_the_same_in_every_browser(browser, tmp_path, locale):
+    p = dv.graph("k = 1234567; u = b*c; v = a + u*k; J = 3*v").at(a=0.5, b=3000, c=2)
+    p.save(tmp_path / "lesson.html", lang="en")
+    context = browser.new_context(locale=locale)
+    page = context.new_page()
+    page.goto((tmp_path / "lesson.html").as_uri())
+    steps = p.steps()
+    assert told(page, "values")[-len(steps.forward):] == [step.line for step in steps.forward]
+    assert told(page, "slopes") == [step.line for step in steps.backward]
+    assert page.text_content("#step") == "Step 11 of 11"
+    page.fill("input[type=number][aria-label=a]", "0.25")
+    assert "a = 0.25" in told(page, "values")
+    context.close()
+
+
 def test_hostile_names_stay_text(opened):
     p = dv.graph("`</script><img src=x onerror=alert(1)>` = a*2; `${a}` = `</script><img src=x onerror=alert(1)>` + 1").at(a=1)
     page = opened(p)
@@ -487,6 +516,49 @@ def test_a_link_keeps_what_is_folded(opened):
     assert pictured(again) == pictured(page)
     wrong = opened(p, "#fold=99")
     assert folds(wrong) == [("layer", "true"), ("layer_2", "true")]
+
+
+def test_only_what_a_click_unfolds_has_a_sign(opened):
+    page = opened(dv.graph("; ".join(["u0 = x", *(f"u{k} = tanh(u{k - 1}*x + {k}*y)" for k in range(1, 900))])).at(x=0.5, y=0.1))
+    seen = """[...document.querySelectorAll(".picture [data-fold]")].map(g =>
+        [g.role === "button", getComputedStyle(g.querySelector(".sign")).visibility === "visible"])"""
+    found = set()
+    for _ in range(3):
+        pairs = page.evaluate(seen)
+        assert all(leads == signed for leads, signed in pairs)
+        found |= {leads for leads, _ in pairs}
+        page.click(".picture [role=button]:not(.open)")
+    assert found == {True, False}
+    page.emulate_media(media="print")
+    assert all(leads == signed for leads, signed in page.evaluate(seen) if not leads)
+
+
+def test_a_still_page_says_the_picture_of_now(opened):
+    p = LOOP.at(x=1, w=0.5)
+    page = opened(p)
+    assert page.query_selector("#sliders") is None
+    first = page.text_content(".picture desc")
+    page.click(".picture [role=button]")
+    said, drawn = page.text_content(".picture desc"), page.query_selector_all("g[data-box]")
+    assert said != first
+    lines = said.split("\n")
+    for group in drawn:
+        texts = [t.text_content() for t in group.query_selector_all("text")]
+        assert f"{texts[0]} {texts[1]}, {texts[2]}" in lines
+    page.click(".picture g.open")
+    assert page.text_content(".picture desc") == first
+
+
+def test_a_constant_says_its_value_once_and_is_revealed_like_the_others(opened):
+    p = dv.graph("k = 2; u = k*a; J = u*3").at(a=5)
+    page = opened(p)
+    [texts] = [t for g in page.query_selector_all("g[data-box]")
+               if (t := [e.text_content() for e in g.query_selector_all("text")])[0].startswith("k")]
+    assert texts == ["k = 2", "dk = 15"]
+    page.click("#first")
+    assert page.text_content("#step") == "Step 0 of 7"
+    page.select_option("#mode", "blank")
+    assert "dk = ?" in [e.text_content() for e in page.query_selector_all("g[data-box] .slope")]
 
 
 @pytest.mark.parametrize("count", [30, 100])

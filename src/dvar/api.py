@@ -252,20 +252,20 @@ class Pass(_passes.Pass):
 
         return svg(self.graph, self, fold, language=lang)
 
-    def html(self, lang: str = "en") -> str:
+    def html(self, lang: str | None = None) -> str:
         """One self-contained page, a lesson: the picture with sliders, the steps, nudging, predicting; it opens from disk, in the
-        language of the browser where `lang` is "en"."""
+        language of the browser unless `lang` names one."""
         from .show.lesson import html
 
         return html(self, lang)
 
-    def save(self, path: Any, lang: str = "en") -> None:
+    def save(self, path: Any, lang: str | None = None) -> None:
         """Write the picture (.svg) or the page (.html), whole or not at all. Raises UsageError for another ending."""
-        endings: dict[str, Any] = {".svg": self.svg, ".html": self.html}
+        endings: dict[str, Any] = {".svg": lambda: self.svg(lang=lang or "en"), ".html": lambda: self.html(lang)}
         made = endings.get("." + str(path).rpartition(".")[2].lower())
         if made is None:
             raise UsageError(f"{str(path)!r} does not end in {' or '.join(endings)}", "name a file such as J.svg")
-        save(made(lang=lang), path)
+        save(made(), path)
 
     def widget(self) -> Any:
         """The lesson in a notebook: sliders for inputs, steps, nudging; `.x` says where the sliders stand. Raises UsageError

@@ -288,7 +288,7 @@ def explain(
     html: str | None = None,
     unfold: Yes = False,
     latex: Yes = False,
-    lang: str = "en",
+    lang: str | None = None,
     json_: Json = False,
 ) -> None:
     """Values left to right, derivatives right to left, step by step.
@@ -308,7 +308,7 @@ def explain(
     latex
         Print the steps as LaTeX.
     lang
-        The language of the steps: en or ko.
+        The language: en or ko. Unless named it is English, and of a page that of the browser.
     json_
         Print one JSON object.
     """

@@ -18,25 +18,29 @@ if TYPE_CHECKING:
 
 
 def explain(
-    formula: str, values: Sequence[str], svg: str | None, html: str | None, unfold: bool, latex: bool, lang: str, as_json: bool
+    formula: str, values: Sequence[str], svg: str | None, html: str | None, unfold: bool, latex: bool, lang: str | None,
+    as_json: bool,
 ) -> None:
     from .show.messages import error_in, messages
 
-    messages(lang)
+    words = lang or "en"
+    messages(words)
     try:
         explained(formula, values, svg, html, unfold, latex, lang, as_json)
     except DvarError as error:
-        told = error_in(lang, error)
-        raise type(error)(told.what, told.help or messages(lang)["how"]) from error.__cause__
+        told = error_in(words, error)
+        raise type(error)(told.what, told.help or messages(words)["how"]) from error.__cause__
 
 
 def explained(
-    formula: str, values: Sequence[str], svg: str | None, html: str | None, unfold: bool, latex: bool, lang: str, as_json: bool
+    formula: str, values: Sequence[str], svg: str | None, html: str | None, unfold: bool, latex: bool, lang: str | None,
+    as_json: bool,
 ) -> None:
     from .making import graph
     from .show.messages import messages
 
-    said = messages(lang)
+    words = lang or "en"
+    said = messages(words)
     p = graph(formula).at(assignments(values))
     check = p.check()
     for path in (svg, html):
@@ -55,14 +59,14 @@ def explained(
             "check": {"ok": check.ok, "worst": None if worst is None else worst.name},
         }))
         return
-    steps = p.steps(lang).unfold() if unfold else p.steps(lang)
+    steps = p.steps(words).unfold() if unfold else p.steps(words)
     if latex:
         print(steps.latex)
         return
-    pictured = picture(p, lang)
+    pictured = picture(p, words)
     if pictured:
         print(f"{pictured}\n")
-    print(f"{fitted(steps.text)}\n\n{said['nudged']}\n" + "\n".join("  " + line for line in nudged(check, lang)))
+    print(f"{fitted(steps.text)}\n\n{said['nudged']}\n" + "\n".join("  " + line for line in nudged(check, words)))
     if not pictured and svg is None:
         say(said["wider"])
     if html is None:

@@ -34,7 +34,7 @@ class Box(NamedTuple):
     kind: str  # "parameter", "data", "constant", "line", "output" or "folded"
     name: str
     line: str
-    value: str  # "" without a pass
+    value: str  # "" without a pass, and of a constant, whose line has it
     slope: str
     uses: tuple[int, ...]  # other boxes
     edges: tuple[str, ...]  # the local derivative along each; "" where there is none to show
@@ -43,7 +43,7 @@ class Box(NamedTuple):
     @property
     def said(self) -> str:
         """As a screen reader says it."""
-        return f"{self.line} {self.value}, {self.slope}" if self.value else self.line
+        return ", ".join(filter(None, [" ".join(filter(None, [self.line, self.value])), self.slope]))
 
 
 def boxes(graph: Graph, p: Pass | None, data: Mapping[str, Any], fold: Collection[str] | bool | None, most: int,
@@ -84,7 +84,8 @@ class Lines:
     def box(self, group: Folded, uses: tuple[int, ...], used: Sequence[str]) -> Box:
         node, p = self.graph.nodes[group.last], self.p
         name, text, drawn = node.name, self.text[group.last], kind(self.graph, group.last, self.data)
-        value = glimpse(f"{told_name(name)} = " if group.name else "= ", p.values[name]) if p else ""
+        told = p if group.name or node.op != CONST else None
+        value = glimpse(f"{told_name(name)} = " if group.name else "= ", told.values[name]) if told else ""
         slope = sloped(name, self.forks.get(name, ""), p.d[name]) if p else ""
         edges = tuple("" if group.name else label(self.edges, k, name) for k in used)
         if group.name:

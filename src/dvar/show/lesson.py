@@ -38,18 +38,19 @@ CODE = 1000  # characters of one formula; a page has as many as edges
 SLIDERS = 100  # numbers that can be moved; a page with more is a wall of them
 
 
-def html(p: Pass, language: str = "en") -> str:
-    """The page of a pass, one self-contained text."""
-    return framed(content(p, language), part("page.css"), language)
+def html(p: Pass, language: str | None = None) -> str:
+    """The page of a pass, one self-contained text; a lesson is in the language of the browser where none is named."""
+    return framed(content(p, language), part("page.css"), language or "en")
 
 
-def content(p: Pass, language: str = "en", most: int = PAGE) -> Content:
+def content(p: Pass, asked: str | None = None, most: int = PAGE) -> Content:
     """A lesson; where the inputs are more numbers than one would move, vectors are long, or there would be more than so many
     bytes, the picture and the steps without sliders."""
+    language = asked or "en"
     if sum(int(np.size(p.given[n])) for n in p.graph.inputs) > SLIDERS or len(with_lines(p.graph.nodes)) > LINES:
         return still(p, language, most)
     try:
-        moved = lesson(p, language, most)
+        moved = lesson(p, language, most, asked is not None)
     except NotUnrolled:
         return still(p, language, most)
     return moved if left(most, moved.body, moved.code) >= 0 else still(p, language, most)
@@ -78,8 +79,9 @@ def as_far_as(lines: list[str], room: int, language: str) -> str:
     return "\n".join(lines)
 
 
-def lesson(p: Pass, language: str = "en", most: int = PAGE) -> Content:
-    """What has sliders. Raises NotUnrolled where vectors are too long."""
+def lesson(p: Pass, language: str = "en", most: int = PAGE, fixed: bool = True) -> Content:
+    """What has sliders; unless its language is fixed, it opens in that of the browser. Raises NotUnrolled where vectors are too
+    long."""
     lines = Lines(p.graph, p, {}, language)
     told = lines.boxes([Folded("", (i,)) for i in lines.shown])
     teller = Teller(p)
@@ -99,6 +101,7 @@ def lesson(p: Pass, language: str = "en", most: int = PAGE) -> Content:
         "boxes": [story(teller, box, i, wanted) for box, i in zip(told, wanted)],
         "messages": of_page(part("lesson.html"), *map(part, SCRIPTS)),
         "languages": LANGUAGES,
+        "language": language if fixed else "",
     }
     named, noscript = title(p.graph, language), messages(language)["noscript"]
     formula = xml("\n".join(b.line for b in told if b.kind not in ("parameter", "data")))

@@ -99,10 +99,8 @@ def whole(
         raise UsageError(f"the graph has {len(told)} inputs and named lines; a picture shows at most {MOST}",
                          "print(graph) shows it as text")
     drawn = figure(told, caption_of(graph, told[0], language) if p else "", signs)
-    notes = [said_in(language, note) for note in p.notes] if p else []
-    described = "\n".join([*(b.said for b in told), *said_along(told), *notes])
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" class="dvar" role="img" {drawn.size}>',
-             f"<title>{xml(title(graph, language))}</title>", f"<desc>{xml(described)}</desc>",
+             f"<title>{xml(title(graph, language))}</title>", described(told, p, language),
              f"<style>{STYLE}</style>", '<rect class="paper" width="100%" height="100%"/>', drawn.inside, "</svg>", ""]
     return "\n".join(parts)
 
@@ -145,6 +143,12 @@ def caption_of(graph: Graph, first: Box, language: str) -> str:
     """What a derivative's name means, and a number at an edge."""
     output, name, slope = (shortened(told_name(n)) for n in (graph.output, first.name, derivative_name(first.name)))
     return messages(language)["caption"].format(derivative=slope, output=output, name=name)
+
+
+def described(told: Sequence[Box], p: Pass | None, language: str) -> str:
+    """What a screen reader says of it."""
+    notes = [said_in(language, note) for note in p.notes] if p else []
+    return f"<desc>{xml(chr(10).join([*(b.said for b in told), *said_along(told), *notes]))}</desc>"
 
 
 def said_along(told: Sequence[Box]) -> list[str]:

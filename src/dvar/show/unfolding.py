@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .boxes import Lines
 from .folding import Folded, grouped, groups
-from .picture import MOST, caption_of, figure, whole
+from .picture import MOST, caption_of, described, figure, whole
 
 HELD = 40  # pictures in a page
 GZIP = 31  # what zlib writes, as a browser's DecompressionStream reads it
@@ -54,8 +54,8 @@ def pictures(lines: Lines, room: int, language: str = "en") -> Pictures:
             room -= len(first.encode())
         else:
             size, inside = figure(told, caption_of(lines.graph, told[0], language), view.open)
-            after = packer.copy()
-            more = after.compress(f"<svg {size}>{inside}</svg>".encode()) + after.flush(zlib.Z_SYNC_FLUSH)
+            after, said = packer.copy(), described(told, lines.p, language)
+            more = after.compress(f"<svg {size}>{said}{inside}</svg>".encode()) + after.flush(zlib.Z_SYNC_FLUSH)
             room -= len(more) * 4 // 3 + sum(len(name.encode()) + 8 for name in (*view.folded, *view.open))
             if room < 0 or len(held) == HELD:
                 break

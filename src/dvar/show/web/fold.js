@@ -4,7 +4,7 @@ let view = 0;
 if (PAGE.packed) picture.setAttribute("role", "group"); // an image has no buttons in it
 
 function viewed(svg) {
-  return { size: ["width", "height", "viewBox"].map(key => [key, svg.getAttribute(key)]), drawing: svg.querySelector("g") };
+  return { size: ["width", "height", "viewBox"].map(key => [key, svg.getAttribute(key)]), drawing: svg.querySelector("g"), said: svg.querySelector("desc").textContent };
 }
 
 async function unpack() {
@@ -16,6 +16,7 @@ async function unpack() {
 function turn(to) {
   view = to;
   picture.querySelector("g").replaceWith(views[to].drawing);
+  picture.querySelector("desc").textContent = views[to].said;
   for (const [key, value] of views[to].size) picture.setAttribute(key, value);
   picture.style.setProperty("--wide", `${picture.getAttribute("width")}px`);
   for (const g of picture.querySelectorAll("[data-fold]")) {

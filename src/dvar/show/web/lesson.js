@@ -79,13 +79,13 @@ function draw(typing = document.activeElement?.dataset.fill) { // while one type
   picture.querySelectorAll("g[data-box]").forEach(g => {
     const n = Number(g.dataset.box), b = boxes[n], value = g.querySelector(".value"), slope = g.querySelector(".slope"), clear = known(n, r);
     if (g.dataset.fold !== undefined) g.ariaLabel = g.querySelector(".line").textContent = told_folded(g);
-    value.textContent = glimpse(g.dataset.fold === undefined ? "= " : `${b.name} = `, r.v[n], b);
+    if (value) value.textContent = glimpse(g.dataset.fold === undefined ? "= " : `${b.name} = `, r.v[n], b); // a constant's line has it
     const sum = fork(r.c[n]), short = glimpse(`${b.derivative} = `, r.d[n], b), told = sum ? `${b.derivative} = ${sum} = ${one(r.d[n], b)}` : short;
     slope.textContent = !clear && blank ? `${b.derivative} = ?` : told.length > LONGEST ? short : told;
-    value.classList.toggle("hidden", !valued(n));
+    value?.classList.toggle("hidden", !valued(n));
     slope.classList.toggle("hidden", !clear && !blank);
     g.classList.toggle("now", holds(g, now));
-    fit(value); fit(slope);
+    [value, slope].filter(Boolean).forEach(fit);
     hover(g, `d${PAGE.output}/d${b.name} = ${clear ? one(r.d[n], b) : "?"}`);
   });
   picture.querySelectorAll("text[data-edge]").forEach(text => {

@@ -72,8 +72,6 @@ function remember() { // a link opens the page as it is
   if (parent !== window) parent.postMessage({ dvar: { x, step: at, height: document.body.offsetHeight + 48 } }, "*");
 }
 
-const saved = language === "en" ? "" : language; // another language than English was asked for when the page was made
-
 function recall() {
   const state = new URLSearchParams(location.hash.slice(1));
   const given = (state.get("x") || "").split(",").map(Number);
@@ -82,7 +80,7 @@ function recall() {
   if (["watch", "predict", "blank"].includes(state.get("mode"))) $("mode").value = state.get("mode");
   const fold = state.get("fold") ?? 0;
   unpacked.then(() => { if (views[fold]) { turn(Number(fold)); draw(); } });
-  const wanted = state.get("lang") || new URLSearchParams(location.search).get("lang") || saved || (navigator.language || "en").slice(0, 2);
+  const wanted = state.get("lang") || new URLSearchParams(location.search).get("lang") || PAGE.language || (navigator.language || "en").slice(0, 2);
   language = wanted in PAGE.messages ? wanted : "en";
 }
 
