@@ -18,7 +18,7 @@ from ..expression.op import Options, Shape, elementwise
 from ..expression.ops import OPS
 from .linear import linear, picked, summed
 from .tape import Tape
-from .terms import DEEP, Monomial, Terms, TooLong, add, as_float, as_fraction, multiplied, only, plus
+from .terms import DEEP, THIRDS, Monomial, Terms, TooLong, add, as_float, as_fraction, multiplied, only, plus
 
 Definition = tuple[str, tuple[int, ...], Options]  # an operation, its operands, its options
 ARITHMETIC = ("plus", "minus", "neg", "times", "over", "power", "same")
@@ -93,6 +93,8 @@ class Algebra:
             return self.found[self.alias[k]]
         node = self.tape.nodes[k]
         if k not in self.atoms and isinstance(node.value, float) and math.isfinite(node.value):
+            if abs(node.value) == math.pi:  # it stays π
+                return {((self.tape.const(math.pi), 1),): Fraction(1 if node.value > 0 else -1)}
             return {(): as_fraction(node.value)} if node.value else {}
         if k in self.atoms or node.op in (INPUT, CONST):
             return only(k)
@@ -260,11 +262,11 @@ class Algebra:
         return self.tape.const(0.0) if added is None else added
 
     def monomial(self, term: Monomial, coefficient: Fraction) -> int:
-        above = sorted(((k, e) for k, e in term if e > 0), key=lambda factor: factor[0] not in self.lead)
+        nodes = self.tape.nodes
+        above = sorted(((k, e) for k, e in term if e > 0), key=lambda f: (f[0] not in self.lead, nodes[f[0]].op != CONST))
         below = [(k, -e) for k, e in term if e < 0]
-        divisor = Fraction(1)
-        if len(repr(as_float(coefficient))) > 8:  # 1/3 as a quotient, 1/2 as 0.5
-            divisor = Fraction(coefficient.denominator)
+        as_quotient = max(abs(coefficient.numerator), coefficient.denominator) <= THIRDS and len(repr(as_float(coefficient))) > 8
+        divisor = Fraction(coefficient.denominator if as_quotient else 1)  # 1/3 as a quotient, 1/2 as 0.5
         node = self.joined(above, coefficient * divisor)
         return self.tape.apply("over", node, self.joined(below, divisor)) if below or divisor != 1 else node
 

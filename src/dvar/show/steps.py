@@ -134,7 +134,9 @@ class Teller(Formulas):
         numbers, last = "", next((k for k in reversed(formulas) if k == own or self.tape.nodes[k].op != CONST), -1)
         if last >= 0 and result is not None and (last == own or last not in words.names):
             numbers = self.written(last, words.numbers, own)
-            if numbers == "-0" or (np.isfinite(result).all() and not close(self.value_of(last, words), result)):
+            if kind != VALUE and np.isnan(self.p.value):
+                numbers = ""  # where the output is not defined, no number is what a formula of its derivatives comes to
+            elif numbers == "-0" or (np.isfinite(result).all() and not close(self.value_of(last, words), result)):
                 numbers = ""  # in floating point they do not come to the result, which was found without them
         if latex is None:
             latex = words.latex[i] if kind == VALUE else self.every.latex[self.symbol[i]]

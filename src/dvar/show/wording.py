@@ -108,7 +108,7 @@ def write_root(
 
 
 def latex_written(nodes: Sequence[Node], root: int, atoms: Mapping[int, str]) -> str:
-    written = write_root(nodes, root, atoms, latex_form, latex_number, 4 * TOLD)
+    written = write_root(nodes, root, atoms, latex_form, latex_constant, 4 * TOLD)
     return r"\ldots" if CUT in written else written  # cut, its braces would not match
 
 
@@ -154,10 +154,12 @@ def latex_number(value: Any) -> str:
         return rf"\left[{first}\right]" + (f"_{{{size}}}" if np.ndim(value) > 1 else "")
     if isinstance(value, float) and not math.isfinite(value):
         return r"\text{nan}" if math.isnan(value) else r"\infty" if value > 0 else r"-\infty"
-    if value == math.pi:
-        return r"\pi"
     digits, _, exponent = told_number(value).partition("e")
     return digits if not exponent else rf"{digits} \cdot 10^{{{int(exponent)}}}"
+
+
+def latex_constant(value: Value) -> str:
+    return r"\pi" if value == math.pi else latex_number(value)
 
 
 def latex_operand(value: Any) -> str:

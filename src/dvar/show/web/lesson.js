@@ -114,7 +114,7 @@ function item(step, inside, shown, now) { // numbered as the steps are counted; 
 }
 
 function sloped(n, r, now) { // a fork is added up where its own formula stands
-  const b = boxes[n], [formula, short] = b.steps, sum = fork(r.c[n]), numbers = put(b.put, r);
+  const b = boxes[n], [formula, short] = b.steps, defined = !Number.isNaN(r.v[count - 1][0]), sum = defined && fork(r.c[n]), numbers = defined && put(b.put, r);
   return item(stepOf(n), line(b.derivative, short ? [formula, sum, short, numbers] : [formula, numbers, sum], one(r.d[n], b)), known(n, r), now);
 }
 
