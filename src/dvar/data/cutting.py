@@ -16,8 +16,8 @@ from ..errors import DvarError
 from .numerals import is_code
 from .opening import HEAD
 
-STEP = 1 << 20  # bytes looked at together
-PART = 1 << 17  # bytes looked at together for fields led by 0: they stay in the cache
+STEP = 1 << 20  # bytes that a row may be long
+PART = 1 << 17  # bytes looked at together: they stay in the cache
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 UTF_32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 BETWEEN = ",;\t|"
@@ -134,6 +134,8 @@ def digits_led(letters: Any, delimiter: str) -> Iterator[tuple[int, Any]]:
         might = some[1:-1] == zero  # few operations on all letters, the rest on those few that are left
         might &= some[2:] >= zero
         might &= some[:-2] < ord("-") if delimiter < "-" else beside[some[:-2]]
+        if not might.any():
+            continue
         led = lo + np.flatnonzero(might)
         led = led[beside[letters[led - 1]]]
         after = led + 1
@@ -150,7 +152,7 @@ def ends_line(letters: Any) -> Any:
 
 def without_mark(start: bytes) -> str:
     """The encoding of text that begins with no mark: UTF-8, unless every other byte is 0, as of Latin letters in UTF-16."""
-    for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
+    for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])) if 0 in start else ():
         if len(zeros) > 1 and zeros.count(0) > 0.8 * len(zeros):
             return encoding
     return "utf-8"
@@ -163,13 +165,17 @@ def called_well(names: Sequence[str]) -> list[str]:
 
 def sniffed(head: str, decimal: str, usual: str) -> str:
     """The sign between the fields: of those that cut all first lines into equally many, the one that cuts them most."""
+    def rows(sign: str) -> Iterator[list[str]]:
+        return filter(None, lines.reader(io.StringIO(head, newline=""), delimiter=sign))
+
+    decimals = decimal == "," and any(other in head.split("\n", 1)[0] for other in ";\t")
+    first = {sign: len(next(rows(sign), ())) for sign in BETWEEN if not (decimals and sign == ",")}
     best, most = usual, 1
-    for sign in BETWEEN:
-        if sign == decimal == "," and any(other in head.split("\n", 1)[0] for other in ";\t"):
-            continue
-        counts = [len(row) for row in islice(lines.reader(io.StringIO(head, newline=""), delimiter=sign), 50) if row]
-        if counts and counts[0] > most and counts.count(counts[0]) >= 0.9 * len(counts):
-            best, most = sign, counts[0]
+    if all(count < 2 for sign, count in first.items() if sign != usual):
+        return usual
+    for sign, count in first.items():
+        if count > most and [*map(len, found := [*islice(rows(sign), 50)])].count(count) >= 0.9 * len(found):
+            best, most = sign, count
     return best
 
 
@@ -179,11 +185,11 @@ def over_lines(content: Any) -> bool:
     import numpy as np
 
     letters, marks = np.frombuffer(content, np.uint8), 0
-    for lo in range(0, len(letters), STEP):
-        some = letters[lo : lo + STEP]
-        quotes = np.flatnonzero(some == ord('"'))
-        if marks % 2 or len(quotes):
-            ends = np.flatnonzero(ends_line(some))
+    for lo in range(0, len(letters), PART):
+        some = letters[lo : lo + PART]
+        quotes = some == ord('"')
+        if marks % 2 or quotes.any():
+            quotes, ends = np.flatnonzero(quotes), np.flatnonzero(ends_line(some))
             if ((np.searchsorted(quotes, ends) + marks) % 2).any():
                 return True
             marks += len(quotes)

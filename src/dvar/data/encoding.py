@@ -245,7 +245,7 @@ def _levelled(part: Part) -> tuple[str, ...]:
 def _codes(levels: tables.Levels | None, m: int, part: Category) -> tuple[np.ndarray, int, int]:
     """A category's codes (see `Group`), how many rows are of an unseen level, how many are missing without a level."""
     found, texts = (np.full(m, -1, np.int8), ()) if levels is None else (levels.codes, levels.texts)
-    last = len(part.names)
+    last = len(part.levels) - part.reference + part.missing  # as many as its names
     gap = last if part.missing else 0
     code = {level: k for k, level in enumerate(part.levels, 0 if part.reference else 1)}
     if isinstance(part, Joint):

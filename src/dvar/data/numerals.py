@@ -15,9 +15,10 @@ def is_code(text: str) -> bool:
     return text[:1] == "0" and text[1:].isdigit()
 
 
+DIGIT = re.compile(r"\d")  # without one, text is no number, nor looks like one
 GROUPED = re.compile(r"([+-]?)\s*((?:\d{1,3}(?:[ \u00a0\u202f]\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+)?)")
 POINTS = re.compile(r"[+-]?\s*\d{1,3}(?:\.\d{3})+(?:,\d*)?")  # 1.000.000,5, where a comma stands before decimals
-FEWEST = 0.5  # of a column's texts are numbers where it is one of numbers with something else in it
+FEWEST = 0.5  # of a column's texts, and more, are numbers where it is one of numbers with something else in it
 
 
 def as_number(text: str, decimal: str = ".") -> float | None:
@@ -53,7 +54,7 @@ def numbered(table: Any, decimal: str, say: Callable[[str], None]) -> Any:
             continue
         column = table.column(k)
         some = different(column)
-        if not some or any(map(is_code, some)):
+        if not DIGIT.search(" ".join(some)) or any(map(is_code, some)):
             continue
         numeric = sum(as_number(v, decimal) is not None for v in some)
         if numeric == len(some) and pa.types.is_dictionary(field.type):
@@ -66,7 +67,7 @@ def numbered(table: Any, decimal: str, say: Callable[[str], None]) -> Any:
         if looks:
             one = next(v for v in some if as_number(v, decimal) is None)
             say(f"{field.name}: text such as {one!r} looks like {looks}")
-        elif numeric >= FEWEST * len(some):
+        elif numeric > FEWEST * len(some):
             tell_others(field.name, column, decimal, say)
     return table
 

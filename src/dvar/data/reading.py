@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DvarError, UsageError, many
-from ..threads import each
+from ..threads import LARGE, each
 from .numerals import as_number, is_text
 from .opening import READS, Ahead, called, checked_names, opened, suffixes, unreadable
 from .text import USUAL, How, silent, text
@@ -59,8 +59,10 @@ def of_one_piece(table: Any) -> Any:
     no more than these are there twice."""
     import pyarrow as pa
 
-    columns, schema = [table.select([k]) for k in range(table.num_columns)], table.schema
-    rows, types = table.num_rows, schema.types
+    schema, rows, types = table.schema, table.num_rows, table.schema.types
+    if rows < LARGE and not any(map(pa.types.is_nested, types)):
+        return table.unify_dictionaries().combine_chunks()
+    columns = [table.select([k]) for k in range(table.num_columns)]
     del table
 
     def joined(k: int) -> Any:

@@ -33,8 +33,17 @@ def column(table: Any, name: str) -> Any:
     return table.column(found[0])
 
 
+KINDS: dict[int, str] = {}  # of Arrow types, by their number, as they are met
+
+
 def kind(type_: Any) -> str:
     """How a column of this Arrow type is read: "number", "category", "nothing" (all null), "time" or "other"."""
+    if (found := KINDS.get(type_.id)) is None:
+        found = KINDS[type_.id] = kind_of(type_)
+    return found
+
+
+def kind_of(type_: Any) -> str:
     from pyarrow import types
 
     if types.is_integer(type_) or types.is_floating(type_) or types.is_boolean(type_) or types.is_decimal(type_):
@@ -123,9 +132,9 @@ def levels(column: Any, rows: np.ndarray | None = None) -> Levels:
     code: dict[str | None, int] = {text: k for k, text in enumerate(texts)}
     parts, previous, recode = [], None, np.empty(0, np.int8)
     for index, told in pieces:
-        if told is not previous:
+        if told is not previous and told != texts:
             recode, previous = np.array([code.get(text, -1) for text in told] + [-1], code_type(len(texts))), told
-        parts.append(looked_up(recode, index))
+        parts.append(index if told == texts else looked_up(recode, index))
     codes = joined(parts, np.dtype(np.int8))
     return Levels(codes if rows is None else codes.take(rows), tuple(texts), ordered, plain and rows is None)
 
@@ -144,8 +153,8 @@ def coded(chunks: Iterable[Any]) -> list[tuple[np.ndarray, list[str | None]]]:
             previous = chunk.dictionary
             texts = [_text(value) for value in previous.to_pylist()]
         index = values_of(chunk.indices, np.dtype(chunk.indices.type.to_pandas_dtype()))
-        missing, longest = missing_of(chunk.indices), code_type(len(texts) + 1)
-        index = index.astype(longest, copy=missing is not None)
+        missing = missing_of(chunk.indices)
+        index = index.astype(code_type(len(texts)), copy=missing is not None)
         if missing is not None:
             np.putmask(index, missing, -1)
         pieces.append((index, texts))

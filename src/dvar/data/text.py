@@ -61,7 +61,8 @@ def cut_up(name: str, made: Cut, content: Any, how: How, say: Callable[[str], No
 
     told(made, name, say)
     checked_names(name, called_well(made.names))
-    parse, convert = options(made, how, quoted=over_lines(content))
+    quoted = over_lines(content)
+    parse, convert = options(made, how, quoted=quoted)
     for block_size in (2**20, min(len(content) + 1, LARGEST_BLOCK)):
         try:
             reading = csv.ReadOptions(block_size=block_size, encoding=made.letters)
@@ -77,7 +78,7 @@ def cut_up(name: str, made: Cut, content: Any, how: How, say: Callable[[str], No
                 raise DvarError(what, "a table needs at least one row") from None
     else:
         raise unreadable(name, wrong) from None
-    if swallowed(table):
+    if quoted and swallowed(table):
         refuse_unclosed(name, made, content)
     return table.rename_columns(called_well(table.column_names))
 
