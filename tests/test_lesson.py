@@ -226,6 +226,8 @@ def test_steps_by_keys_and_buttons(opened):
     (FIRST, {"a": 5, "b": 3, "c": 2}),
     (VECTORS, {"w": [0.5, -0.25], "b": 0.1, "x": [1, 2], "y": 0}),
     (dv.graph("k = 2; s = k*3; u = k*a; J = u*s + where(a > 0, a, 0)"), {"a": 1.5}),
+    (dv.graph("inputs: a, b, unused\nc = a > 0; J = where(c, b, 2) + floor(a)"), {"a": 1.5, "b": 2, "unused": 3}),
+    (dv.graph("a = softmax(z); L = -log(a[y])"), {"z": [1, 2, 3], "y": 1}),
 ])
 def test_the_buttons_count_the_steps_of_the_story(opened, graph, inputs, language):
     steps = graph.at(inputs).steps(language)
@@ -417,6 +419,19 @@ def test_numbers_and_words_are_the_same_in_every_browser(browser, tmp_path, loca
     page.fill("input[type=number][aria-label=a]", "0.25")
     assert "a = 0.25" in told(page, "values")
     context.close()
+
+
+@pytest.mark.parametrize(("text", "inputs"), [
+    ("J = floor(a) + b", {"a": 1.5, "b": 2}), ("c = a > 0; J = where(c, a, 0)*c", {"a": 2}), ("J = pi*a**2", {"a": 2}),
+    ("J = log(a)*b", {"a": -1, "b": 2}), ("u = sqrt(a); J = u*a", {"a": -1}), ("J = a**b", {"a": -2, "b": 3}), ("J = a/b", {"a": 0, "b": 0}),
+])
+def test_a_page_tells_what_the_steps_tell(opened, text, inputs):
+    p = dv.graph(text).at(inputs)
+    page, steps = opened(p), p.steps()
+    assert told(page, "values")[-len(steps.forward):] == [step.line for step in steps.forward]
+    assert told(page, "slopes") == [step.line for step in steps.backward]
+    assert pictured(page) == expected(p)
+    assert "hidden" not in " ".join(g.get_attribute("class") for g in page.query_selector_all("g[data-box] .slope"))
 
 
 def test_hostile_names_stay_text(opened):

@@ -413,6 +413,55 @@ def test_a_zero_has_no_sign():
     assert "-0" not in pass_of("u = -x; v = u*y; L = v + y", x=0.0, y=-1.0).steps().unfold().text.replace("(-0)", "-0")
 
 
+def test_pi_stays_pi_and_no_decimal_becomes_a_quotient():
+    for text, told in [
+        ("J = pi*a", "da = π = 3.14159"), ("J = pi*a**2", "da = 2 * π * a = 2 * π * 2 = 12.5664"), ("J = a/(2*pi)", "da = 0.5 / π = 0.159155"),
+        ("J = sin(-pi*a)", "da = -π * cos(-π * a) = -π * cos(-π * 2) = -3.14159"), ("J = 0.123456789*a", "da = 0.123457"),
+        ("J = 1.234567890123*a**2", "da = 2.46914 * a = 2.46914 * 2 = 4.93827"), ("J = a/3 + 2*a/7", "da = 13 / 21 = 0.619048"),
+        ("J = exp(-a)/sqrt(2*pi)", "da = -exp(-a) / sqrt(2 * π) = -J = -0.053991"),
+    ]:
+        assert line(pass_of(text, a=2.0).steps(), "da").line == told
+        assert "10^{14}" not in pass_of(text, a=2.0).steps().latex
+    assert pass_of("J = pi*a", a=2.0).steps().latex.count(r"&= \pi = 3.14159 \tag") == 1
+
+
+def test_no_condition_is_said_of_a_number_or_a_root_of_what_is_positive():
+    for text in ("J = exp(-a**2/2)/sqrt(2*pi)", "J = a**3*sqrt(1 + a**2)/sqrt(1 + a**2)"):
+        assert not pass_of(text, a=2.0).steps().remarks({"cancelled": "{line}", "and": "", "note": ""})
+
+
+@pytest.mark.parametrize(("text", "inputs", "told"), [
+    ("J = log(a)", {"a": -1.0}, "da = 1 / a = nan"),
+    ("J = a/b", {"a": 0.0, "b": 0.0}, "da = 1 / b = nan"),
+    ("u = sqrt(a); J = u*a", {"a": -1.0}, "du = a = nan"),
+    ("J = a**b", {"a": -2.0, "b": 3.0}, "db = J * log(a) = (-8) * log(-2) = nan"),  # here J is defined
+])
+def test_where_the_output_is_not_defined_no_numbers_stand_in_its_derivatives(text, inputs, told):
+    steps = pass_of(text, **inputs).steps()
+    assert line(steps, told.split(" = ")[0]).line == told
+
+
+@pytest.mark.parametrize(("text", "inputs", "told"), [
+    ("J = floor(a) + b", {"a": 1.5, "b": 2}, ["dJ = 1", "db = 1", "da = 0"]),
+    ("c = a > 0; J = where(c, a, 0)", {"a": 2.0}, ["dJ = 1", "dc = 0", "da = where(c, 1, 0) = where(1, 1, 0) = 1"]),
+    ("inputs: x, unused\nJ = x", {"x": 1.0, "unused": [1, 2]}, ["dJ = 1", "dunused = [0, 0] (2,)", "dx = 1"]),
+    ("da = floor(a); J = da*b", {"a": 1.5, "b": 2}, ["dJ = 1", "dda = b = 2", "db = da = 1", "dJ/da = 0"]),
+])
+def test_what_nothing_comes_back_to_is_told_as_well(text, inputs, told):
+    steps = pass_of(text, **inputs).steps()
+    assert [step.line for step in steps.backward] == told
+    compiles(steps.latex)
+    assert len(steps.unfold().backward) == len(steps.backward) == len(steps.latex.split("tag")) - 1 - len(steps.forward)
+
+
+def test_what_is_true_is_told_as_1():
+    p = pass_of("c = a > 0; J = where(c, a, 0)*c", a=2.0)
+    assert p.steps().forward[0].line == "c = a > 0 = 2 > 0 = 1"
+    assert r"c &= a > 0 = 2 > 0 = 1" in p.steps().latex
+    assert "True" not in f"{p.steps().unfold()}{p.svg()}{p!r}"
+    assert p.c is True
+
+
 # LaTeX
 
 

@@ -40,7 +40,7 @@ class Formulas(Chain):
     def __init__(self, p: Pass) -> None:
         super().__init__(p.graph.nodes, p.derivation)
         self.p = p
-        self.value, self.label = dict[int, Any](), dict[int, str]()
+        self.value, self.label, self.label_latex = dict[int, Any](), dict[int, str](), dict[int, str]()
         self.found: dict[int, tuple[int, int | None]] = {}
         self.every = self.words()
         self.few = self.every.of({*self.shown, *self.symbol.values()})
@@ -53,14 +53,15 @@ class Formulas(Chain):
         for i, node in enumerate(self.nodes):
             if node.name:
                 names[i], latex[i], self.value[i] = node.name, latex_name(node.name), self.p.values[node.name]
-        for i, k in self.symbol.items():
-            if i in names:
-                self.label[i] = names[k] = derivative_name(names[i])
-                latex[k] = rf"\mathrm{{d}}{latex[i]}"
-                self.value[k] = self.p.d[names[i]]
-                if names[k] in self.p.values:
-                    self.label[i], names[k] = f"d{output}/d{names[i]}", f"(d{output}/d{names[i]})"
-                    latex[k] = partial(latex[self.last], latex[i])
+        for i in list(names):
+            label, self.label_latex[i] = derivative_name(names[i]), rf"\mathrm{{d}}{latex[i]}"
+            self.label[i] = label
+            if label in self.p.values:
+                self.label[i], label = f"d{output}/d{names[i]}", f"(d{output}/d{names[i]})"
+                self.label_latex[i] = partial(latex_name(output), latex[i])
+            if i in self.symbol:
+                k = self.symbol[i]
+                names[k], latex[k], self.value[k] = label, self.label_latex[i], self.p.d[names[i]]
         numbers = {k: literal(v) or names[k] for k, v in self.value.items()}
         return Words(names, latex, numbers, {k: literal(v, latex_operand) or latex[k] for k, v in self.value.items()})
 

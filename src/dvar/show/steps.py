@@ -29,7 +29,7 @@ def steps(p: Pass, language: str = "en") -> Steps:
     messages(language)
     teller = Teller(p)
     forward = tuple(teller.forward(i) for i in teller.shown if p.graph.nodes[i].op != INPUT)
-    backward = tuple(teller.backward(i) for i in reversed(teller.shown) if i in teller.symbol)
+    backward = tuple(teller.backward(i) for i in reversed(teller.shown))
     return Steps(forward, backward, p.notes, language)
 
 
@@ -48,6 +48,8 @@ class Teller(Formulas):
     # derivatives
 
     def backward(self, i: int) -> Step:
+        if i not in self.symbol:  # nothing comes back to it
+            return self.step(DERIVATIVE, i, self.label[i], (), self.p.d[self.every.names[i]], self.few)
         result = self.value[self.symbol[i]]
         inside = []
         for k in sorted(self.inside[i], reverse=True):
@@ -139,7 +141,7 @@ class Teller(Formulas):
             elif numbers == "-0" or (np.isfinite(result).all() and not close(self.value_of(last, words), result)):
                 numbers = ""  # in floating point they do not come to the result, which was found without them
         if latex is None:
-            latex = words.latex[i] if kind == VALUE else self.every.latex[self.symbol[i]]
+            latex = words.latex[i] if kind == VALUE else self.label_latex[i]
         return Step(kind, self.every.names[i], name, texts, numbers, result, latex,
                     tuple(self.written(k, words.latex, own, latex_written) for k in formulas),
                     self.written(last, words.latex_numbers, own, latex_written) if numbers else "")

@@ -3,7 +3,7 @@ const boxes = PAGE.boxes.map(box => ({ derivative: `d${box.name}`, uses: [], sha
 const count = boxes.length;
 const start = PAGE.inputs.flatMap(input => input.at);
 const every = boxes.map((_, n) => n), given = every.filter(n => !boxes[n].formula); // inputs are known from the start
-const forward = every.filter(n => boxes[n].formula), backward = [...every].reverse().filter(n => n === count - 1 || boxes[n].steps.length);
+const forward = every.filter(n => boxes[n].formula), backward = [...every].reverse();
 const order = [...forward, ...backward], total = order.length; // of the boxes, as they are told: first values, then derivatives
 const stepOf = n => forward.length + backward.indexOf(n) + 1; // the number of a derivative's step
 let x = [...start], at = total, guesses = new Map(); // of derivatives to fill in: box → what was typed
@@ -61,7 +61,7 @@ function hover(g, text) {
 const mode = () => $("mode").value;
 const fills = n => mode() === "blank" && !boxes[n].shape.length && n !== count - 1; // a number to fill in
 const valued = n => at > forward.indexOf(n);
-const stepped = n => backward.includes(n) && at >= stepOf(n);
+const stepped = n => at >= stepOf(n);
 const known = (n, r) => mode() === "blank" ? !fills(n) || judged(guesses.get(n), n, r)?.right === true : stepped(n);
 const near = (guess, number) => Math.abs(guess - number) <= 0.005 * Math.max(Math.abs(number), 1e-9) + 5e-4 * (Math.abs(number) >= 0.1);
 
