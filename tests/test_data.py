@@ -540,6 +540,8 @@ def test_products_equal_those_of_a_matrix(
         gram = block.gram(d)
         close(gram, (Xb * d[:, None]).T @ Xb, np.abs(Xb * d[:, None]).T @ np.abs(Xb))
         assert np.array_equal(gram, gram.T)
+        for j in range(n):
+            close(block.feature(j), Xb[:, j], np.abs(Xb[:, j]))
 
 
 @settings(max_examples=50, deadline=None)

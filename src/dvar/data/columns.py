@@ -155,18 +155,30 @@ class Columns:
     @cached_property
     def numbers(self) -> np.ndarray:
         """The numbers, standardised, and the indicators of these rows: (m, k) float64, each column contiguous."""
-        parts = self.encoding.parts
         numbers = np.empty((len(self), len(self.encoding.singles)), order="F")
-        with np.errstate(all="ignore"):  # what lies under a gap is arbitrary
-            for j, i in enumerate(self.encoding.singles):
-                z, part, gaps = numbers[:, j], parts[i], self.gaps[i]
-                z[:] = self.data[i]
-                if isinstance(part, Number):
-                    z -= part.shift
-                    z /= part.scale
-                    if gaps is not None and gaps.any():
-                        np.putmask(z, gaps, (part.mean - part.shift) / part.scale)
+        for j, i in enumerate(self.encoding.singles):
+            self._standardised(i, numbers[:, j])
         return numbers
+
+    def _standardised(self, i: int, z: np.ndarray) -> None:
+        """Writes a part that has one number a row into z (m,)."""
+        z[:] = self.data[i]
+        part, gaps = self.encoding.parts[i], self.gaps[i]
+        if isinstance(part, Number):
+            with np.errstate(all="ignore"):  # what lies under a gap is arbitrary
+                z -= part.shift
+                z /= part.scale
+            if gaps is not None and gaps.any():
+                np.putmask(z, gaps, (part.mean - part.shift) / part.scale)
+
+    def feature(self, j: int) -> np.ndarray:
+        """What coefficient j is multiplied with in each row, (m,) float64."""
+        i = next(i for i, at in enumerate(self.encoding.slices) if at.start <= j < at.stop)
+        if isinstance(self.encoding.parts[i], Category):
+            return (np.asarray(self.data[i]) == 1 + j - self.encoding.slices[i].start).astype(np.float64)
+        z = np.empty(len(self))
+        self._standardised(i, z)
+        return z
 
     @cached_property
     def joint(self) -> tuple[np.ndarray, ...]:

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from ..data.columns import Category, Columns
 from ..descend.curvature import directions_of, vanished
 from ..descend.minimize import Fit
 from ..descend.newton import runs_of
 from ..vectorize.by_example import ByExample, by_example
 from ..vectorize.cost import Cost
-from .covariance import inverse, observed, weights
+from .covariance import inverse, weights
 
 VANISHED = 1e-6  # curvature below this share of that at 0; what has it is looked at row by row
 LITTLE = 1e-3  # the same for parameters alone, which are looked at exactly
@@ -67,7 +68,8 @@ def picks(cost: Cost) -> bool:
 def looked_for(each: ByExample, first: ByExample, theta: Any) -> tuple[dict[int, Any], list[int], Any, Any]:
     """The parameters that alone tell rows, and which (m,); others along whose directions (P, k) the curvature has vanished, these
     directions, and the parameters' units (P,)."""
-    cost, start, now = each.cost, observed(first), observed(each)
+    cost = each.cost
+    start, now = (cost.total * cost.value_gradient_hessian(at)[2] for at in (np.zeros(cost.size), theta))
     if not np.isfinite(start).all():
         return {}, [], np.zeros((cost.size, 0)), np.ones(cost.size)
     little, units, _ = vanished(now, start, LITTLE)
@@ -111,12 +113,30 @@ def falling(ends: Sequence[ByExample], which: Sequence[int]) -> dict[int, Any]:
     """The parameters of `which` along ± which alone some rows' losses fall and none rises, and the rows that fall (m,). Asked at
     the fit and at the start: of many classes a row's slope by one may be lost at the fit beside its slope by another."""
     shares, found = np.stack([share_of(each) for each in ends]), {}
-    for k, x in features(ends[0], which):
+    held = levels_held(ends[0], shares)
+    for k, x in features(ends[0], [k for k in which if k not in held]):
         fall = shares[:, slot_of(ends[0], k)] * x
         fall[np.abs(fall) <= MOVED * np.abs(fall).max(axis=1, initial=0.0, keepdims=True)] = 0.0
         if fall.any() and not fall.min() < 0 < fall.max():
             found[k] = fall.any(axis=0)
     return found
+
+
+def levels_held(each: ByExample, shares: Any) -> set[int]:
+    """The parameters of levels where the losses of some rows fall and those of others rise: `shares` (2, q, m) are counted by
+    code, a column at a time. Those where they hardly do are left to be looked at row by row."""
+    held: set[int] = set()
+    for a, slot in enumerate(each.slots):
+        columns = each.cost.data.get(slot.data)
+        if not isinstance(columns, Columns):
+            continue
+        ways = 2 * (shares[:, a] > MOVED).any(axis=0) + (shares[:, a] < -MOVED).any(axis=0)
+        for part, at, codes in zip(columns.encoding.parts, columns.encoding.slices, columns.data):
+            if isinstance(part, Category):
+                seen = np.bincount(4 * np.asarray(codes, np.intp) + ways, minlength=4 * (1 + at.stop - at.start)).reshape(-1, 4)
+                both = (seen[1:, 2:].any(axis=1) & seen[1:, 1::2].any(axis=1)).nonzero()[0]
+                held.update((slot.place.start + at.start + both).tolist())
+    return held
 
 
 def moves(each: ByExample, directions: Any) -> Any:
@@ -174,8 +194,16 @@ def steady(each: ByExample, theta: Any, direction: Any) -> bool:
 
 def features(each: ByExample, which: Sequence[int]) -> Iterator[tuple[int, Any]]:
     """Parameters, and what each is multiplied with in each row, (m,)."""
+    slots = {k: each.slots[slot_of(each, k)] for k in which}
+    typed = {k: x for k, slot in slots.items() if isinstance(x := each.cost.data.get(slot.data), Columns)}
+    others = written_out(each, [k for k in which if k not in typed])
+    yield from ((k, typed[k].feature(k - slots[k].place.start) if k in typed else next(others)) for k in which)
+
+
+def written_out(each: ByExample, which: Sequence[int]) -> Iterator[Any]:
+    """The same of arrays, some at a time."""
     for some in batches(which, each):
         direction = np.zeros((each.cost.size, len(some)))
         direction[some, range(len(some))] = 1.0
         moved = np.ascontiguousarray(np.swapaxes(each.along(direction), 1, 2))
-        yield from ((k, moved[slot_of(each, k), j]) for j, k in enumerate(some))
+        yield from (moved[slot_of(each, k), j] for j, k in enumerate(some))

@@ -89,29 +89,34 @@ def together_told(
     kind = f"all {m:,} rows (perfect separation)" if rows == m else f"{rows:,} of {m:,} rows (quasi-complete separation)"
     found = [k for k in used if any(s.data and s.place.start <= k < s.place.stop for s in each.slots)]
     answers_ = answers if answers is not None and len(answers) == 2 else ("0", "1")
-    made = "" if picks(each.cost) else next(filter(None, (threshold(each, x, names[k], touched, answers_)
-                                                          for k, x in features(each, found))), "")
+    of = () if picks(each.cost) else rows_of(each.cost, touched)
+    made = next(filter(None, (threshold(x, names[k], of, answers_) for k, x in features(each, found))), "") if of else ""
     told = list(dict.fromkeys(column_name(each, names, k) for k in sorted(found)))
     y = values_of_y(each.cost, touched, answers)
-    if y and not any(x[touched].any() for _, x in features(each, found)):  # a reference level
+    where = np.flatnonzero(touched)
+    if y and not any(x.take(where).any() for _, x in features(each, found)):  # a reference level
         made = f"y is {y} where {listed(told)} {'is' if len(told) == 1 else 'are all'} 0,"
     made = made or (f"{told[0]} tells y" if len(told) == 1 else f"a sum of {listed(told)} tells y")
     return [f"{made} in {kind}, so there is no finite optimum and the last finite values are shown: leave a column out, or {DO}"]
 
 
-def threshold(each: ByExample, x: Any, name: str, touched: Any, answers: Sequence[str]) -> str:
-    """y = 1 where x > 2.5, if a column x (m,) and the intercept tell so; else ""."""
-    y = np.asarray(each.cost.data["y"]) if "y" in each.cost.data else np.zeros((0, 0))
-    if y.ndim != 1 or not ((y == 0) | (y == 1)).all():
-        return ""
-    no, yes = x[touched & (y == 0)], x[touched & (y == 1)]
-    if not len(no) or not len(yes):
-        return ""
+def threshold(x: Any, name: str, of: Sequence[Any], answers: Sequence[str]) -> str:
+    """y = 1 where x > 2.5, if a column x (m,) and the intercept tell so in the rows `of` y = 0 and of y = 1; else ""."""
+    no, yes = (x.take(rows) for rows in of)
     if no.max() < yes.min():
         return f"y is {answers[1]} where {name} is from {yes.min():g} on and {answers[0]} up to {no.max():g},"
     if yes.max() < no.min():
         return f"y is {answers[0]} where {name} is from {no.min():g} on and {answers[1]} up to {yes.max():g},"
     return ""
+
+
+def rows_of(cost: Cost, touched: Any) -> tuple[Any, ...]:
+    """Which of these rows are of y = 0, and which of y = 1; nothing where y is something else, or one of them has none."""
+    y = np.asarray(cost.data["y"]) if "y" in cost.data else np.zeros((0, 0))
+    if y.ndim != 1 or not ((y == 0) | (y == 1)).all():
+        return ()
+    found = tuple(np.flatnonzero(touched & (y == value)) for value in (0, 1))
+    return found if all(map(len, found)) else ()
 
 
 def values_of_y(cost: Cost, rows: Any, answers: Sequence[str] | None) -> str:
