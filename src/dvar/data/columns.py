@@ -174,9 +174,10 @@ class Columns:
     def feature(self, j: int) -> np.ndarray:
         """What coefficient j is multiplied with in each row, (m,) float64."""
         i = next(i for i, at in enumerate(self.encoding.slices) if at.start <= j < at.stop)
-        if isinstance(self.encoding.parts[i], Category):
-            return (np.asarray(self.data[i]) == 1 + j - self.encoding.slices[i].start).astype(np.float64)
         z = np.empty(len(self))
+        if isinstance(self.encoding.parts[i], Category):
+            z[:] = np.asarray(self.data[i]) == 1 + j - self.encoding.slices[i].start
+            return z
         self._standardised(i, z)
         return z
 

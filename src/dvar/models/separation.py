@@ -134,7 +134,7 @@ def levels_held(each: ByExample, shares: Any) -> set[int]:
         for part, at, codes in zip(columns.encoding.parts, columns.encoding.slices, columns.data):
             if isinstance(part, Category):
                 seen = np.bincount(4 * np.asarray(codes, np.intp) + ways, minlength=4 * (1 + at.stop - at.start)).reshape(-1, 4)
-                both = (seen[1:, 2:].any(axis=1) & seen[1:, 1::2].any(axis=1)).nonzero()[0]
+                both = np.flatnonzero(seen[1:, 2:].any(axis=1) & seen[1:, 1::2].any(axis=1))
                 held.update((slot.place.start + at.start + both).tolist())
     return held
 
