@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dvar as dv
-from dvar.descend.newton import part_of
 from dvar.descend.objective import Problem
+from dvar.descend.part import part_of
 from dvar.models.named import model, start
 from dvar.vectorize.cost import Cost
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import dvar as dv
-from dvar.descend.newton import part_of, runs_of
 from dvar.descend.objective import Problem
+from dvar.descend.part import part_of, runs_of
 from dvar.models import separation, separation_told
 
 LOGISTIC = dv.graph("L = softplus(w @ x + b) - y*(w @ x + b)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,25 +23,37 @@ STEPS, SHORTER = 8, 0.5  # the way of so many steps, by that of as many before; 
 NOTHING = 1e-28  # of the cost at the start: where all of it can be lost, this is rounding
 
 
-def no_better(problem: Problem, now: Point, first: Point, promised: float, run: Run, convex: bool, fallen: Any) -> Outcome:
+@dataclass
+class Way:
+    """The way so far, by which its end is told."""
+
+    problem: Problem
+    run: Run
+    first: Point  # where it began
+    now: Point
+    convex: bool  # the cost is, as far as was seen
+    fallen: Any = 0.0  # (P,): how far each parameter went along a tail, on which the cost fell as one does that has no end
+
+
+def no_better(way: Way, promised: float) -> Outcome:
     """No step lowers the cost, or someone asked to stop while looking for one."""
-    if run.stopped:
-        return run.kept(False, "stopped on request", now.hessian)
-    if promised <= max(ALMOST * abs(now.cost), NOTHING * abs(first.cost)):
-        return finished(problem, now, first, "no step lowers the cost any more", run, convex, fallen)
-    return run.kept(False, f"stopped: no step lowers the cost any more; the gradient's norm is {norm(now.gradient):.1e}",
-                    now.hessian)
+    now = way.now
+    if way.run.stopped:
+        return way.run.kept(False, "stopped on request", now.hessian)
+    if promised <= max(ALMOST * abs(now.cost), NOTHING * abs(way.first.cost)):
+        return finished(way, "no step lowers the cost any more")
+    return way.run.kept(False, f"stopped: no step lowers the cost any more; the gradient's norm is {norm(now.gradient):.1e}",
+                        now.hessian)
 
 
-def finished(problem: Problem, now: Point, first: Point, why: str, run: Run, convex: bool, fallen: Any) -> Outcome:
-    """The end: an optimum, at a finite place or not, unless the curvature tells otherwise. `fallen` (P,): how far each parameter
-    went along a tail, on which the cost fell as one does that has no end."""
-    slope = norm(now.gradient)
-    other = no_optimum(now, first, slope, convex, fallen)
+def finished(way: Way, why: str) -> Outcome:
+    """The end: an optimum, at a finite place or not, unless the curvature tells otherwise."""
+    now, slope = way.now, norm(way.now.gradient)
+    other = no_optimum(way)
     if other:
-        return Outcome(now.theta, now.cost, False, HIDDEN.format(slope) if problem.smooth.convex else
+        return Outcome(now.theta, now.cost, False, HIDDEN.format(slope) if way.problem.smooth.convex else
                        f"stopped {other}; start elsewhere, with start or seed", now.hessian)
-    flat, alike = without_curvature(problem, now, first, run)
+    flat, alike = without_curvature(way.problem, now, way.first, way.run)
     said = f"converged: the gradient's norm is {slope:.1e}, {why}{without_optimum(flat)}"
     if alike:
         said += f"; along {alike} direction{'s' * (alike > 1)} the cost does not change (collinear features)"
@@ -51,16 +64,17 @@ def without_optimum(flat: tuple[int, ...]) -> str:
     return f"; {len(flat)} parameter{'s have' if len(flat) > 1 else ' has'} no finite optimum" if flat else ""
 
 
-def no_optimum(now: Point, first: Point, slope: float, convex: bool, fallen: Any) -> str:
+def no_optimum(way: Way) -> str:
     """What this point is where it is no optimum: curvature is negative or, if the cost need not be convex, is missing."""
+    now, first = way.now, way.first
     still = without_effect(now, first)
     seen = np.where(still[:, None] | still, 0.0, now.hessian)  # the rest is rounding
     indefinite = Curvature(now.gradient, seen).indefinite
-    if (indefinite or not convex) and now.cost > NOTHING * abs(first.cost):
-        count = int(np.sum(still & (fallen <= ASIDE * np.max(fallen))))
+    if (indefinite or not way.convex) and now.cost > NOTHING * abs(first.cost):
+        count = int(np.sum(still & (way.fallen <= ASIDE * np.max(way.fallen))))
         if count:
             return f"on a plateau, where {count} parameter{'s do' if count > 1 else ' does'} not change the cost"
-    return at_saddle(slope, norm(first.gradient)) if indefinite else ""
+    return at_saddle(norm(now.gradient), norm(first.gradient)) if indefinite else ""
 
 
 def at_saddle(slope: float, first: float) -> str:

@@ -17,9 +17,10 @@ from .asked import checked, limits, penalties, starting_point
 from .curvature import Curvature
 from .gradient_descent import gradient_descent
 from .lbfgs import lbfgs
-from .newton import has_part, newton
+from .newton import newton
 from .newton_cg import newton_cg
 from .objective import Objective, Options, Outcome, Penalised, Point, Problem, Row, Run, Solver, stoppable
+from .part import has_part
 from .proximal import proximal_newton
 from .stochastic import adam, sgd
 from .subsampled import subsampled_newton

@@ -13,7 +13,7 @@ is the gradient, of all rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import InitVar, dataclass, field, replace
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -21,9 +21,11 @@ import numpy as np
 
 from ..errors import many
 from .curvature import Curvature, Step
-from .endings import NOTHING, STEPS, finished, gone, no_better, norm, without_curvature
-from .objective import Options, Outcome, Part, Penalised, Point, Problem, Run
-from .region import ROUNDING, Evaluated, Region, lowered
+from .endings import NOTHING, STEPS, Way, finished, gone, no_better, norm, without_curvature
+from .kept import FINE, ended, kept_curvature
+from .objective import Options, Outcome, Penalised, Point, Problem, Run
+from .part import part_of
+from .region import ROUNDING, Region, lowered
 
 DECAY = 2 * (1 - np.exp(-1))  # what a step wins, by what its parabola promised, where the cost decays exponentially: all of
 # what is left then has no optimum, and each step leaves a share of 1/e of it
@@ -33,11 +35,7 @@ FAR = 32.0  # steps at once along such a tail: e^-32 of it is left
 RIGHT = 0.1  # the parabola told the fall of the cost to this: the optimum is near, and the curvature changes little
 LINEAR = 0.25  # of what one step promised is promised by the next: the digits do not double any more, as along a tail, and
 # end where the cost cannot be seen to fall
-PATIENT = 10  # steps by gradients alone that may be left; where there are more, a Hessian costs less
-FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and the kept Hessian tells what is left by some digits
-PART, FEW, LARGE = 16, 20, 50_000  # one row in so many, and so many for each parameter; where there are so many examples
 SLOW = 0.1  # of what the cost could fall is left by steps that are worth taking up again with a new Hessian
-RUNS = 32  # of rows from all over the data, at the most
 PARABOLA = 1e-8  # of the gradient is left by one step: the cost is a parabola, and one Hessian of all rows is all it takes
 HOLD, ROUGH = 0.01, 0.01  # l2 by the curvature at the start; of what the choice of rows changes the cost by, what is left to gain
 
@@ -68,74 +66,151 @@ def steps(
 ) -> Outcome:
     """Newton's steps; `first` is where the run began, if not here, `now` what is known of the start; `keep`: near the optimum the
     Hessian is kept; `left`: the steps that are left, if not all, by gradients alone among them."""
-    def evaluated(at: Any, rate: float, moved: float) -> Point:
-        point = Point(at, *problem.smooth.value_gradient_hessian(at))
-        run.record(at, point.cost, point.gradient, rate, moved)
-        return point
-
-    now = now or evaluated(theta, 0.0, 0.0)
-    first = first or now
-    size = abs(first.cost)
+    now = now or seen(problem, run, theta, 0.0, 0.0)
     squares = problem.smooth.gauss_newton(now.theta) is not None
     run.beside += squares
-    region, enough = Region(problem, squares), options.tol**2
-    convex = not squares  # as far as is known
-    fell = float(left is not None)  # what the last whole step won, by what was promised; gradients alone have come near
-    rest, failures = 0, 0  # whole steps before a tail is tried again; how often it failed
-    before = np.inf  # what the step before this one promised
-    way = list[Any]()  # the last places
-    fallen: Any = np.zeros_like(theta)  # how far each parameter went along the last tail
-    left = iter(range(options.steps)) if left is None else left
-    while True:
-        if not now.finite:
-            return run.kept(False, f"stopped: the cost is {now.cost} or its derivatives are not finite")
-        curved = Curvature(now.gradient, now.hessian)
-        step = curved.whole()
-        crawls, before = LINEAR * before < step.promised <= ROUNDING * abs(now.cost), step.promised
-        if crawls or step.promised <= max(enough * abs(now.cost), NOTHING * size):
-            return finished(problem, now, first, f"the cost can fall by at most {step.promised:.0e} more", run, convex, fallen)
-        if not (problem.smooth.convex or squares):  # else the end of a tail is told exactly, or is that of an exact fit
-            way = [*way[-2 * STEPS:], now.theta]
-            lost = gone(way, now, first)
-            if lost is not None:
-                return lost
-        if run.stopped:
-            return run.kept(False, "stopped on request", now.hessian)
-        if next(left, None) is None:
-            break
-        if abs(fell - LINE) < 0.01:
-            now, fell = line(problem, evaluated, now, step, run), 0.0
-            continue
-        rest -= 1
-        if rest < 0 and abs(fell - DECAY) < 0.01 and step.promised > ROUNDING * abs(now.cost):
-            new = tail(problem, evaluated, now, step, run)
-            if new is not None:
-                now, fell, failures, fallen = new, 0.0, 0, np.abs(new.theta - now.theta)
-                continue
-            failures += 1
-            rest = 2**failures
-        if keep and region.radius == np.inf and abs(fell - 1) < RIGHT and curved.factor is not None:
-            few = FINE * max(enough * abs(now.cost), NOTHING * size)
-            kept = kept_curvature(problem, now, curved, run, few, chain([0], left))  # the first of its steps is the one under way
-            if kept.done and convex and not without_curvature(problem, now, first, run)[0]:
-                return ended(kept, run)
-            fell = fell if kept.left < SLOW * step.promised else 0.0  # where they got nowhere, a whole step
-            now = evaluated(kept.theta, 1.0, 0.0)
-            continue
-        convex = convex and not curved.indefinite
-        if region.squares or curved.indefinite or region.radius < np.inf:
-            inside = region.stepped(now, evaluated, run)
-            if inside is None:
-                return no_better(problem, now, first, step.promised, run, convex, fallen)
-            now, fell = inside, 0.0
-            continue
-        new = evaluated(now.theta + step.move, 1.0, norm(step.move))
-        fell = (now.cost - new.cost) / step.promised
-        if lowered(now, new, step.promised, 1e-4):
-            now = new
-            continue
-        region.radius, fell = (0.25 if np.isfinite(new.cost) else 0.1) * step.length, 0.0
-    return run.kept(False, f"did {many(options.steps, 'step')}; the gradient's norm is {norm(now.gradient):.1e}", now.hessian)
+    return Descent(problem, run, first or now, now, not squares, options=options, keep=keep, region=Region(problem, squares),
+                   left=iter(range(options.steps)) if left is None else left, near=left is not None).outcome()
+
+
+def seen(problem: Problem, run: Run, theta: Any, rate: float, moved: float) -> Point:
+    point = Point(theta, *problem.smooth.value_gradient_hessian(theta))
+    run.record(theta, point.cost, point.gradient, rate, moved)
+    return point
+
+
+@dataclass(kw_only=True)
+class Descent(Way):
+    """Newton's steps under way, and what the last ones tell of the next."""
+
+    options: Options
+    keep: bool
+    region: Region
+    left: Iterator[int]  # steps that may be taken
+    near: InitVar[bool]  # steps by gradients alone have come near the optimum
+    end: Outcome | None = None
+    curved: Curvature = field(init=False)  # the parabola here
+    step: Step = field(init=False)  # to its minimum
+    crawls: bool = False  # steps get shorter by a share, where the cost cannot be seen to fall
+    fell: float = field(init=False)  # what the last whole step won, by what was promised
+    before: float = np.inf  # what the step before this one promised
+    places: list[Any] = field(default_factory=list)  # the last ones
+    rest: int = 0  # whole steps before a tail is tried again
+    failures: int = 0  # how often one failed
+
+    def __post_init__(self, near: bool) -> None:
+        self.fell = float(near)
+
+    def outcome(self) -> Outcome:
+        while True:
+            if not self.now.finite:
+                return self.run.kept(False, f"stopped: the cost is {self.now.cost} or its derivatives are not finite")
+            self.look()
+            end = self.arrived() or self.out_of_steps()
+            if end is None:  # the first of these that can be gone is
+                self.along_a_line() or self.along_a_tail() or self.by_gradients() or self.within_a_region() or self.whole()
+                end = self.end
+            if end is not None:
+                return end
+
+    def look(self) -> None:
+        self.curved = Curvature(self.now.gradient, self.now.hessian)
+        self.step = self.curved.whole()
+        self.crawls = LINEAR * self.before < self.step.promised <= ROUNDING * abs(self.now.cost)
+        self.before = self.step.promised
+
+    def arrived(self) -> Outcome | None:
+        if self.crawls or self.step.promised <= self.enough():
+            return finished(self, f"the cost can fall by at most {self.step.promised:.0e} more")
+        if not (self.problem.smooth.convex or self.region.squares):  # else the end of a tail is told exactly, or fits exactly
+            self.places = [*self.places[-2 * STEPS:], self.now.theta]
+            return gone(self.places, self.now, self.first)
+        return None
+
+    def enough(self, share: float = 1.0) -> float:
+        return share * max(self.options.tol**2 * abs(self.now.cost), NOTHING * abs(self.first.cost))
+
+    def out_of_steps(self) -> Outcome | None:
+        if self.run.stopped:
+            return self.run.kept(False, "stopped on request", self.now.hessian)
+        if next(self.left, None) is None:
+            said = f"did {many(self.options.steps, 'step')}; the gradient's norm is {norm(self.now.gradient):.1e}"
+            return self.run.kept(False, said, self.now.hessian)
+        return None
+
+    def along_a_line(self) -> bool:
+        """As many steps at once as lower the cost as the first of them does; the run raises where that is without end."""
+        if abs(self.fell - LINE) >= 0.01:
+            return False
+        share, slope = 1.0, float(self.now.gradient @ self.step.move)
+        while True:
+            further = share * FAR if share < FAR else share**2
+            if not self.tried(further).cost <= self.now.cost + 0.5 * further * slope:
+                break
+            share = further
+        self.now, self.fell = self.evaluated(self.now.theta + share * self.step.move, share, share * norm(self.step.move)), 0.0
+        return True
+
+    def along_a_tail(self) -> bool:
+        """Many steps at once, where they lower the cost by more than one would, which gradients tell."""
+        self.rest -= 1
+        if self.rest >= 0 or abs(self.fell - DECAY) >= 0.01 or self.step.promised <= ROUNDING * abs(self.now.cost):
+            return False
+        share = FAR
+        while share > 2:
+            if self.tried(share).cost <= self.now.cost - TAIL * self.step.promised:
+                new = self.evaluated(self.now.theta + share * self.step.move, share, share * norm(self.step.move))
+                self.fallen = np.abs(new.theta - self.now.theta)
+                self.now, self.fell, self.failures = new, 0.0, 0
+                return True
+            share /= 4
+        self.failures += 1
+        self.rest = 2**self.failures
+        return False
+
+    def by_gradients(self) -> bool:
+        """Near the optimum the Hessian is kept."""
+        if not self.keep or self.region.radius < np.inf or abs(self.fell - 1) >= RIGHT or self.curved.factor is None:
+            return False
+        few = self.enough(FINE)
+        kept = kept_curvature(self.problem, self.now, self.curved, self.run, few, chain([0], self.left))  # the 0 is under way
+        if kept.done and self.convex and not without_curvature(self.problem, self.now, self.first, self.run)[0]:
+            self.end = ended(kept, self.run)
+            return True
+        self.fell = self.fell if kept.left < SLOW * self.step.promised else 0.0  # where they got nowhere, a whole step
+        self.now = self.evaluated(kept.theta, 1.0, 0.0)
+        return True
+
+    def within_a_region(self) -> bool:
+        self.convex = self.convex and not self.curved.indefinite
+        if not (self.region.squares or self.curved.indefinite or self.region.radius < np.inf):
+            return False
+        inside, self.fell = self.region.stepped(self.now, self.evaluated, self.run), 0.0
+        if inside is None:
+            self.end = no_better(self, self.step.promised)
+        else:
+            self.now = inside
+        return True
+
+    def whole(self) -> bool:
+        """The whole step; where the cost does not fall as it should, a region is begun."""
+        new = self.evaluated(self.now.theta + self.step.move, 1.0, norm(self.step.move))
+        self.fell = (self.now.cost - new.cost) / self.step.promised
+        if lowered(self.now, new, self.step.promised, 1e-4):
+            self.now = new
+        else:
+            self.region.radius, self.fell = (0.25 if np.isfinite(new.cost) else 0.1) * self.step.length, 0.0
+        return True
+
+    def evaluated(self, theta: Any, rate: float, moved: float) -> Point:
+        return seen(self.problem, self.run, theta, rate, moved)
+
+    def tried(self, share: float) -> Point:
+        """So many steps at once, by the gradient alone."""
+        theta = self.now.theta + share * self.step.move
+        cost, gradient = self.problem.smooth.value_gradient(theta)
+        self.run.record(theta, cost, gradient, share, share * norm(self.step.move))
+        return Point(theta, cost, gradient, None)
 
 
 def near(problem: Problem, theta: Any, run: Run, options: Options) -> Begun | None:
@@ -163,27 +238,6 @@ def near(problem: Problem, theta: Any, run: Run, options: Options) -> Begun | No
     return Begun(first, found.theta, found.hessian - np.diag(hold), said)
 
 
-def part_of(problem: Problem, size: int) -> tuple[Part, int] | None:
-    """The objective over runs of rows from all over the data, and how many these are; None where there are too few to tell of so
-    many parameters in a small part of the time."""
-    rows = runs_of(problem.examples, size)
-    return None if rows is None else (Part(problem.smooth, rows), sum(run.stop - run.start for run in rows))
-
-
-def runs_of(m: int, size: int) -> list[slice] | None:
-    """Runs of rows from all over m, a small part of them that tells about so many parameters; None where there is none."""
-    if not has_part(m, size):
-        return None
-    count = max(m // PART, FEW * size)
-    runs = int(np.clip(count // max(4 * size, 512), 4, RUNS))
-    return [slice(lo, lo + count // runs) for lo in np.linspace(0, m - count // runs, runs).astype(int).tolist()]
-
-
-def has_part(m: int, size: int) -> bool:
-    """Whether a small part of m rows tells about so many parameters."""
-    return m >= LARGE and FEW * size <= m // 8
-
-
 def by_gradients(
     problem: Problem, begun: Begun, run: Run, options: Options, left: Iterator[int],
 ) -> tuple[Any, Outcome | None]:
@@ -196,79 +250,3 @@ def by_gradients(
         return now.theta, None
     kept = kept_curvature(problem, now, curved, run, FINE * options.tol**2 * abs(cost), left)
     return kept.theta, ended(kept, run) if kept.done else None
-
-
-class Kept(NamedTuple):
-    """Where steps by gradients alone ended."""
-
-    theta: Any
-    cost: float
-    gradient: Any
-    left: float  # what the cost can fall by
-    done: bool  # that is as little as asked
-
-
-def kept_curvature(problem: Problem, now: Point, curved: Curvature, run: Run, enough: float, steps: Iterator[int]) -> Kept:
-    """Steps near the optimum by gradients alone: the Hessian stays, corrected by what the gradients show (L-BFGS), while few are
-    left to go at the pace of the last, and `steps` are."""
-    theta, cost, gradient = now.theta, now.cost, now.gradient
-    pairs: list[tuple[Any, Any]] = []
-    left = 0.5 * float(gradient @ curved.solved(gradient))
-    while left > enough and not run.stopped and next(steps, None) is not None:
-        move = -quasi(curved, pairs, gradient)
-        new_cost, new_gradient = problem.smooth.value_gradient(theta + move)
-        run.record(theta + move, new_cost, new_gradient, 1.0, norm(move))
-        turned = new_gradient - gradient
-        rest = 0.5 * float(new_gradient @ curved.solved(new_gradient))
-        if not new_cost <= cost + 1e-15 * abs(cost) or not rest < left or not float(move @ turned) > 0:
-            break
-        theta, cost, gradient, before, left = theta + move, new_cost, new_gradient, left, rest
-        if left > enough and np.log(left / enough) > PATIENT * np.log(before / left):
-            break
-        pairs.append((move, turned))
-    return Kept(theta, cost, gradient, left, left <= enough)
-
-
-def ended(kept: Kept, run: Run) -> Outcome:
-    """An optimum that gradients tell; the Hessian, which was near enough to go there by, is not that of this place."""
-    said = f"converged: the gradient's norm is {norm(kept.gradient):.1e}, the cost can fall by at most {kept.left:.0e} more"
-    return Outcome(kept.theta, kept.cost, True, said, regular=True)
-
-
-def quasi(curved: Curvature, pairs: list[tuple[Any, Any]], gradient: Any) -> Any:
-    """The inverse Hessian times the gradient, corrected by pairs of moves and turns of the gradient (Nocedal & Wright, 7.4)."""
-    shares = []
-    for move, turned in reversed(pairs):
-        share = float(move @ gradient) / float(move @ turned)
-        gradient = gradient - share * turned
-        shares.append(share)
-    found = curved.solved(gradient)
-    for (move, turned), share in zip(pairs, reversed(shares)):
-        found = found + (share - float(turned @ found) / float(move @ turned)) * move
-    return found
-
-
-def line(problem: Problem, evaluated: Evaluated, now: Point, step: Step, run: Run) -> Point:
-    """As many steps at once as lower the cost as the first of them does; the run raises where that is without end."""
-    share, slope = 1.0, float(now.gradient @ step.move)
-    while True:
-        further = share * FAR if share < FAR else share**2
-        theta, moved = now.theta + further * step.move, further * norm(step.move)
-        cost, gradient = problem.smooth.value_gradient(theta)
-        run.record(theta, cost, gradient, further, moved)
-        if not cost <= now.cost + 0.5 * further * slope:
-            return evaluated(now.theta + share * step.move, share, share * norm(step.move))
-        share = further
-
-
-def tail(problem: Problem, evaluated: Evaluated, now: Point, step: Step, run: Run) -> Point | None:
-    """Many steps at once, where they lower the cost by more than one would; None where they do not, which gradients tell."""
-    share = FAR
-    while share > 2:
-        theta, moved = now.theta + share * step.move, share * norm(step.move)
-        cost, gradient = problem.smooth.value_gradient(theta)
-        run.record(theta, cost, gradient, share, moved)
-        if cost <= now.cost - TAIL * step.promised:
-            return evaluated(theta, share, moved)
-        share /= 4
-    return None

@@ -20,8 +20,9 @@ import numpy as np
 from ..errors import many
 from .curvature import Curvature, cholesky
 from .endings import at_saddle
-from .newton import PATIENT, part_of
+from .kept import PATIENT
 from .objective import ALMOST, Options, Outcome, Point, Problem, Run
+from .part import part_of
 from .region import ROUNDING
 
 GUESSES, SWEEPS, ROUNDS = 6, 15, 20  # guesses of what is free; sweeps along coordinates where they fail; times both are tried

@@ -12,9 +12,10 @@ import numpy as np
 
 from .curvature import Curvature
 from .endings import GONE, lost, without_curvature
+from .kept import FINE, Kept, ended, quasi
 from .lbfgs import lbfgs
-from .newton import FINE, Kept, ended, part_of, quasi
 from .objective import Options, Outcome, Part, Point, Problem, Run
+from .part import part_of
 from .region import ROUNDING
 
 ROUGH = 1e-3  # of the gradient at the start is left at the part's optimum, which is that of all rows to a few digits only

@@ -16,7 +16,7 @@ import numpy as np
 from ..data.columns import Category, Columns
 from ..descend.curvature import directions_of, vanished
 from ..descend.minimize import Fit
-from ..descend.newton import runs_of
+from ..descend.part import runs_of
 from ..vectorize.by_example import ByExample, by_example
 from ..vectorize.cost import Cost
 from .covariance import inverse, weights
