@@ -81,7 +81,7 @@ def test_what_is_told_to_be_convex_lies_below_its_chords(loss, one, other, y):
 
 
 @pytest.mark.parametrize("options", [{}, {"l1": 1e-3, "penalize": ["v"]}, {"bounds": {"v": (0, None)}}])
-def test_a_saddle_that_a_part_of_the_rows_takes_for_a_minimum_is_told(options):
+def test_a_saddle_that_a_part_of_the_rows_takes_for_a_minimum_is_left(options):
     m = 60_000
     found = part_of(Problem(None, 0, 0, 0, m), 2)
     x = np.full(m, -0.5)  # along u the cost bends down
@@ -90,10 +90,5 @@ def test_a_saddle_that_a_part_of_the_rows_takes_for_a_minimum_is_told(options):
     y = 3 + np.random.default_rng(3).normal(size=m)
     cost = dv.graph("L = x*u**2/2 + u**4/4 + (v - y)**4").over(x=x, y=y)
     fit = cost.minimize(start={"u": 0.0, "v": 1.0}, **options)
-    assert np.abs([cost.at(fit.params).du]).max() < 1e-8
-    assert "at a saddle" in fit.message
-    assert not fit.converged
-    away = cost.minimize(start={"u": 0.5, "v": 1.0}, **options)
-    assert away.converged
-    assert away.cost < fit.cost
-    assert away.params["u"] == pytest.approx(np.sqrt(-x.mean()), rel=1e-6)  # u³ + x̄·u = 0
+    assert fit.converged
+    assert abs(fit.params["u"]) == pytest.approx(np.sqrt(-x.mean()), rel=1e-6)  # u³ + x̄·u = 0

@@ -20,6 +20,7 @@ ASIDE = 0.1  # of the longest way along a tail: a parameter that went less is no
 LEVEL = 1e-6  # of the cost: a rise below it is none
 GONE = 1e-10  # of the cost at the start is left: is there a finite optimum?
 STEPS, SHORTER = 8, 0.5  # the way of so many steps, by that of as many before; of a power of 12 it is 0.47
+LITTLE = 1e-24  # of the cost at the start: where no step lowers the cost, this is rounding
 NOTHING = 1e-28  # of the cost at the start: where all of it can be lost, this is rounding
 
 
@@ -40,7 +41,7 @@ def no_better(way: Way, promised: float) -> Outcome:
     now = way.now
     if way.run.stopped:
         return way.run.kept(False, "stopped on request", now.hessian)
-    if promised <= max(ALMOST * abs(now.cost), NOTHING * abs(way.first.cost)):
+    if promised <= max(ALMOST * abs(now.cost), LITTLE * abs(way.first.cost)):
         return finished(way, "no step lowers the cost any more")
     return way.run.kept(False, f"stopped: no step lowers the cost any more; the gradient's norm is {norm(now.gradient):.1e}",
                         now.hessian)
@@ -49,11 +50,11 @@ def no_better(way: Way, promised: float) -> Outcome:
 def finished(way: Way, why: str) -> Outcome:
     """The end: an optimum, at a finite place or not, unless the curvature tells otherwise."""
     now, slope = way.now, norm(way.now.gradient)
-    other = no_optimum(way)
+    flat, alike = without_curvature(way.problem, now, way.first, way.run)
+    other = no_optimum(way, flat)
     if other:
         return Outcome(now.theta, now.cost, False, HIDDEN.format(slope) if way.problem.smooth.convex else
                        f"stopped {other}; start elsewhere, with start or seed", now.hessian)
-    flat, alike = without_curvature(way.problem, now, way.first, way.run)
     said = f"converged: the gradient's norm is {slope:.1e}, {why}{without_optimum(flat)}"
     if alike:
         said += f"; along {alike} direction{'s' * (alike > 1)} the cost does not change (collinear features)"
@@ -64,17 +65,25 @@ def without_optimum(flat: tuple[int, ...]) -> str:
     return f"; {len(flat)} parameter{'s have' if len(flat) > 1 else ' has'} no finite optimum" if flat else ""
 
 
-def no_optimum(way: Way) -> str:
-    """What this point is where it is no optimum: curvature is negative or, if the cost need not be convex, is missing."""
+def no_optimum(way: Way, flat: tuple[int, ...]) -> str:
+    """What this point is where it is no optimum: curvature is negative or, if the cost need not be convex, is missing. Along
+    parameters whose curvature has vanished, and whose going on leaves the cost as it is, its sign is rounding."""
     now, first = way.now, way.first
-    still = without_effect(now, first)
-    seen = np.where(still[:, None] | still, 0.0, now.hessian)  # the rest is rounding
+    still, seen = without_effect(now, first), certain(way)
+    if not way.problem.smooth.convex:
+        seen[list(flat)] = seen[:, list(flat)] = 0.0
     indefinite = Curvature(now.gradient, seen).indefinite
     if (indefinite or not way.convex) and now.cost > NOTHING * abs(first.cost):
         count = int(np.sum(still & (way.fallen <= ASIDE * np.max(way.fallen))))
         if count:
             return f"on a plateau, where {count} parameter{'s do' if count > 1 else ' does'} not change the cost"
     return at_saddle(norm(now.gradient), norm(first.gradient)) if indefinite else ""
+
+
+def certain(way: Way) -> Any:
+    """The Hessian here, without what is rounding of the cost."""
+    still = without_effect(way.now, way.first)
+    return np.where(still[:, None] | still, 0.0, way.now.hessian)
 
 
 def at_saddle(slope: float, first: float) -> str:

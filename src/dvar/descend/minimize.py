@@ -22,6 +22,7 @@ from .newton_cg import newton_cg
 from .objective import Objective, Options, Outcome, Penalised, Point, Problem, Row, Run, Solver, stoppable
 from .part import has_part
 from .proximal import proximal_newton
+from .saddle import lower_place
 from .stochastic import adam, sgd
 from .subsampled import subsampled_newton
 from .working_set import working_set
@@ -49,14 +50,15 @@ METHODS = {
     "sgd": Method(sgd, 20, 1e-7, ("rate", "momentum", "nesterov", "batch")),
     "adam": Method(adam, 20, 1e-7, ("rate", "batch")),
 }
-NO_OPTIMUM = ("stopped at the start: the gradient is zero there, but beside it the cost is lower (a saddle, a maximum or "
+NO_OPTIMUM = ("stopped where the gradient is zero, but beside it the cost is lower (a saddle, a maximum or "
               "a kink): start elsewhere, with start or seed")
 CRAWLS = ("stopped: the gradient's norm is {:.1e}, little beside that at the start, but the cost can fall by {:.1g} more: "
           "features are on scales too far apart for gradients alone; take the method newton, or measure them from their means, "
           "in units of their spreads")
 BY_GRADIENTS = ("gradient-descent", "newton-cg", "l-bfgs", "fista", "sgd", "adam")
 DOUBT = 1e-6  # of the cost at the start, or what was asked for where that is more
-TRIES, NEARBY = 4, 1e-3  # steps beside a start without a slope, and how far they go
+STOCHASTIC = ("sgd", "adam")
+SADDLES = 10  # that a fit leaves at the most
 MANY = 1000  # parameters: beyond, a Hessian of P² numbers costs more than it saves
 
 
@@ -208,8 +210,15 @@ def minimize(
     # A rate too high is told, not warned of.
     with stoppable(run), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         outcome = one.solve(problem, theta, run, options)
-        if outcome.converged and np.array_equal(outcome.theta, theta) and lower_nearby(problem, theta, outcome.cost, run):
-            outcome = outcome._replace(converged=False, message=NO_OPTIMUM)
+        for k in range(SADDLES + 1):
+            lower = lower_place(problem, theta, outcome, run, method in BY_GRADIENTS)
+            if lower is None:
+                break
+            if k == SADDLES or method in STOCHASTIC:
+                outcome = outcome._replace(converged=False, message=NO_OPTIMUM)
+                break
+            theta, run.left_saddle = lower, True
+            outcome = one.solve(problem, theta, run, options)
         if outcome.converged and method in BY_GRADIENTS and cost.size <= MANY and cost.has_hessian():
             outcome = confirmed(problem, outcome, run, options)
     if not np.isfinite(run.best_cost):
@@ -238,7 +247,7 @@ def confirmed(problem: Problem, outcome: Outcome, run: Run, options: Options) ->
     if not np.isfinite(hessian).all():
         return outcome
     left = Curvature(gradient, hessian).whole().promised
-    if left <= max(DOUBT, options.tol) * abs(run.history[0].cost):
+    if left <= max(DOUBT, options.tol) * max(abs(run.history[0].cost), abs(outcome.cost)):
         return outcome
     return outcome._replace(converged=False, message=CRAWLS.format(float(np.linalg.norm(gradient)), left))
 
@@ -287,17 +296,6 @@ def automatic(cost: Sums, told: set[str]) -> str:
     if cost.size <= MANY and cost.convex and has_part(cost.m, cost.size) and cost.has_curves():
         return "subsampled-newton"
     return "newton-cg" if cost.has_products() else "l-bfgs"
-
-
-def lower_nearby(problem: Problem, theta: Any, cost: float, run: Run) -> bool:
-    """Whether the cost is lower beside a point without a slope, which is then no optimum: a few steps both ways, by chance."""
-    rng = np.random.default_rng(0)
-    for way in rng.normal(size=(TRIES, theta.size)) * NEARBY * np.maximum(np.abs(theta), 1.0):
-        for at in (problem.inside(theta + way), problem.inside(theta - way)):
-            run.beside += 1
-            if problem.smooth.value_gradient(at)[0] + problem.bends(at) < cost - 1e-9 * abs(cost):
-                return True
-    return False
 
 
 def inside(problem: Problem, theta: Any, start: Any) -> Any:

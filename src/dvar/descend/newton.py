@@ -3,7 +3,8 @@
 Each pass over the data gives the cost, its gradient and its Hessian. The whole step is tried first; where it does not lower the
 cost as its parabola said, or curvature is negative, region.py takes over. Where the cost keeps falling faster than a parabola
 would, as along parameters without finite optimum, many steps are tried at once: such a tail ends in one pass instead of one per
-e-fold, for all of them together. Near the optimum the Hessian is kept, and steps need gradients only.
+e-fold, for all of them together. Near the optimum the Hessian is kept, and steps need gradients only. Where they end at a saddle,
+saddle.py looks for a way down.
 
 With many examples the first passes are over a part of the rows. Their optimum is near the whole's, and their Hessian is near
 enough to the whole's for steps there, so that the whole is asked for gradients alone where all goes well; what tells the optimum
@@ -21,11 +22,12 @@ import numpy as np
 
 from ..errors import many
 from .curvature import Curvature, Step
-from .endings import NOTHING, STEPS, Way, finished, gone, no_better, norm, without_curvature
+from .endings import NOTHING, STEPS, Way, certain, finished, gone, no_better, norm, without_curvature
 from .kept import FINE, ended, kept_curvature
 from .objective import Options, Outcome, Penalised, Point, Problem, Run
 from .part import part_of
 from .region import ROUNDING, Region, lowered
+from .saddle import lower_beside, lower_where_level
 
 DECAY = 2 * (1 - np.exp(-1))  # what a step wins, by what its parabola promised, where the cost decays exponentially: all of
 # what is left then has no optimum, and each step leaves a share of 1/e of it
@@ -102,16 +104,17 @@ class Descent(Way):
         self.fell = float(near)
 
     def outcome(self) -> Outcome:
-        while True:
+        while self.end is None:
             if not self.now.finite:
                 return self.run.kept(False, f"stopped: the cost is {self.now.cost} or its derivatives are not finite")
             self.look()
-            end = self.arrived() or self.out_of_steps()
-            if end is None:  # the first of these that can be gone is
+            if self.crawls or self.step.promised <= self.enough():
+                self.ends(finished(self, f"the cost can fall by at most {self.step.promised:.0e} more"))
+                continue
+            self.end = self.lost() or self.out_of_steps()
+            if self.end is None:  # the first of these that can be gone is
                 self.along_a_line() or self.along_a_tail() or self.by_gradients() or self.within_a_region() or self.whole()
-                end = self.end
-            if end is not None:
-                return end
+        return self.end
 
     def look(self) -> None:
         self.curved = Curvature(self.now.gradient, self.now.hessian)
@@ -119,13 +122,30 @@ class Descent(Way):
         self.crawls = LINEAR * self.before < self.step.promised <= ROUNDING * abs(self.now.cost)
         self.before = self.step.promised
 
-    def arrived(self) -> Outcome | None:
-        if self.crawls or self.step.promised <= self.enough():
-            return finished(self, f"the cost can fall by at most {self.step.promised:.0e} more")
-        if not (self.problem.smooth.convex or self.region.squares):  # else the end of a tail is told exactly, or fits exactly
-            self.places = [*self.places[-2 * STEPS:], self.now.theta]
-            return gone(self.places, self.now, self.first)
-        return None
+    def lost(self) -> Outcome | None:
+        if self.problem.smooth.convex or self.region.squares:  # then the end of a tail is told exactly, or fits exactly
+            return None
+        self.places = [*self.places[-2 * STEPS:], self.now.theta]
+        return gone(self.places, self.now, self.first)
+
+    def ends(self, outcome: Outcome) -> None:
+        """So it ends, unless this is a saddle or a maximum and there is a way down; of a convex cost what looks like one is
+        rounding."""
+        lower = None
+        if not (self.problem.smooth.convex or self.run.stopped or outcome.flat or self.exact()):
+            if outcome.converged:
+                lower = lower_where_level(self.problem, self.now, self.run)
+            else:
+                lower = lower_beside(self.problem, self.now._replace(hessian=certain(self)), self.run)
+        if lower is None or next(self.left, None) is None:
+            self.end = outcome
+            return
+        self.first = self.now = self.evaluated(lower, 1.0, norm(lower - self.now.theta))  # what was before tells of the saddle
+        self.convex, self.fell, self.before, self.region.radius = False, 0.0, np.inf, np.inf
+
+    def exact(self) -> bool:
+        """Nothing is left to explain."""
+        return abs(self.now.cost) <= NOTHING * abs(self.first.cost) > 0
 
     def enough(self, share: float = 1.0) -> float:
         return share * max(self.options.tol**2 * abs(self.now.cost), NOTHING * abs(self.first.cost))
@@ -186,10 +206,10 @@ class Descent(Way):
         if not (self.region.squares or self.curved.indefinite or self.region.radius < np.inf):
             return False
         inside, self.fell = self.region.stepped(self.now, self.evaluated, self.run), 0.0
-        if inside is None:
-            self.end = no_better(self, self.step.promised)
-        else:
+        if inside is not None:
             self.now = inside
+        else:
+            self.ends(no_better(self, self.step.promised))
         return True
 
     def whole(self) -> bool:

@@ -187,6 +187,8 @@ class Run:
     part: list[Row] = field(default_factory=list)  # which those were
     stopped: bool = False
     steepest: float = 0.0  # the largest norm of a gradient so far
+    steep: float = 0.0  # the largest where the cost was the lowest yet
+    left_saddle: bool = False  # and begun again beside it
 
     def record(self, theta: Any, cost: float, gradient: Any, rate: float, step: float = 0.0) -> float:
         """One pass done at theta; keeps the parameters where their cost is the lowest yet. Answers the gradient's norm."""
@@ -195,13 +197,13 @@ class Run:
             raise DvarError(f"the slope of the cost is not finite at the start, its norm is {norm}, though the cost is {cost:g}",
                             "measure large numbers in larger units, or give another start (start=, --start)")
         self.steepest = max(self.steepest, norm) if np.isfinite(norm) else self.steepest
-        if self.history and cost < -ENDLESS * (abs(self.history[0].cost) + self.steepest):
+        if self.history and cost < -ENDLESS * (abs(self.history[0].cost) + self.steepest) < 0:
             raise DvarError(f"the cost falls without bound: from {self.history[0].cost:.6g} to {cost:.6g} in "
                             f"{len(self.history) + 1:,} passes",
                             "the loss has no minimum: is a sign wrong? A penalty (l2=) or bounds= hold it")
         self.history.append(Row(len(self.history) + 1 + self.beside, cost, norm, step, rate, time.perf_counter() - self.started))
         if self.best is None or cost <= self.best_cost:
-            self.best, self.best_cost = theta.copy(), cost
+            self.best, self.best_cost, self.steep = theta.copy(), cost, max(self.steep, norm)
         if self.watch is not None:
             self.watch(self.history[-1])
         return norm
@@ -215,8 +217,8 @@ class Run:
 
     @property
     def small(self) -> float:
-        """The gradient's norm at the start, to which others are compared."""
-        return self.history[0].gradient
+        """The gradient's norm to which others are compared: at the start, or the largest on the way where it left a saddle."""
+        return self.steep if self.left_saddle else self.history[0].gradient
 
     def kept(self, converged: bool, message: str, hessian: Any = None) -> Outcome:
         """End with the best parameters met."""

@@ -24,6 +24,7 @@ from .kept import PATIENT
 from .objective import ALMOST, Options, Outcome, Point, Problem, Run
 from .part import part_of
 from .region import ROUNDING
+from .saddle import lower_beside, unheld
 
 GUESSES, SWEEPS, ROUNDS = 6, 15, 20  # guesses of what is free; sweeps along coordinates where they fail; times both are tried
 EASY, MET = 3, 40  # rounds before some kinks are met one by one, too, and how many
@@ -71,7 +72,13 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
         step = parabola_step(problem, now)
         move, downhill, promised = step
         if gain(step) <= enough * max(size, abs(now.cost)):
-            return finished(problem, now, promised, run)
+            end = finished(problem, now, promised, run)
+            lower = None if end.converged or run.stopped else lower_beside(problem, now, run)
+            if lower is None or next(left, None) is None:
+                return end
+            now = whole(problem, lower)
+            slope = run.record(lower, now.cost, problem.slope(lower, now.gradient), 1.0, float(np.linalg.norm(lower - now.theta)))
+            continue
         if run.stopped:
             return run.kept(False, "stopped on request", now.hessian)
         if next(left, None) is None:
@@ -162,7 +169,7 @@ def falls(now: Point, cost: float, downhill: float) -> bool:
 
 def finished(problem: Problem, now: Point, promised: float, run: Run) -> Outcome:
     norm = float(np.linalg.norm(problem.slope(now.theta, now.gradient)))
-    if not problem.smooth.convex and saddle(problem, now):
+    if not problem.smooth.convex and saddle(problem, now, run):
         return Outcome(now.theta, now.cost, False, f"stopped {at_saddle(norm, run.small)}; start elsewhere, with start or seed",
                        now.hessian)
     said = f"converged: the gradient's norm is {norm:.1e}, the cost can fall by at most {max(0.0, promised):.0e} more"
@@ -176,9 +183,9 @@ def finished(problem: Problem, now: Point, promised: float, run: Run) -> Outcome
     return Outcome(now.theta, now.cost, True, said, now.hessian, end=end)
 
 
-def saddle(problem: Problem, now: Point) -> bool:
+def saddle(problem: Problem, now: Point, run: Run) -> bool:
     """Whether the cost bends down along parameters that are at no kink and no bound."""
-    free = (now.theta > problem.lower) & (now.theta < problem.upper) & ((now.theta != 0) | (problem.l1 == 0))
+    free = unheld(problem, now, run)
     return Curvature(now.gradient[free], now.hessian[np.ix_(free, free)]).indefinite
 
 
