@@ -21,7 +21,8 @@ from .example import Curve, Element
 from .program import NotWritable
 from .run import group_count
 from .stored import by_columns, features, made_whole, numeric, taken
-from .write_fused import PITCH, ROWS, Fused, write_fused
+from .write_fused import Fused, write_fused
+from .write_maps import PITCH, ROWS
 
 LEAST = 8  # blocks at the least for each of the partial sums
 SPREAD = 4  # partial sums of runs from all over the data

@@ -14,7 +14,7 @@ from ..data.sparse import Sparse
 from ..expression.op import Shape
 from .program import NotWritable
 from .stores import PAIRED, Categories, Name, Store, columns_store, rows_store, sparse_store
-from .write_fused import PITCH
+from .write_maps import PITCH
 
 FEATURES = 200  # typed columns in one program; it has some lines for each
 FOUR, NEAR = 4, 1024  # sums of each coefficient where there are so few coefficients that all stay in the first cache
