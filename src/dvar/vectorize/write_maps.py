@@ -122,7 +122,8 @@ class MapWriter:
         lines.before += [self.loop.called(line) for line in store.views]
         if store.turn and results >= SEVERAL:
             turned = self.names.fresh(f"{maps[0].map.data}_columns")
-            lines.before += [f"{turned} = {self.maps}[{lines.rows}:{lines.rows + width}]", self.loop.called(store.turn, block=turned)]
+            lines.before.append(f"{turned} = {self.maps}[{lines.rows}:{lines.rows + width}]")
+            lines.before.append(self.loop.called(store.turn, block=turned))
             lines.rows += width
             lines.width += (TURNED - 1) * width
         for one in maps:
