@@ -454,6 +454,20 @@ def test_what_nothing_comes_back_to_is_told_as_well(text, inputs, told):
     assert len(steps.unfold().backward) == len(steps.backward) == len(steps.latex.split("tag")) - 1 - len(steps.forward)
 
 
+def test_odd_names_are_told_as_they_are_written():
+    p = pass_of("J = `x y`*a", **{"x y": 3.0, "a": 2.0})
+    assert [step.line for step in p.steps()] == ["J = `x y` * a = 3 * 2 = 6", "dJ = 1", "`dx y` = a = 2", "da = `x y` = 3"]
+    assert [step.node for step in p.steps()] == ["J", "J", "x y", "a"]
+    assert p.steps().unfold("x y").backward[1].open
+
+
+def test_constants_are_told_alike_in_steps_and_pictures():
+    p = pass_of("k = [1, 2]; n = pi; u = k @ x; J = u + [3, 4] @ x + n", x=[5.0, 6.0])
+    assert [step.line for step in p.steps().forward] == [
+        "k = [1, 2] (2,)", "n = π = 3.14159", "u = k @ x = [1, 2] @ [5, 6] = 17", "J = u + [3, 4] @ x + n = 17 + [3, 4] @ [5, 6] + 3.14159 = 59.1416"]
+    assert all(f">{told}<" in p.svg() for told in ("k = [1, 2] (2,)", "n = π", "J = u + [3, 4] @ x + n"))
+
+
 def test_what_is_true_is_told_as_1():
     p = pass_of("c = a > 0; J = where(c, a, 0)*c", a=2.0)
     assert p.steps().forward[0].line == "c = a > 0 = 2 > 0 = 1"

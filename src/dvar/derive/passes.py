@@ -45,8 +45,9 @@ class Pass:
         for name in (n.name for n in self.graph.nodes if n.given):
             for label, number in ((name, self.values[name]), (derivative_name(name), self.d[name])):
                 if not np.isfinite(number).all():
-                    why = "it is not defined here" if np.isnan(number).any() else "floating point cannot hold it here"
-                    told.append(f"{label} is {plain(number)}: {why}; what does not need it is computed without it")
+                    why = ("it is not defined here" if np.isnan(number).any()
+                           else "it is infinite here, or larger than floating point holds")
+                    told.append(f"{label} is {show(number)}: {why}; what does not need it is computed without it")
         return tuple(told)
 
     def __getattr__(self, name: str) -> Any:

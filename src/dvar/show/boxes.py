@@ -14,7 +14,7 @@ import numpy as np
 
 from ..derive.derivation import derivative_name
 from ..derive.passes import Pass, show
-from ..expression.graph import CONST, INPUT, Graph, Value
+from ..expression.graph import CONST, INPUT, Graph
 from .chain import with_lines
 from .folding import Folded, folded
 from .messages import messages
@@ -69,9 +69,13 @@ class Lines:
         for i, name in written.items():
             atoms = {k: other for k, other in written.items() if k != i}
             self.operands[i] = [] if not nodes[i].operands else [k for k in sorted(reach(nodes, i, atoms)) if k in atoms]
-            self.text[i] = name if nodes[i].op == INPUT else f"{name} = {write_root(nodes, i, atoms, number=show_constant)}"
+            self.text[i] = name if nodes[i].op == INPUT else f"{name} = {self.written(i, atoms)}"
         self.place = {i: n for n, i in enumerate(self.shown)}
         self.edges, self.forks = flowing(story or steps(p)) if p else ({}, {})
+
+    def written(self, i: int, atoms: Mapping[int, str]) -> str:
+        value = self.graph.nodes[i].value
+        return show(np.asarray(value)) if isinstance(value, tuple) else write_root(self.graph.nodes, i, atoms)
 
     def boxes(self, groups: Sequence[Folded]) -> list[Box]:
         """One box for each of these groups, which hold all lines."""
@@ -156,8 +160,4 @@ def add_edge(edges: Edges, node: str, parts: tuple[Step, ...]) -> None:
     owner, local = (next((s for s in parts if s.kind in kinds), None) for kinds in ((RIGHT,), (LOCAL, MAP)))
     if owner is not None and local is not None:
         edges.setdefault((node, owner.node), []).append(local)
-
-
-def show_constant(value: Value) -> str:
-    return show(np.asarray(value) if isinstance(value, tuple) else value)
 

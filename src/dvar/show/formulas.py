@@ -17,7 +17,7 @@ from ..derive.passes import Pass
 from ..expression.graph import CONST
 from ..expression.ops import OPS
 from .chain import Chain
-from .wording import latex_name, latex_operand, latex_written, literal, reach, write_root
+from .wording import latex_name, latex_operand, latex_written, literal, reach, told_name, write_root
 
 KNOWN = (CONST, "onehot")  # what counts for nothing where two formulas are compared: there is nothing to compute
 
@@ -49,19 +49,20 @@ class Formulas(Chain):
     def words(self) -> Words:
         """By place on the tape, not by name: the user may have called a value `da` too."""
         names, latex = dict[int, str](), dict[int, str]()
-        output = self.nodes[self.last].name
+        output = told_name(self.nodes[self.last].name)
         for i, node in enumerate(self.nodes):
             if node.name:
-                names[i], latex[i], self.value[i] = node.name, latex_name(node.name), self.p.values[node.name]
+                names[i], latex[i], self.value[i] = told_name(node.name), latex_name(node.name), self.p.values[node.name]
         for i in list(names):
-            label, self.label_latex[i] = derivative_name(names[i]), rf"\mathrm{{d}}{latex[i]}"
+            derivative = derivative_name(self.nodes[i].name)
+            label, self.label_latex[i] = told_name(derivative), rf"\mathrm{{d}}{latex[i]}"
             self.label[i] = label
-            if label in self.p.values:
+            if derivative in self.p.values:
                 self.label[i], label = f"d{output}/d{names[i]}", f"(d{output}/d{names[i]})"
-                self.label_latex[i] = partial(latex_name(output), latex[i])
+                self.label_latex[i] = partial(latex[self.last], latex[i])
             if i in self.symbol:
                 k = self.symbol[i]
-                names[k], latex[k], self.value[k] = label, self.label_latex[i], self.p.d[names[i]]
+                names[k], latex[k], self.value[k] = label, self.label_latex[i], self.p.d[self.nodes[i].name]
         numbers = {k: literal(v) or names[k] for k, v in self.value.items()}
         return Words(names, latex, numbers, {k: literal(v, latex_operand) or latex[k] for k, v in self.value.items()})
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..derive.backprop import Contribution
 from ..derive.derivation import derivative_name
-from ..derive.passes import Pass
+from ..derive.passes import Pass, show
 from ..expression.graph import CONST, INPUT
 from ..expression.op import elementwise
 from ..expression.ops import OPS
@@ -132,7 +132,7 @@ def story(teller: Teller, box: Box, i: int, wanted: list[int]) -> dict[str, Any]
     told["derivative"] = told_name(derivative_name(box.name))
     if node.op != INPUT:
         atoms = {k: name for k, name in teller.few.names.items() if k != i}
-        told["formula"] = write_root(teller.tape.nodes, i, atoms)
+        told["formula"] = show(teller.value[i]) if isinstance(node.value, tuple) else write_root(teller.tape.nodes, i, atoms)
         told["numbers"] = write_root(teller.tape.nodes, i, {k: v for k, v in names.items() if k != i})
     if i in teller.symbol and i != teller.last:
         found = [k for k in teller.formulas(i) if k is not None]
@@ -159,10 +159,13 @@ def expression(teller: Teller, one: Script, root: int, at: int = 0) -> str | Non
         return known[root]
     for k in reach(nodes, root, known):
         node = nodes[k]
+        if isinstance(node.value, tuple) and shapes[k] == shape:
+            known[k] = spell(float(np.ravel(node.value)[at]))
+            continue
         mixed = bool(shape) and node.op in OPS and OPS[node.op].shape is not elementwise
         if shapes[k] not in ((), shape) or (k not in known and (mixed or node.op == INPUT or (node.op == CONST and shapes[k]))):
             return None
-    written = write_root(nodes, root, known, form, spell, CODE)
+    written = known.get(root) or write_root(nodes, root, known, form, spell, CODE)
     return None if CUT in written else written
 
 

@@ -228,6 +228,6 @@ KOREAN = {
     # what a pass remarks
     "{name} is {value}: it is not defined here; what does not need it is computed without it":
         "{name} = {value}: 여기에서는 정의되지 않습니다. 이 값이 필요 없는 것은 이 값 없이 계산합니다",
-    "{name} is {value}: floating point cannot hold it here; what does not need it is computed without it":
-        "{name} = {value}: 부동소수점으로 나타낼 수 없습니다. 이 값이 필요 없는 것은 이 값 없이 계산합니다",
+    "{name} is {value}: it is infinite here, or larger than floating point holds; what does not need it is computed without it":
+        "{name} = {value}: 무한대이거나 부동소수점으로 나타낼 수 없을 만큼 큽니다. 이 값이 필요 없는 것은 이 값 없이 계산합니다",
 }

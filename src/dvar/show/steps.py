@@ -43,13 +43,14 @@ class Teller(Formulas):
         if self.inside[i]:
             parts = tuple(self.step(VALUE, k, self.every.names[k], (k,), self.value[k], self.every)
                           for k in (*sorted(self.inside[i]), i))
-        return replace(self.step(VALUE, i, name, (i,), value, self.few), parts=parts)
+        formulas = () if isinstance(self.nodes[i].value, tuple) else (i,)  # a vector is told once, with its shape
+        return replace(self.step(VALUE, i, name, formulas, value, self.few), parts=parts)
 
     # derivatives
 
     def backward(self, i: int) -> Step:
         if i not in self.symbol:  # nothing comes back to it
-            return self.step(DERIVATIVE, i, self.label[i], (), self.p.d[self.every.names[i]], self.few)
+            return self.step(DERIVATIVE, i, self.label[i], (), self.p.d[self.nodes[i].name], self.few)
         result = self.value[self.symbol[i]]
         inside = []
         for k in sorted(self.inside[i], reverse=True):
@@ -142,7 +143,7 @@ class Teller(Formulas):
                 numbers = ""  # in floating point they do not come to the result, which was found without them
         if latex is None:
             latex = words.latex[i] if kind == VALUE else self.label_latex[i]
-        return Step(kind, self.every.names[i], name, texts, numbers, result, latex,
+        return Step(kind, self.nodes[i].name, name, texts, numbers, result, latex,
                     tuple(self.written(k, words.latex, own, latex_written) for k in formulas),
                     self.written(last, words.latex_numbers, own, latex_written) if numbers else "")
 

@@ -75,7 +75,7 @@ def literal(value: Any, number: Callable[[Any], str] = told_number) -> str:
 def spell_value(value: Value) -> str:
     """A constant, short."""
     if isinstance(value, tuple):
-        return show(np.asarray(value))
+        return literal(np.asarray(value)) or show(np.asarray(value))
     written = "π" if value == math.pi else spell_number(value)
     return written if len(written) <= 8 else show(value)
 
