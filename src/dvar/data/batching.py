@@ -55,7 +55,7 @@ def streamed(name: str, form: str, stream: Any, path: str | Path, how: How, want
         for file in part_files(Path(path)):
             yield part(Path(path), file)
     elif form == "parquet":
-        with parquet_file(stream.buffer() if str(path) == "-" else str(path)) as file:
+        with parquet_file(stream.whole() if str(path) == "-" else str(path)) as file:
             for batch in file.iter_batches(ROWS):
                 yield pa.Table.from_batches([batch])
     elif form == "arrow":
@@ -138,7 +138,7 @@ def reread(name: str) -> Any:
         return None
     _, stream = opened(name)
     try:
-        return stream.buffer()
+        return stream.whole()
     finally:
         stream.close()
 

@@ -24,7 +24,9 @@ def values_of(chunk: Any, dtype: np.dtype) -> np.ndarray:
 def missing_of(chunk: Any) -> np.ndarray | None:
     if chunk.null_count == 0:
         return None
-    return ~bits(chunk.buffers()[0], chunk.offset, len(chunk))
+    missing = bits(chunk.buffers()[0], chunk.offset, len(chunk))
+    np.logical_not(missing, out=missing)
+    return missing
 
 
 def bits(buffer: Any, start: int, count: int) -> np.ndarray:

@@ -65,12 +65,8 @@ def cut(name: str, form: str, start: bytes, decimal: str, content: Any = b"", en
 
 def line_of_zero(content: Any) -> int:
     """The line of the first byte that is 0, which stands in no text; 0 where there is none."""
-    import numpy as np
-
-    letters = np.frombuffer(content, np.uint8)
-    if len(letters) == 0 or letters.min() > 0:
-        return 0
-    return 1 + int(np.count_nonzero(letters[: letters.argmin()] == ord("\n")))
+    place = content.find(b"\0")
+    return 1 + content[:place].count(b"\n") if place >= 0 else 0
 
 
 def led_by_zero(content: Any, delimiter: str, names: Sequence[str]) -> tuple[str, ...]:
@@ -184,12 +180,14 @@ def over_lines(content: Any) -> bool:
     faster by a third where none does."""
     import numpy as np
 
+    if (first := content.find(b'"')) < 0:
+        return False
     letters, marks = np.frombuffer(content, np.uint8), 0
-    for lo in range(0, len(letters), PART):
+    for lo in range(first, len(letters), PART):
         some = letters[lo : lo + PART]
-        quotes = some == ord('"')
-        if marks % 2 or quotes.any():
-            quotes, ends = np.flatnonzero(quotes), np.flatnonzero(ends_line(some))
+        quotes = np.flatnonzero(some == ord('"'))
+        if marks % 2 or len(quotes):
+            ends = np.flatnonzero(ends_line(some))
             if ((np.searchsorted(quotes, ends) + marks) % 2).any():
                 return True
             marks += len(quotes)

@@ -7,12 +7,14 @@ import re
 import sys
 from collections.abc import Sequence
 from itertools import accumulate, islice
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
 from ..errors import DvarError, UsageError, nearest
 
 HEAD = 1 << 16  # bytes looked at to find out what a file is
+SMALL = 1 << 24  # bytes; to copy fewer takes less time than to map them
 FORMATS = {  # the end of a file's name → what is in it
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".arrow": "arrow",
     ".feather": "arrow", ".ipc": "arrow", ".txt": "csv", ".dat": "csv", ".data": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl",
@@ -177,15 +179,16 @@ class Ahead(io.RawIOBase):
         out, self.head = self.head[:size], self.head[size:]
         return out
 
-    def buffer(self) -> Any:
-        """All that is left, without a copy where it is a file on disk."""
-        import pyarrow as pa
-
+    def whole(self) -> bytes | mmap:
+        """All that is left; a file on disk that is not small is not copied."""
         given = self.stream is getattr(sys.stdin, "buffer", None)
-        if isinstance(self.stream, io.BufferedReader) and not given and self.stream.seekable():
-            with pa.memory_map(self.stream.name) as file:
-                return file.read_buffer()
-        return pa.py_buffer(self.read())
+        if not isinstance(self.stream, io.BufferedReader) or given or not self.stream.seekable():
+            return self.read()
+        if self.stream.seek(0, io.SEEK_END) > SMALL:
+            return mmap(self.stream.fileno(), 0, access=ACCESS_READ)
+        self.head = b""
+        self.stream.seek(0)
+        return self.stream.read()
 
 
 def two_lines(start: bytes) -> bool:

@@ -101,7 +101,7 @@ def made_missing(table: Any, how: How) -> Any:
 
 def parquet(stream: Ahead) -> Any:
     """A column after the other, numbers in one piece: the peak is the table plus what decoding a column of a row group takes."""
-    with parquet_file(stream.buffer()) as file:
+    with parquet_file(stream.whole()) as file:
         return file.read()
 
 
@@ -111,7 +111,7 @@ def parquet_file(source: Any) -> Any:
     import pyarrow.parquet as pq
 
     def file(**how: Any) -> Any:
-        return pq.ParquetFile(pa.BufferReader(source) if isinstance(source, pa.Buffer) else source, pre_buffer=False, **how)
+        return pq.ParquetFile(source if isinstance(source, str) else pa.BufferReader(source), pre_buffer=False, **how)
 
     plainly = file()
     if not (text := [f.name for f in plainly.schema_arrow if is_text(f.type) and not pa.types.is_dictionary(f.type)]):
@@ -182,7 +182,7 @@ def arrow(stream: Ahead) -> Any:
     import pyarrow as pa
 
     if stream.ahead(6) == b"ARROW1":
-        file = pa.ipc.open_file(stream.buffer())
+        file = pa.ipc.open_file(stream.whole())
 
         class Whole:
             schema = file.schema

@@ -45,7 +45,7 @@ def silent(note: str) -> None:
 def text(name: str, form: str, stream: Ahead, how: How, say: Callable[[str], None]) -> Any:
     """The table in CSV, TSV or JSON lines."""
     start = stream.lines_ahead(HEAD)
-    content = stream.buffer()
+    content = stream.whole()
     if form == "jsonl":
         return json_lines(name, content)
     table = cut_up(name, cut(name, form, start, how.decimal, content), content, how, say)
@@ -63,6 +63,8 @@ def cut_up(name: str, made: Cut, content: Any, how: How, say: Callable[[str], No
     checked_names(name, called_well(made.names))
     quoted = over_lines(content)
     parse, convert = options(made, how, quoted=quoted)
+    if content.find(b'"') < 0:
+        parse.quote_char = False  # nothing is quoted, which is faster to know
     for block_size in (2**20, min(len(content) + 1, LARGEST_BLOCK)):
         try:
             reading = csv.ReadOptions(block_size=block_size, encoding=made.letters)
