@@ -25,6 +25,7 @@ from dvar.data import table as tables
 from dvar.data.cutting import led_by_zero
 from dvar.data.encoding import Encoding
 from dvar.data.numerals import as_number
+from dvar.data.passing import Spaces
 from dvar.data.text import How
 from dvar.errors import DvarError, UsageError
 
@@ -82,6 +83,12 @@ TEXTS = [  # file name, its bytes, how it is read, the rows, what is said
     ("t.csv", b"\n\n" + PLAIN, {}, ROWS, ""),
     ("t.txt", PLAIN.replace(b",", b"\t"), {}, ROWS, "separated by '\\t'"),
     ("t.csv", b"a , b\n1,x\n2,\n", {}, ROWS, "spaces around the names"),
+    ("t.csv", b"a, b\n1, x\n2, ?\n", {}, ROWS, "the space after each ',' is left out"),
+    ("t.csv", b"a; b\n1;  x\n2; \n", {}, ROWS, "the space after each ';' is left out"),
+    ("t.csv", b"a, b\n1, x\n2, y\n3,z\n", {}, [{"a": 1, "b": " x"}, {"a": 2, "b": " y"}, {"a": 3, "b": "z"}], "around the names"),
+    ("t.csv", b'a, b\n 1, "x, y"\n2, "5"" pipe"\n3, 5" pipe\n4, x\n', {},
+     [{"a": 1, "b": "x, y"}, {"a": 2, "b": '5" pipe'}, {"a": 3, "b": '5" pipe'}, {"a": 4, "b": "x"}], "is left out"),
+    ("t.csv", b"a, b\n1, 007\n2, 12\n", {}, [{"a": 1, "b": "007"}, {"a": 2, "b": "12"}], "begin with 0"),
     ("t.csv", b"a,b,\n1,x,\n2,,\n", {}, [r | {"column 3": None} for r in ROWS], "column 3"),
     ("t.csv", b"a,b,,\n1,x,3,4\n2,,3,4\n", {}, [r | {"column 3": 3, "column 4": 4} for r in ROWS], "column 3, column 4"),
     ("t.csv", b"a;b\n1.000,5;x\n2;\n", {"decimal": ","}, [{"a": 1000.5, "b": "x"}, {"a": 2.0, "b": None}], "'1.000,5' is read as numbers"),
@@ -167,6 +174,8 @@ DAMAGED = [  # file name, its bytes, what is said, what helps
     ("t.csv", b"a,b\n", "2 columns but no rows", "at least one row"),
     ("t.csv", b"# by me\na,b\n1,2\n", "line 2 has 2 fields, the header 1", "something above them?"),
     ("t.csv", b"# by me\n# today\na,b\n1,2\n", "line 3 has 2 fields, the header 1", "something above them?"),
+    ("t.csv", b"a,b\n" + 10**6 * b"1,2\n" + b"1,\0\n", "line 1000002 holds bytes that are not text", "of the kind its suffix says?"),
+    ("t.csv", b"a, b\n" + 10**6 * b"1, 2\n" + b"1, 2, 3\n", "line 1000002 has 3 fields", "mend the line"),
     ("t.csv", "a,b\n1,2\n".encode("utf-32"), "encoded as UTF-32", "UTF-8"),
     ("t.csv", b"a,b\n1,2\n3,\0\n", "line 3 holds bytes that are not text", "suffix"),
     ("t.csv", b"a,b\n1,2\n3\n", "line 3 has 1 field, the header 2", "quote"),
@@ -207,6 +216,15 @@ def test_a_damaged_file_is_told(tmp_path, name, content, what, help):
         list(batching.batches(tmp_path / name))
     assert what in streamed.value.what or "no rows" in what
     assert help in streamed.value.help
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text(alphabet='ab ,"\n', max_size=40), at=st.lists(st.integers(0, 40), max_size=4))
+def test_spaces_are_left_out_as_by_csv_of_python(text, at):
+    passed, ends = Spaces(","), [0, *sorted(at), len(text)]
+    found = "".join(passed(text[lo:hi].encode()).decode() for lo, hi in zip(ends, ends[1:]))
+    rows = [[row for row in csv.reader(io.StringIO(of), skipinitialspace=skip) if any(row)] for of, skip in ((found, False), (text, True))]
+    assert rows[0] == rows[1]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -10,6 +10,7 @@ from ..errors import DvarError
 from .cutting import Cut, called_well, cut
 from .numerals import decoded, is_text
 from .opening import Ahead, called, checked_names, opened, unreadable
+from .passing import Passing, Spaces
 from .reading import arrow, checked_how, made_missing, parquet_file, part, part_files
 from .text import USUAL, How, json_lines, options, ragged, refuse_unclosed, swallowed
 
@@ -87,11 +88,16 @@ def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str,
     from pyarrow import csv
 
     start = stream.lines_ahead(1 << 20)
-    made = cut(name, form, start, how.decimal)
+    ends = len(start) < 1 << 20
+    made, spaced = cut(name, form, start, how.decimal), ""
+    if made.spaced:
+        start, spaced = Spaces(made.delimiter)(start), made.delimiter
+        made = cut(name, form, start, how.decimal)
+    passing: Any = stream if made.encoding.startswith("utf-16") else Passing(name, stream, spaced)
     end = start.rfind(b"\n") + 1
     if made.encoding.startswith("utf-16"):
         end -= end % 2  # not in the middle of a letter
-    whole = start if len(start) < 1 << 20 else start[:end] or start
+    whole = start if ends else start[:end] or start
     try:
         first = cut_types(made, whole, how)
         types, called = {}, dict(zip(made.names, called_well(made.names)))
@@ -107,16 +113,16 @@ def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str,
         convert.auto_dict_encode = False
         reading = csv.ReadOptions(block_size=max(2**22, len(start)), encoding=made.letters)
         table = None
-        for batch in csv.open_csv(pa.PythonFile(stream, "r"), reading, parse, convert):
+        for batch in csv.open_csv(pa.PythonFile(passing, "r"), reading, parse, convert):
             table = pa.Table.from_batches([batch]).rename_columns(called_well(made.names))
             yield with_numbers(table, [n for n, what in wanted.items() if what == "number"], how)
     except pa.ArrowInvalid as error:
-        if (again := reread(name)) is not None:
+        if (again := reread(name, spaced)) is not None:
             refuse_unclosed(name, made, again)
             if told := ragged(name, made, again):
                 raise told from None
         raise unreadable(name, error) from None
-    if table is not None and swallowed(table) and (again := reread(name)) is not None:
+    if table is not None and swallowed(table) and (again := reread(name, spaced)) is not None:
         refuse_unclosed(name, made, again)
 
 
@@ -132,13 +138,13 @@ def with_numbers(table: Any, wanted: Sequence[str], how: How) -> Any:
     return table
 
 
-def reread(name: str) -> Any:
+def reread(name: str, spaced: str) -> Any:
     """The bytes of a text file once more, to say where a mistake is; None of a stream that is gone."""
     if not Path(name).is_file():
         return None
     _, stream = opened(name)
     try:
-        return stream.whole()
+        return Spaces(spaced)(stream.whole()) if spaced else stream.whole()
     finally:
         stream.close()
 

@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import DvarError
 from .numerals import is_code
 from .opening import HEAD
+from .passing import is_spaced, refuse_zero
 
 STEP = 1 << 20  # bytes that a row may be long
 PART = 1 << 17  # bytes looked at together: they stay in the cache
@@ -31,6 +32,7 @@ class Cut:
     encoding: str
     names: tuple[str, ...]
     codes: tuple[str, ...]  # columns whose digits begin with 0: not numbers but names made of digits
+    spaced: bool  # whether a space follows the delimiter in every row; what such a text is, is known once it is left out
 
     @property
     def letters(self) -> str:
@@ -44,9 +46,8 @@ def cut(name: str, form: str, start: bytes, decimal: str, content: Any = b"", en
         raise DvarError(f"{name} is encoded as UTF-32, which is not read", "save it as UTF-8")
     encoding = encoding or next((e for mark, e in MARKS if start.startswith(mark)), "") or without_mark(start)
     wide = encoding.startswith("utf-16")
-    if not wide and (line := line_of_zero(content or start)):
-        raise DvarError(f"{name} cannot be read: line {line} holds bytes that are not text",
-                        "is the file of the kind its suffix says?")
+    if not wide:
+        refuse_zero(name, content or start)
     try:
         head = start[: len(start) // 2 * 2 if wide else None].decode(encoding)
     except UnicodeDecodeError as error:
@@ -60,13 +61,8 @@ def cut(name: str, form: str, start: bytes, decimal: str, content: Any = b"", en
     if not names and len(start) < HEAD:
         raise DvarError(f"{name} holds nothing but blank lines", "a table needs a line of column names and at least one row")
     some = whole.encode() if wide or not content else content
-    return Cut(delimiter, encoding, names, led_by_zero(some, delimiter, names))
-
-
-def line_of_zero(content: Any) -> int:
-    """The line of the first byte that is 0, which stands in no text; 0 where there is none."""
-    place = content.find(b"\0")
-    return 1 + content[:place].count(b"\n") if place >= 0 else 0
+    spaced = not wide and is_spaced(whole, delimiter)
+    return Cut(delimiter, encoding, names, () if spaced else led_by_zero(some, delimiter, names), spaced)
 
 
 def led_by_zero(content: Any, delimiter: str, names: Sequence[str]) -> tuple[str, ...]:

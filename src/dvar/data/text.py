@@ -15,6 +15,7 @@ from ..errors import DvarError, UsageError, many
 from .cutting import Cut, called_well, cut, over_lines
 from .numerals import as_number, is_text, numbered
 from .opening import HEAD, Ahead, checked_names, unreadable
+from .passing import Spaces
 
 MISSING_TEXT = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "NaN", "nan", "?")
 MOST_LEVELS = 2**16  # beyond these, text of a CSV file is kept as text and not as codes
@@ -48,7 +49,12 @@ def text(name: str, form: str, stream: Ahead, how: How, say: Callable[[str], Non
     content = stream.whole()
     if form == "jsonl":
         return json_lines(name, content)
-    table = cut_up(name, cut(name, form, start, how.decimal, content), content, how, say)
+    made = cut(name, form, start, how.decimal, content)
+    if made.spaced:
+        say(f"{name}: the space after each {made.delimiter!r} is left out")
+        start, content = Spaces(made.delimiter)(start), Spaces(made.delimiter)(content)
+        made = cut(name, form, start, how.decimal, content)
+    table = cut_up(name, made, content, how, say)
     if binary(table):
         table = cut_up(name, cut(name, form, start, how.decimal, content, "latin-1"), content, how, say)
     return numbered(table, how.decimal, say)
