@@ -182,6 +182,19 @@ def test_values_that_are_no_numbers_are_counted(capsys):
     assert "x: NaN or infinite in 5 rows, which counts as missing" in dvar(capsys, "fit", "t.parquet", "--target", "y")[1]
 
 
+def test_a_coefficient_past_the_largest_float_is_said(capsys):
+    x = np.random.default_rng(1).normal(size=(300, 2))
+    pq.write_table(pa.table({"y": x.sum(axis=1) + np.random.default_rng(2).logistic(size=300) > 0, "large": x[:, 0] * 1e300,
+                             "small": x[:, 1] * -1e-310}), "t.parquet")
+    out, _ = dvar(capsys, "fit", "t.parquet", "--target", "y")
+    assert re.search(r"small +−\(past 1.8e308\)", out)
+    assert "past the largest float64 (1.8e308) in the column's units: small; " in out
+    assert "−(past 1.8e308)" in dvar(capsys, "show", "y.json")[0]
+    assert "inf" not in out + dvar(capsys, "show", "y.json")[0]
+    assert fitted(capsys, "--target", "y")["coefficients"]["small"] is None
+    assert json.loads(dvar(capsys, "show", "y.json", "--json")[0])["coefficients"]["small"] is None
+
+
 def test_a_column_that_numbers_the_rows_is_said(capsys):
     rng = np.random.default_rng(0)
     pq.write_table(pa.table({"k": rng.permutation(100), "x": rng.integers(0, 100, 100), "y": rng.random(100) < 0.5}), "t.parquet")

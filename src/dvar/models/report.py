@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from .diagnostics import diagnose
 from .summary import places, summary
 from .telling import NO_OPTIMUM, coefficients
 from .training import Trained
-from .words import listed
+from .words import finite, listed, past
 
 
 def notes(trained: Trained) -> list[str]:
@@ -42,6 +41,7 @@ def told(trained: Trained) -> str:
     lines = [f"{kind}, learned from {many(model.rows, 'row')}", "", coefficients(table), ""]
     if table.separated:
         lines.append(f"{NO_OPTIMUM}, the last finite value is shown: {listed(table.separated)}")
+    lines += past({line.name: line.coefficient for line in table.lines})
     lines += [said for said in findings(trained) if said != fit.message]
     if left := zeros(trained):
         lines.append(f"exactly 0 by l1 = {trained.l1:g}: {listed(left)}")
@@ -78,6 +78,7 @@ def held_out(worth: dict[str, float]) -> str:
 def as_json(trained: Trained) -> dict[str, Any]:
     """The training as plain values; what JSON has no number for (nan, inf) is None."""
     model, fit, table = trained.model, trained.fit, summary(trained)
+    intercept = finite({"intercept": table.intercept}) if table.intercept is not None else {}
     return {
         "model": model.name,
         "target": model.target,
@@ -91,13 +92,13 @@ def as_json(trained: Trained) -> dict[str, Any]:
         "passes": fit.passes,
         "seconds": fit.seconds,
         "log_likelihood": table.log_likelihood,
-        "intercept": table.intercept,
-        "coefficients": table.coefficients,
+        "intercept": intercept.get("intercept"),
+        "coefficients": finite(table.coefficients),
         "l1": trained.l1,
         "l2": trained.l2,
         "zero": zeros(trained),
-        "standard_errors": {line.name: line.error for line in table.lines if line.error is not None},
-        "holdout": {k: v if math.isfinite(v) else None for k, v in trained.holdout.items()},
+        "standard_errors": finite({line.name: line.error for line in table.lines if line.error is not None}),
+        "holdout": finite(trained.holdout),
         "dropped": model.encoding.dropped if model.encoding else {},
         "separated": list(table.separated),
     }

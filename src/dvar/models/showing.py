@@ -13,6 +13,7 @@ from ..errors import many
 from ..expression.writing import text
 from .summary import original
 from .training import Model
+from .words import finite, number, past
 
 SHOWN = 8  # levels named in one line
 
@@ -56,7 +57,8 @@ def told(model: Model) -> str:
     lines += ["", "formula", *(f"  {line}" for line in text(model.graph).splitlines()), f"  predicts {model.predicts}"]
     found = coefficients(model)
     width = max(map(len, found), default=0)
-    lines += ["", "coefficients in the columns' own units", *(f"  {k.ljust(width)}  {v: .6g}" for k, v in found.items())]
+    lines += ["", "coefficients in the columns' own units",
+              *(f"  {k.ljust(width)}  {number(v, ' .6g')}" for k, v in found.items()), *past(found)]
     if model.own:
         lines += ["", f"columns in the formula, in their own units: {', '.join(model.own)}"]
     if model.encoding is not None:
@@ -67,7 +69,7 @@ def told(model: Model) -> str:
 
 
 def as_json(model: Model) -> dict[str, Any]:
-    found = coefficients(model)
+    found = finite(coefficients(model))
     return {
         "model": model.name, "target": model.target, "positive": model.positive or None, "weight": model.weight or None,
         "m": model.rows, "reached": model.reached, "made": dict(model.made), "formula": text(model.graph),

@@ -9,6 +9,7 @@ from ..errors import DvarError
 from .covariance import KINDS
 from .inferred import Inference, Line
 from .words import listed
+from .words import number as told_number
 
 NO_OPTIMUM = "no finite optimum"
 
@@ -30,8 +31,8 @@ def cells(line: Line) -> tuple[str, ...]:
 
     p = "" if line.p is None else "<0.001" if line.p < 0.001 else f"{line.p:.3f}"
     odds = [number(v, ".4g") for v in (line.odds, line.odds_low, line.odds_high)]
-    return (line.name, f"{line.coefficient:.6g}", number(line.error, ".4g"), number(line.z, ".3f"), p, number(line.low, ".4g"),
-            number(line.high, ".4g"), *odds)
+    return (line.name, told_number(line.coefficient), number(line.error, ".4g"), number(line.z, ".3f"), p,
+            number(line.low, ".4g"), number(line.high, ".4g"), *odds)
 
 
 def coefficients(found: Inference) -> str:
