@@ -15,6 +15,8 @@ REFINED = 3  # times a step is corrected for the ridge; along directions without
 STEEP = 1e-3  # of the slope: along directions without curvature more is no rounding
 NEGATIVE = 1e-8  # and so is negative curvature
 VANISHED = 1e-8  # curvature below this share of that at the start: the optimum is at infinity
+WIDE, NARROW = 400, 4  # parameters, and how many times their rank they are, where a factor of that many columns pays
+PIVOT, PROBED = 1e-13, 1e-9  # of the diagonal: what is left where a factor ends; of a product: what it may miss
 BLOCK = 64  # rows of a triangle that is solved at once
 
 
@@ -62,6 +64,10 @@ class Curvature:
         return Factor(lower) if lower is not None and np.min(np.diag(lower), initial=1.0) ** 2 > SINGULAR else None
 
     @cached_property
+    def narrow(self) -> tuple[Any, Any] | None:
+        return narrow(self.scaled)
+
+    @cached_property
     def ridged(self) -> Factor | None:
         """The factor of H + a ridge where H is singular, as with collinear features, in a tenth of the eigenvalues' time. None
         where there are few parameters, negative curvature, or a slope along directions without curvature."""
@@ -83,7 +89,7 @@ class Curvature:
 
     @property
     def indefinite(self) -> bool:
-        if self.factor is not None or self.ridged is not None:
+        if self.factor is not None or self.narrow is not None or self.ridged is not None:
             return False
         values = self.spectrum[0]
         return bool(len(values)) and values[0] < -NEGATIVE * np.max(np.abs(values))
@@ -102,6 +108,11 @@ class Curvature:
         """In scaled coordinates."""
         if self.factor is not None:
             return self.factor.solve(v)
+        if self.narrow is not None:
+            values, vectors = self.narrow
+            kept = values > SINGULAR * np.max(values, initial=0.0)
+            along = vectors[:, kept].T @ v
+            return v + vectors[:, kept] @ (along / values[kept] - along)
         if self.ridged is not None:
             solve = self.ridged.solve
             curved = self.scaled @ solve(v)  # H times something has nothing along directions without curvature
@@ -160,22 +171,59 @@ def cholesky(matrix: Any) -> Any:
         return None
 
 
+def narrow(matrix: Any) -> tuple[Any, Any] | None:
+    """Eigenvalues (r,) and eigenvectors (P, r) of a positive semidefinite matrix whose rank r is small beside P, as where
+    parameters are many more than rows: Cholesky's factor with pivots (Golub & Van Loan, 2013, 4.2.8), which asks for r columns
+    of the matrix only, and its singular values. None where the rank is not small or some curvature is negative."""
+    size = len(matrix)
+    if size < WIDE:
+        return None
+    most = size // NARROW
+    left = np.diag(matrix).copy()
+    least, factor = PIVOT * np.max(left), np.zeros((most, size))
+    for k in range(most):
+        j = int(np.argmax(left))
+        if left[j] <= least:
+            break
+        factor[k] = (matrix[j] - factor[:k, j] @ factor[:k]) / np.sqrt(left[j])
+        left -= factor[k] ** 2
+        left[j] = 0.0
+    else:
+        return None
+    factor = factor[:k]
+    probe = np.random.default_rng(0).normal(size=size)
+    product = matrix @ probe
+    if not np.linalg.norm(product - factor.T @ (factor @ probe)) <= PROBED * np.linalg.norm(product):
+        return None
+    _, roots, vectors = np.linalg.svd(factor, full_matrices=False)
+    return roots**2, vectors.T
+
+
 def vanished(hessian: Any, first: Any, share: float = VANISHED) -> tuple[Any, Any, int]:
     """The directions (P, k) along which the curvature has vanished since the start; the units (P,) of the coordinates in which
     they are told and orthonormal; and how many others never had any, which are taken out first, as they would mix."""
     diagonal = np.abs(np.diag(first))
     scale = np.where(diagonal > 0, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 1.0)
     now, start = hessian * scale[:, None] * scale, first * scale[:, None] * scale
-    least = share * float(np.max(np.sum(np.abs(start), axis=0), initial=0.0))
-    if cholesky(now - least * np.eye(len(now))) is not None:  # no eigenvalue is as low as that
-        return np.zeros((len(now), 0)), scale, 0
-    values, vectors = np.linalg.eigh(start)
+    few, few_now = None, narrow(now)
+    if few_now is None:
+        least = share * float(np.max(np.sum(np.abs(start), axis=0), initial=0.0))
+        if cholesky(now - least * np.eye(len(now))) is not None:  # no eigenvalue is as low as that
+            return np.zeros((len(now), 0)), scale, 0
+    else:
+        few = narrow(start)
+    values, vectors = np.linalg.eigh(start) if few is None or few_now is None else few
     curved = np.abs(values) > 1e-10 * np.max(np.abs(values), initial=0.0)
     had, never = vectors[:, curved], vectors[:, ~curved]
     left, turned = np.linalg.eigh(had.T @ now @ had)
     before = np.abs(np.einsum("ij,ij->j", turned, had.T @ start @ had @ turned))
-    still = np.linalg.eigvalsh(never.T @ now @ never)
-    alike = int(np.sum(np.abs(still) <= 1e-10 * np.max(np.abs(left), initial=0.0)))
+    if few is None or few_now is None:
+        still = np.abs(np.linalg.eigvalsh(never.T @ now @ never))
+    else:  # most of the directions that never had any are not written out: along these there is none now, either
+        beside = few_now[1] * np.sqrt(few_now[0])
+        bends = np.linalg.svd(beside - had @ (had.T @ beside), compute_uv=False) ** 2
+        still = np.pad(bends, (0, max(len(now) - had.shape[1] - len(bends), 0)))
+    alike = int(np.sum(still <= 1e-10 * np.max(np.abs(left), initial=0.0)))
     return had @ turned[:, left < share * before], scale, alike
 
 

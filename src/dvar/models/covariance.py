@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..descend.curvature import narrow
 from ..errors import DvarError, UsageError, nearest
 from ..vectorize.by_example import ByExample, by_example
 from ..vectorize.cost import Cost
@@ -33,17 +34,24 @@ class Inverse(NamedTuple):
     """The inverse of an information matrix on the directions with curvature; the others have none."""
 
     matrix: Any  # (P, P)
-    blind: Any  # (P, k): a basis of the directions without curvature
+    seen: Any  # (P, r): an orthonormal basis of the directions with curvature, in units of each parameter
     units: Any  # (P,): how large a change of each parameter is, by its own curvature
 
     @property
     def rank(self) -> int:
-        return len(self.units) - self.blind.shape[1]  # type: ignore[no-any-return]
+        return self.seen.shape[1]  # type: ignore[no-any-return]
+
+    @property
+    def blind(self) -> Any:
+        """A basis (P, k) of the directions without curvature."""
+        return np.linalg.qr(self.seen, mode="complete")[0][:, self.rank :] * self.units[:, None]
 
     def known(self, turn: Any) -> Any:
         """Which rows of `turn` (R, P) are sums of parameters that the data tell: no blind direction changes them."""
         with np.errstate(all="ignore"):  # what is past the largest float is not known
-            return (np.abs(turn @ self.blind) <= 1e-6 * (np.abs(turn) @ self.units)[:, None]).all(axis=1)
+            moved = turn * self.units
+            unseen = moved - (moved @ self.seen) @ self.seen.T
+            return np.linalg.norm(unseen, axis=1) <= 1e-6 * np.abs(moved).sum(axis=1)
 
 
 def inverse(information: Any) -> Inverse:
@@ -51,13 +59,14 @@ def inverse(information: Any) -> Inverse:
     diagonal = np.diag(information)
     scale = np.where(diagonal > 0, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 1.0)
     scaled = information * scale[:, None] * scale
-    values, vectors = np.linalg.eigh((scaled + scaled.T) / 2)
-    null = values <= NULL * np.max(values, initial=0.0)
-    if not null.any():
+    values, vectors = narrow(scaled) or np.linalg.eigh((scaled + scaled.T) / 2)
+    seen = values > NULL * np.max(values, initial=0.0)
+    if seen.all() and len(seen) == len(scaled):
         found = np.linalg.inv(scaled)
     else:
-        found = (vectors / np.where(null, np.inf, values)) @ vectors.T
-    return Inverse((found + found.T) / 2 * scale[:, None] * scale, vectors[:, null] * scale[:, None], scale)
+        values, vectors = values[seen], vectors[:, seen]
+        found = (vectors / values) @ vectors.T
+    return Inverse((found + found.T) / 2 * scale[:, None] * scale, vectors, scale)
 
 
 def information(cost: Cost, theta: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..descend.curvature import WIDE
 from ..descend.minimize import Fit
 from ..errors import UsageError, nearest
 from ..vectorize.by_example import ByExample, by_example
@@ -143,8 +144,18 @@ def endless(turn: Any, flat: Sequence[int], free: Any, bread: Any) -> Any:
     if not flat:
         return np.zeros(len(turn), bool)
     with np.errstate(all="ignore"):
-        loose = (turn @ free * turn).sum(axis=1) > 1e4 * (turn @ bread * turn).sum(axis=1)
+        loose = variances(turn, free) > 1e4 * variances(turn, bread)
     return loose | (np.abs(turn[:, list(flat)]).sum(axis=1) > 0)
+
+
+def variances(turn: Any, covariance: Any) -> Any:
+    """Those of the coefficients, rows of `turn` (R, P), by the parameters' covariance (P, P)."""
+    if len(covariance) < WIDE:
+        return (turn @ covariance * turn).sum(axis=1)
+    from scipy.sparse import csr_array
+
+    few = csr_array(turn)  # most coefficients are made of one parameter or two
+    return few.multiply(few @ covariance).sum(axis=1)
 
 
 def line(name: str, value: float, variance: float, level: float, degrees: float | None, odds: bool) -> Line:

@@ -1,0 +1,82 @@
+"""Many more parameters than rows: what a matrix (P, P) of small rank tells is found from its few directions, and is the same."""
+
+import numpy as np
+import pytest
+
+import dvar as dv
+from dvar.descend import curvature
+from dvar.descend.curvature import Curvature, narrow, vanished
+from dvar.models.covariance import inverse
+from dvar.models.inference import variances
+
+P = curvature.WIDE + 50
+RNG = np.random.default_rng(0)
+
+
+def of_rank(rank, spread=1.0):
+    rows = RNG.normal(size=(rank, P)) * np.geomspace(1.0, spread, rank)[:, None]
+    return rows.T @ rows / P
+
+
+@pytest.fixture
+def by_eigenvalues(monkeypatch):
+    """What all eigenvalues tell, in place of a factor of few columns."""
+    def told(function, *given):
+        with monkeypatch.context() as m:
+            m.setattr(curvature, "WIDE", P + 1)
+            m.setattr(curvature, "FEW", P + 1)
+            return function(*given)
+
+    return told
+
+
+@pytest.mark.parametrize(("rank", "spread"), [(1, 1.0), (40, 1.0), (40, 1e3), (100, 1e-2), (0, 1.0)])
+def test_few_directions_have_all_curvature(rank, spread):
+    matrix = of_rank(rank, spread)
+    values, vectors = narrow(matrix)
+    assert len(values) == rank
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(rank), atol=1e-12)
+    np.testing.assert_allclose((vectors * values) @ vectors.T, matrix, atol=1e-12 * np.abs(matrix).max(initial=1.0))
+    np.testing.assert_allclose(np.sort(values), np.linalg.eigvalsh(matrix)[P - rank :], rtol=1e-9)
+
+
+@pytest.mark.parametrize("matrix", [
+    np.eye(P), of_rank(P), of_rank(P // 2), of_rank(20) - of_rank(1), of_rank(20) - 1e-3 * np.eye(P), np.eye(20), np.full((P, P), np.nan),
+], ids=["identity", "full", "half", "indefinite", "lowered", "small", "nan"])  # fmt: skip
+def test_elsewhere_there_is_no_such_factor(matrix):
+    assert narrow(matrix) is None
+
+
+@pytest.mark.parametrize("rank", [3, 60])
+def test_the_inverse_and_what_it_knows_are_those_of_the_eigenvalues(rank, by_eigenvalues):
+    matrix = of_rank(rank)
+    turn = np.vstack([np.eye(P)[:3], matrix[:3]])  # a parameter is not told by so few rows, what a row adds up is
+    few, all_of_them = inverse(matrix), by_eigenvalues(inverse, matrix)
+    assert few.rank == all_of_them.rank == rank
+    np.testing.assert_allclose(few.matrix, all_of_them.matrix, rtol=1e-8, atol=1e-10 * np.abs(few.matrix).max())
+    assert few.known(turn).tolist() == all_of_them.known(turn).tolist() == [False] * 3 + [True] * 3
+    np.testing.assert_allclose(variances(turn, few.matrix), np.einsum("ij,jk,ik->i", turn, few.matrix, turn), rtol=1e-10)
+
+
+@pytest.mark.parametrize("rank", [3, 60])
+def test_a_step_and_what_has_vanished_are_those_of_the_eigenvalues(rank, by_eigenvalues):
+    start = of_rank(rank)
+    gradient = start @ RNG.normal(size=P)
+    step, other = Curvature(gradient, start).whole(), by_eigenvalues(lambda: Curvature(gradient, start).whole())
+    np.testing.assert_allclose(step.move, other.move, rtol=1e-6, atol=1e-8 * np.abs(other.move).max())
+    assert not Curvature(gradient, start).indefinite
+    values, vectors = narrow(start)
+    now = (vectors[:, 1:] * values[1:]) @ vectors[:, 1:].T  # along one direction no curvature is left
+    (few, units, alike), (all_of_them, _, others) = vanished(now, start), by_eigenvalues(vanished, now, start)
+    assert few.shape == all_of_them.shape == (P, 1)
+    assert alike == others == P - rank
+    np.testing.assert_allclose(np.abs(few.T @ all_of_them), 1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("y", [lambda z: z, lambda z: z > 0], ids=["linear", "logistic"])
+@pytest.mark.filterwarnings("ignore::dvar.DvarWarning")
+def test_a_summary_of_many_columns_is_that_of_all_eigenvalues(y, by_eigenvalues):
+    x = RNG.normal(size=(30, P))
+    z = x[:, :3] @ [1.0, -2.0, 0.5] + 0.1 * RNG.normal(size=30)
+    fitted = (dv.LogisticRegression() if y(z).dtype == bool else dv.LinearRegression()).fit(x, y(z))
+    assert str(fitted.summary()) == str(by_eigenvalues(fitted.summary))
