@@ -171,7 +171,15 @@ ERRORS = [
     ("* a", "found '*'", 0, ""),
     ("a ** ", "the formula ends", 5, ""),
     ("'a'", "is not part", 0, ""),
-    ("a if b else c", "unexpected 'if'", 2, ""),
+    ("a if b else c", "unexpected 'if'", 2, "where(a > b, x, y)"),
+    ("u = Σ(a)", "'Σ' is not an operation", 4, "sum(…)"),
+    ("u = ∑ a", "'∑' is not part", 4, "sum(…)"),
+    ("x₁*a", "'₁' is not part", 1, "x_1"),
+    ("x'*a", '"\'" is not part', 1, "backticks"),
+    ("J := a", "unexpected ':'", 2, "with ="),
+    ("1,5*a", "unexpected ','", 1, "decimal point"),
+    ("a, b", "unexpected ','", 1, ""),
+    ("sum([a, b])", "expected a number", 5, "stack(a, b)"),
 ]
 
 
@@ -363,3 +371,10 @@ def test_an_element_picked_by_a_number_is_written_in_brackets(text, shown):
     graph = dv.graph(text)
     assert dv.graph(str(graph)) == graph
     assert str(graph).split("\n")[-1] == shown.split("\n")[-1]
+
+
+def test_who_forgets_that_e_is_a_variable_is_told():
+    with pytest.raises(dv.UsageError) as error:
+        dv.graph("f = e**a").at(a=1)
+    assert error.value.help == "give all inputs, e.g. e=1.0; e to the power of a is written exp(a)"
+    assert dv.graph("f = e**a").at(a=2, e=3).value == 9

@@ -551,6 +551,27 @@ def test_only_what_a_click_unfolds_has_a_sign(opened):
     assert all(leads == signed for leads, signed in page.evaluate(seen) if not leads)
 
 
+@pytest.mark.parametrize(("lang", "said"), [("en", "J is not defined here"), ("ko", "여기에서는 J의 값이 정의되지 않으므로")])
+def test_a_page_says_that_its_output_is_not_defined(opened, lang, said):
+    page = opened(dv.graph("J = log(a)*b").at(a=-1, b=2), f"#lang={lang}")
+    assert page.text_content("#undefined").startswith(said)
+    page.click("#first")
+    assert page.text_content("#undefined") == ""
+    page.click("#last")
+    page.fill("input[type=number][aria-label=a]", "1")
+    assert page.text_content("#undefined") == ""
+
+
+def test_a_still_page_is_whole_on_paper_and_its_caption_in_sight(opened):
+    page = opened(LOOP.at(x=1, w=0.5))
+    assert page.text_content("#caption") == "dx means: the derivative of LOOP with respect to x; at an edge stands the local derivative"
+    assert not page.is_visible(".picture text.caption")
+    assert page.locator("#caption").bounding_box()["width"] <= 1200
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 500, "height": 1000})
+    assert page.evaluate("document.querySelector('pre').scrollWidth <= document.querySelector('pre').clientWidth")
+
+
 def test_a_still_page_says_the_picture_of_now(opened):
     p = LOOP.at(x=1, w=0.5)
     page = opened(p)

@@ -7,6 +7,7 @@ import re
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -489,3 +490,45 @@ def test_a_person_tries_the_four_ideas(page, tmp_path):
 
     page.click("a.language")
     assert page.text_content("h1") == MESSAGES["page_examples"][1]
+
+
+@pytest.mark.parametrize(("formula", "told"), [
+    ("arcsin(a)", "da = 1 / sqrt(1 - a**2)"), ("log(-a)", "da = 1 / a"), ("sqrt(1 - a**2)", "da = -a / f"), ("1/(a - 2)", "da = -1 / (a - 2)**2"),
+    ("u = a*2; f = u**2", "da = 2 * (a * 2) * 2"), ("0*a", "da = 0"), ("floor(a)", "da = 0"), ("exp(1000*a)", "da = 1000 * f"),
+])
+def test_the_point_starts_where_there_is_something_to_see(page, formula, told):
+    page.goto("/slopes?" + urlencode({"f": formula}))
+    assert page.text_content("#formula") == told
+    assert page.locator("#point").count() == 1
+    assert page.text_content("#undefined") == ""
+    assert all(value not in ("nan", "inf") for value in page.locator("#numbers dd").all_text_contents()[:2])
+
+
+def test_outside_its_domain_nothing_is_drawn_at_the_point_and_it_is_said(page):
+    page.goto("/slopes?" + urlencode({"f": "log(a)"}))
+    for _ in range(30):
+        page.locator("#plot").press("ArrowLeft")
+    assert page.text_content("#undefined") == "f is not defined here, and so none of its derivatives is."
+    assert page.locator("#point").count() == 0
+    page.locator("#plot").press("PageUp")
+    page.locator("#plot").press("PageUp")
+    assert page.text_content("#undefined") == ""
+    assert page.locator("#point").count() == 1
+
+
+@pytest.mark.parametrize(("formula", "pieces"), [
+    ("floor(a)", 9), ("where(a > 0.3, 1, 0)", 2), ("1/a", 2), ("tan(a)", 3), ("a**3", 1), ("sigmoid(1000*a)", 1), ("abs(a)", 1), ("exp(a)", 1),
+])
+def test_a_curve_has_a_gap_where_it_jumps_and_nowhere_else(page, formula, pieces):
+    page.goto("/slopes?" + urlencode({"f": formula}))
+    assert page.get_attribute("#plot .curve", "d").count("M") == pieces
+
+
+@pytest.mark.parametrize("formula", ["log(a)", "1/a", "a**0.5", "sqrt(a)*1000000"])
+def test_what_is_written_beside_the_triangle_stays_in_the_picture(page, formula):
+    page.goto("/slopes?" + urlencode({"f": formula}))
+    frame = page.locator("#plot").bounding_box()
+    for text in page.locator("#plot .said").all():
+        box = text.bounding_box()
+        assert frame["x"] <= box["x"]
+        assert box["x"] + box["width"] <= frame["x"] + frame["width"]

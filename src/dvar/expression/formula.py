@@ -119,7 +119,8 @@ class Reader(Tokens):
             self.fail(f"unexpected {what!r} after {before[1]!r}", where, HINTS.get(what, "an operation or ; is missing"))
         if what == "=":
             self.fail("'=' defines a name at the start of a statement", where, "compare with ==")
-        self.fail(f"unexpected {what!r}", where)
+        decimals = what == "," and before[0] == self.tokens[self.at + 1][0] == "number"
+        self.fail(f"unexpected {what!r}", where, "a number has a decimal point: 1.5" if decimals else HINTS.get(what, ""))
 
     # expressions: precedence climbing
 

@@ -20,10 +20,14 @@ HINTS = {
     "σ": "the sigmoid is written sigmoid(z)",
     "·": "a product is written *", "×": "a product is written *", "÷": "a quotient is written /",
     "−": "minus is written -", "–": "minus is written -", "√": "a square root is written sqrt(a)",
-    "π": "pi is written pi", "²": "a square is written a**2", "≥": "written >=", "≤": "written <=", "≠": "written !=",
+    "π": "pi is written pi", "²": "a square is written a**2", "³": "a cube is written a**3",
+    "≥": "written >=", "≤": "written <=", "≠": "written !=",
     "ln": "the natural logarithm is written log(a)", "dv": "operations are written without dv.: sigmoid(z)",
     "np": "operations are written without np.: exp(z)", "math": "operations are written without math.: exp(z)",
     ".": "there are no attributes: write transpose(a), sum(a), reshape(a, shape=(2, 3))",
+    "Σ": "a sum is written sum(…)", "∑": "a sum is written sum(…)", "if": "a choice is written where(a > b, x, y)",
+    "'": "a name with such signs stands in backticks: `x'`", ":": "a name is defined with =",
+    **dict.fromkeys("₀₁₂₃₄₅₆₇₈₉", "an index is written x_1"),
     "&": "compare with where(a > b, …)", "|": "an absolute value is written abs(a)", "!": "not an operation here",
 }
 ENDS = (";", "\n")  # of a statement
@@ -155,7 +159,8 @@ class Tokens:
             sign = -1.0 if self.take("-") else 1.0
             kind, what, place = self.tokens[self.at]
             if kind != "number":
-                self.fail("expected a number in the vector", place)
+                help = "a vector of what has a name is written stack(a, b)" if kind in ("name", "quoted") else ""
+                self.fail("expected a number in the vector", place, help)
             self.at += 1
             parts.append(sign * float(what))
         self.depth -= 1

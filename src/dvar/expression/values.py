@@ -47,7 +47,8 @@ def assign(names: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any],
     given |= kwargs
     missing = [n for n in names if n not in given]
     if missing:
-        raise UsageError(f"no value was given for {', '.join(missing)}", f"give all {what}s, e.g. {missing[0]}=1.0")
+        euler = "; e to the power of a is written exp(a)" if "e" in missing else ""
+        raise UsageError(f"no value was given for {', '.join(missing)}", f"give all {what}s, e.g. {missing[0]}=1.0{euler}")
     return {n: given[n] for n in names}
 
 

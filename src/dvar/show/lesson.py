@@ -25,7 +25,7 @@ from .folding import Folded
 from .messages import LANGUAGES, messages, of_page
 from .page import Content, fill, framed, part, running
 from .page import told as said
-from .picture import title, xml
+from .picture import caption_of, title, xml
 from .steps import Teller, steps
 from .unfolding import pictures
 from .wording import CUT, FEW, reach, told_name, write_root
@@ -64,10 +64,12 @@ def left(most: int, *parts: str) -> int:
 def still(p: Pass, language: str = "en", most: int = PAGE) -> Content:
     """What has no sliders."""
     named, story = title(p.graph, language), steps(p, language)
-    drawn = pictures(Lines(p.graph, p, {}, language, story), max(left(most, story.text), most // 3), language)
+    lines = Lines(p.graph, p, {}, language, story)
+    drawn = pictures(lines, max(left(most, story.text), most // 3), language)
     code = "\n".join([said(drawn.told()), part("fold.js")]) if drawn.packed else ""
+    caption = caption_of(p.graph, lines.boxes([Folded("", (lines.shown[0],))])[0], language)
     told = as_far_as(xml(story.text).split("\n"), left(most, drawn.first, code), language)
-    return Content(named, fill("still.html", title=xml(named), svg=drawn.first, steps=told), code)
+    return Content(named, fill("still.html", title=xml(named), svg=drawn.first, caption=xml(caption), steps=told), code)
 
 
 def as_far_as(lines: list[str], room: int, language: str) -> str:

@@ -56,6 +56,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "slope": ("slope: ({after} − {before}) / {h}", "기울기: ({after} − {before}) / {h}"),
     "exact": ("exact derivative {name}", "정확한 미분 {name}"),
     "apart": ("they differ by", "둘의 차이"),
+    "undefined": ("{output} is not defined here, and so none of its derivatives is.",
+                  "여기에서는 {output}의 값이 정의되지 않으므로 미분도 정의되지 않습니다."),
     "language": ("Language", "언어"),
     "page_slopes": ("Slopes", "기울기"),
     "page_graph": ("The graph", "계산 그래프"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from ..api import Graph
+from ..api import Graph, Pass
 from ..errors import DvarError, UsageError
 from ..expression.graph import INPUT
 from ..expression.writing import spell_name
@@ -16,6 +16,7 @@ from .lesson import content
 from .messages import LANGUAGES, error_in, messages
 from .page import Content, framed, part, running, told
 from .picture import xml
+from .steps import steps
 from .wording import write_root
 
 FORMULA = 4_000  # characters
@@ -65,12 +66,20 @@ def slopes_page(asked: Mapping[str, str]) -> str:
     except NotUnrolled as why:
         raise UsageError(str(why)) from None
     answers = {"v": one.values[wanted[1]][0], "d": one.slopes[wanted[0]][0]}
-    slope = graph.d(graph.inputs[0]).nodes
-    written = write_root(slope, len(slope) - 1, {i: spell_name(n.name) for i, n in enumerate(slope) if n.op == INPUT})
     data = {"input": spell_name(graph.inputs[0]), "output": spell_name(graph.output),
-            "derivative": f"{spell_name(slope[-1].name)} = {written}", "messages": {k: messages(k) for k in LANGUAGES}}
+            "derivative": derivative_told(graph, p), "messages": {k: messages(k) for k in LANGUAGES}}
     code = running(one, answers, data, "common.js", "plot.js", "slopes.js")
     return page_of("/slopes", asked, formula, Content(messages(asked["lang"])["page_slopes"], part("slopes.html"), code))
+
+
+def derivative_told(graph: Graph, p: Pass) -> str:
+    """The derivative of a function of one number as a formula in it: as the steps tell it, where the function is one line."""
+    told = steps(p).backward[-1]
+    if len(steps(p)) <= 3:
+        return " = ".join([told.name, *(told.formulas or ("0",))])
+    slope = graph.d(told.node).nodes
+    written = write_root(slope, len(slope) - 1, {i: spell_name(n.name) for i, n in enumerate(slope) if n.op == INPUT})
+    return f"{told.name} = {written}"
 
 
 def examples_page(asked: Mapping[str, str]) -> str:

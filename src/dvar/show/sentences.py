@@ -72,6 +72,12 @@ KOREAN = {
     "a product is written *": "곱은 *로 씁니다", "a quotient is written /": "나눗셈은 /로 씁니다",
     "minus is written -": "빼기는 -로 씁니다", "a square root is written sqrt(a)": "제곱근은 sqrt(a)로 씁니다",
     "pi is written pi": "원주율은 pi로 씁니다", "a square is written a**2": "제곱은 a**2로 씁니다",
+    "a cube is written a**3": "세제곱은 a**3으로 씁니다", "a sum is written sum(…)": "합은 sum(…)으로 씁니다",
+    "a choice is written where(a > b, x, y)": "조건에 따른 값은 where(a > b, x, y)로 씁니다",
+    "a name with such signs stands in backticks: `x'`": "이런 기호가 든 이름은 백틱 안에 씁니다: `x'`",
+    "a name is defined with =": "이름은 =로 정의합니다", "an index is written x_1": "아래 첨자는 x_1처럼 씁니다",
+    "a vector of what has a name is written stack(a, b)": "이름이 있는 것들의 벡터는 stack(a, b)로 씁니다",
+    "a number has a decimal point: 1.5": "소수점은 점으로 씁니다: 1.5",
     "written {sign}": "{sign}로 씁니다", "the natural logarithm is written log(a)": "자연로그는 log(a)로 씁니다",
     "operations are written without {prefix}: {instead}": "연산은 {prefix} 없이 씁니다: {instead}",
     "there are no attributes: write {instead}": "점 뒤의 이름은 없습니다. 이렇게 쓰세요: {instead}",
@@ -81,6 +87,8 @@ KOREAN = {
     # what is given, and its shapes
     "there is no input {name}": "그런 입력이 없습니다: {name}",
     "no value was given for {names}": "값이 없는 입력: {names}",
+    "give all inputs, e.g. {example}; e to the power of a is written exp(a)":
+        "모든 입력에 값을 주세요. 예: {example}. e의 a제곱은 exp(a)로 씁니다",
     "give all inputs, e.g. {example}": "모든 입력에 값을 주세요. 예: {example}",
     "{token} gives no value to a name": "이름에 값을 주는 꼴이 아닙니다: {token}",
     "write a=5, or w=1,2,3 for a vector": "a=5처럼, 벡터는 w=1,2,3처럼 쓰세요",

@@ -100,6 +100,7 @@ function draw(typing = document.activeElement?.dataset.fill) { // while one type
   if (!typing) $("slopes").replaceChildren(...backward.map(n => fills(n) ? blanked(n, r) : sloped(n, r, stepOf(n) === at)));
   const shown = document.querySelectorAll("#values li:not(.hidden), #slopes li:not(.hidden)"); // what a screen reader says of the picture
   document.querySelector(".picture desc").textContent = [...shown].map(item => item.textContent).join("\n");
+  $("undefined").textContent = Number.isNaN(r.v[count - 1][0]) && valued(count - 1) ? say("undefined", { output: PAGE.output }) : "";
   $("step").textContent = say("step", { at, count: total });
   nudge(r);
   question();

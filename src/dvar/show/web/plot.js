@@ -36,7 +36,7 @@ class Plot { // a frame of data coordinates
   x(v) { return this.left + (v - this.x0) / (this.x1 - this.x0) * (this.width - this.left - this.right); }
   y(v) { return this.height - this.bottom - (v - this.y0) / (this.y1 - this.y0) * (this.height - this.bottom - this.top); }
   say(x, y, text, name = "") { // words beside a place, kept inside the frame
-    const anchor = x > this.width - 75 ? "end" : "start";
+    const anchor = x + 10 + 7 * text.length > this.width ? "end" : "start";
     svg("text", { class: `said ${name}`, x: x + (anchor === "end" ? -8 : 8), y: Math.max(this.top + 12, Math.min(this.height - this.bottom - 6, y)), "text-anchor": anchor }, this.host, text);
   }
   at(event) { // where the pointer is, in data coordinates
