@@ -133,6 +133,18 @@ def test_ordered_classes_that_a_sum_tells_apart_have_no_finite_optimum(rows):
     assert "(perfect separation)" in said[0]
 
 
+@pytest.mark.parametrize("seed", [24, 43, 44, 111, 244, 285])
+def test_ordered_classes_that_are_told_apart_by_little_are_told(seed):
+    r = np.random.default_rng(seed)
+    rows, n, classes = int(r.integers(30, 400)), int(r.integers(1, 5)), int(r.integers(2, 5))
+    x = r.normal(size=(rows, n))
+    z, cuts = x @ r.normal(size=n), np.sort(r.normal(size=classes - 1))
+    kept = np.abs(z[:, None] - cuts).min(axis=1) > r.choice([0.01, 0.1])
+    found, said = fitted(dv.Estimator("ordered", classes="auto"), x[kept], np.digitize(z[kept], cuts))
+    assert "for ever" in said[0] or "(perfect separation)" in said[0]
+    assert "no finite optimum" in found.fit_.message
+
+
 @pytest.mark.parametrize("loss", ["(w @ x + b - y)**4", "(w @ x + b - y)**8", "(exp(w @ x + b) - exp(y))**4"])
 def test_a_power_that_is_fitted_exactly_has_an_optimum(loss):
     x = np.random.default_rng(0).normal(size=(60, 2))

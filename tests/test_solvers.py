@@ -707,6 +707,19 @@ def test_a_loss_that_falls_along_a_line_for_ever_is_told_as_one(loss, options):
         graph.over(**{k: v for k, v in data.items() if k in graph.inputs}).minimize(**options)
 
 
+@pytest.mark.parametrize("slope", [1e-12, 1e-9, 1.0, 1e6])
+@pytest.mark.parametrize("upper", [3.0, 1e-3, 1e6, 1e9])
+def test_a_line_is_followed_to_its_bounds(slope, upper):
+    x = np.array([[1.0, 2.0], [3.0, 1.0]])
+    cost = dv.graph(f"L = -{slope!r}*(w @ x) + (b - 1)**2").over(x=x)
+    fit = cost.minimize(bounds={"w": (None, upper)})
+    assert fit.converged, fit.message
+    assert fit.params["w"].tolist() == [upper, upper]
+    for low, high in ((-1.0, None), (None, [upper, None])):  # w, or one of them, can grow for ever
+        with pytest.raises(dv.DvarError, match="falls without bound"):
+            cost.minimize(bounds={"w": (low, high)})
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e6])
 def test_a_saddle_beside_the_start_is_no_cost_without_bound(scale):
     cost = dv.graph("L = s*(u**4 - u**2) + 0*y").over(y=np.ones(3), s=np.full(3, scale))

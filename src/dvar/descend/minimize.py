@@ -40,7 +40,7 @@ class Method(NamedTuple):
 
 METHODS = {
     "gradient-descent": Method(gradient_descent, 1000, 1e-7, ("rate", "momentum", "nesterov")),
-    "newton": Method(newton, 100, 1e-9, (), True),
+    "newton": Method(newton, 300, 1e-9, (), True),
     "proximal-newton": Method(proximal_newton, 100, 1e-9, ("l1", "bounds"), True),
     "newton-cg": Method(newton_cg, 200, 1e-8, ("l1", "bounds")),
     "working-set": Method(working_set, 50, 1e-8, ("l1",)),

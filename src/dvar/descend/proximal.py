@@ -30,6 +30,8 @@ GUESSES, SWEEPS, ROUNDS = 6, 15, 20  # guesses of what is free; sweeps along coo
 EASY, MET = 3, 40  # rounds before some kinks are met one by one, too, and how many
 SURE = 0.1  # of what is asked for: curvature that is not all rows' tells what is left to a digit
 WARM = 4  # steps from a fit before that may be left; a Hessian of all rows serves the fits after this one, too
+FURTHER = 32.0  # steps at once along it
+STRAIGHT = 1e-3  # of the slope along a step is turned by curvature: the cost falls as along a line
 RIDGE = 1e-11  # of the diagonal: makes a singular parabola one that can be solved
 
 
@@ -97,6 +99,9 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
             slope = run.record(new.theta, new.cost, problem.slope(new.theta, new.gradient), share,
                                share * float(np.linalg.norm(move)))
             if falls(now, new.cost, share * downhill):
+                straight = float(move @ now.hessian @ move) <= STRAIGHT * -downhill
+                if straight and share == 1.0 and now.cost - new.cost > 0.5 * promised:
+                    new = straight_on(problem, now, new, move, run)
                 break
             if promised <= ALMOST * abs(now.cost) and share < 1e-3 and not run.stopped:  # what is left is rounding of the cost
                 return finished(problem, now, promised, run)
@@ -106,6 +111,23 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
             share /= 2
         now = new
     return run.kept(False, f"did {many(options.steps, 'step')}; the gradient's norm is {slope:.1e}", now.hessian)
+
+
+def straight_on(problem: Problem, now: Point, new: Point, move: Any, run: Run) -> Point:
+    """Further along a step on which the cost falls as along a line, to where bounds or curvature end that; the run raises where
+    it is without end. Parameters that the step takes to the bottom of a parabola stay there."""
+    share, move = 1.0, np.where(np.abs(now.hessian @ move) <= STRAIGHT * np.abs(now.gradient), move, 0.0)
+    while not run.stopped:
+        share = share * FURTHER if share < FURTHER else share**2
+        theta = problem.inside(new.theta + share * move)
+        if not np.isfinite(theta).all() or np.array_equal(theta, new.theta):
+            break
+        further = whole(problem, theta)
+        run.record(theta, further.cost, problem.slope(theta, further.gradient), share, float(np.linalg.norm(theta - new.theta)))
+        if not further.cost < new.cost or not further.finite:
+            break
+        new = further
+    return new
 
 
 def by_gradients(
