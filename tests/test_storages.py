@@ -563,6 +563,12 @@ def test_a_fit_of_a_frame_is_that_of_its_numbers():
         np.testing.assert_allclose(fit.params["w"], dense.params["w"], rtol=1e-8)
 
 
+def test_a_frame_whose_only_level_is_the_reference_has_no_feature():
+    y = np.arange(5.0)
+    cost = dv.graph(LOSSES["squared"]).over(x=pd.DataFrame({"kind": ["a"] * 5}), y=y)
+    same(cost, dv.graph(LOSSES["squared"]).over(x=np.zeros((5, 0)), y=y), parameters(cost.loss, 0))
+
+
 def test_a_function_that_waits_for_shapes_takes_frames():
     @dv.graph
     def L(w, x, y):

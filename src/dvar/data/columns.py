@@ -86,7 +86,7 @@ class Group:
         for size, at in zip(self.sizes, self.slices):
             weights = np.zeros((size, *w.shape[1:]))
             weights[1:] = w[at]
-            total = (total[:, None] + weights).reshape(-1, *w.shape[1:])
+            total = (total[:, None] + weights).reshape(len(total) * size, *w.shape[1:])
         return total
 
     def sums(self, joint: np.ndarray, weights: np.ndarray) -> np.ndarray:
