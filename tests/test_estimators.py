@@ -373,6 +373,9 @@ def test_ordered_classes_and_dispersed_counts():
     fitted = dv.Estimator("ordered", classes=["low", "mid", "high"]).fit(X, THREE)
     assert fitted.predict_proba(X).sum(axis=1) == pytest.approx(np.ones(M))
     assert fitted.score(X, THREE) > 0.5
+    told = fitted.summary()  # of cuts there is no unit more
+    assert [line.name for line in told.lines if line.odds] == list(fitted.coef_names_)
+    assert [t.get_text() for t in told.plot().axes[0].get_yticklabels()] == list(fitted.coef_names_)
     counts = stats.nbinom.rvs(2, 2 / (2 + np.exp(0.3 * np.tanh(SCORE))), random_state=3)
     theirs = __import__("statsmodels.api").api.NegativeBinomial(counts, np.column_stack([X, np.ones(M)])).fit(disp=0, method="newton", tol=1e-12)
     ours = dv.Estimator("negative-binomial").fit(X, counts)

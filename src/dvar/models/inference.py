@@ -18,6 +18,8 @@ import numpy as np
 from ..descend.curvature import WIDE
 from ..descend.minimize import Fit
 from ..errors import UsageError, nearest
+from ..expression.graph import INPUT
+from ..expression.ops import OPS
 from ..vectorize.by_example import ByExample, by_example
 from ..vectorize.cost import Cost
 from ..vectorize.run import one_blas_thread
@@ -89,8 +91,9 @@ def inference(
     with np.errstate(all="ignore"):
         in_units = turn @ theta
     degrees = free if known_of.scaled and kind == "classical" else None
-    lines = tuple(line(name, value, variance, level, degrees, known_of.odds and not_intercept(name) and not end)
-                  for name, value, variance, end in zip(told, in_units, np.diag(covariance), separated))
+    odds = of_data(cost, turn) & ~separated & known_of.odds
+    lines = tuple(line(name, value, variance, level, degrees, ratio)
+                  for name, value, variance, ratio in zip(told, in_units, np.diag(covariance), odds))
     ends = tuple(name for name, end in zip(told, separated) if end)
     square = of_square(cost, params) if known_of.scaled else 0.0
     return Inference(title, lines, covariance, kind, level, degrees, n, inner.rank, clusters, ends, why, tuple(notes), known_of,
@@ -179,8 +182,15 @@ def line(name: str, value: float, variance: float, level: float, degrees: float 
     return Line(name, value, error, z, p, value - reach, value + reach, ratio(value), ratio(value - reach), ratio(value + reach))
 
 
-def not_intercept(name: str) -> bool:
-    return name != "intercept" and not name.endswith(": intercept")
+def of_data(cost: Cost, turn: Any) -> Any:
+    """Which coefficients, rows of `turn` (R, P), are of parameters that multiply data: of the others, as intercepts and cuts, there
+    is no unit more."""
+    nodes = cost.loss.nodes
+    data = {k for k, node in enumerate(nodes) if node.op == INPUT and node.name in cost.data}
+    beside = {nodes[k].name for node in nodes if data.intersection(node.operands) and OPS[node.op].linear == (0, 1)
+              for k in node.operands}
+    others = [k for name, at in cost.places.items() if name not in beside for k in range(at.start, at.stop)]
+    return ~turn[:, others].any(axis=1)
 
 
 def not_there(

@@ -170,10 +170,11 @@ def plot_coefficients(found: Inference, ax: Any = None) -> Any:
     """
     _, ax = (None, ax) if ax is not None else subplots(1, 1, (6.4, 4.0))
     odds = any(line.odds is not None for line in found.lines)
-    lines = [line for line in found.lines if line.error is not None and (line.name != "intercept" or len(found.lines) == 1)]
+    able = [line for line in found.lines if line.error is not None and
+            (line.odds is not None if odds else line.name != "intercept" or len(found.lines) == 1)]
     left_out = [line.name for line in found.lines if line.error is None]
-    kept = sorted(lines, key=lambda line: -abs(line.z or 0.0))[:MOST]
-    lines = [line for line in lines if line in kept]
+    kept = sorted(able, key=lambda line: -abs(line.z or 0.0))[:MOST]
+    lines = [line for line in able if line in kept]
     at = np.arange(len(lines))[::-1]
     for y, line in zip(at, lines):
         value, low, high = ((line.odds, line.odds_low, line.odds_high) if odds else (line.coefficient, line.low, line.high))
@@ -191,7 +192,7 @@ def plot_coefficients(found: Inference, ax: Any = None) -> Any:
         ax.set_xticks(*log_ticks(*ax.get_xlim()))
         ax.minorticks_off()
     ax.set_xlabel(f"{'odds ratio' if odds else 'coefficient'} of one unit more, {100 * found.level:g} % interval")
-    more = len(found.lines) - len(left_out) - len(lines) - any(line.name == "intercept" for line in found.lines if line.error)
+    more = len(able) - len(lines)
     notes = [f"{more} more, of smaller |z|, not shown"] if more > 0 else []
     if left_out:
         notes.append(f"without standard error: {', '.join(left_out[:4])}{' …' if len(left_out) > 4 else ''}")
