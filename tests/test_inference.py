@@ -292,6 +292,14 @@ def test_a_likelihood_below_its_top_has_no_aic(options):
     assert "none: the log-likelihood" not in dv.LogisticRegression().fit(X, YES).summary().text
 
 
+@pytest.mark.parametrize("y", [X @ [2.0, 1.0, 0.5] + 1, np.zeros(m)])
+def test_errors_are_not_said_where_every_row_is_fitted_to_rounding(y):
+    found = fitted(LINEAR, "linear", y=y)
+    assert column(found, "error") == [None] * 4
+    assert "every row is fitted to rounding" in found.text
+    assert "χ²" not in found.text
+
+
 def test_collinear_columns_have_no_errors_and_their_sums_do():
     twice = np.column_stack([X, X[:, 0] + X[:, 1]])
     found = fitted(LINEAR, "linear", twice, REAL, [*NAMES, "sum"])

@@ -31,6 +31,7 @@ from .words import listed
 
 PENALISED = "penalised coefficients are pulled towards 0, so the curvature tells no standard errors: fit without a penalty"
 STILL = 1e-6  # a log-likelihood that can rise by less is at its top
+EXACT = 1e-13  # of the largest y is rounding
 
 
 @one_blas_thread()  # of a second one matrices of a few hundred have nothing, and it waits for a core that others use
@@ -73,7 +74,10 @@ def inference(
     bread = held(curvature, flat) if flat else inner.matrix
     separated = endless(turn, flat, inner.matrix, bread)
     free = n - inner.rank
+    square = of_square(cost, params) if known_of.scaled else 0.0
     why, highest = (PENALISED, False) if l2 else not_there(fit, each, cost, bread, kind, known_of, free)
+    if not why and is_exact(cost, mean_loss * square, known_of):
+        why = "every row is fitted to rounding, so nothing is left to estimate errors from"
     covariance, clusters = np.full((len(told),) * 2, np.nan), 0
     clear = inner.known(turn) & ~separated
     if why:
@@ -95,7 +99,6 @@ def inference(
     lines = tuple(line(name, value, variance, level, degrees, ratio)
                   for name, value, variance, ratio in zip(told, in_units, np.diag(covariance), odds))
     ends = tuple(name for name, end in zip(told, separated) if end)
-    square = of_square(cost, params) if known_of.scaled else 0.0
     return Inference(title, lines, covariance, kind, level, degrees, n, inner.rank, clusters, ends, why, tuple(notes), known_of,
                      cost, params, mean_loss, square, turn, highest)
 
@@ -183,8 +186,8 @@ def line(name: str, value: float, variance: float, level: float, degrees: float 
 
 
 def of_data(cost: Cost, turn: Any) -> Any:
-    """Which coefficients, rows of `turn` (R, P), are of parameters that multiply data: of the others, as intercepts and cuts, there
-    is no unit more."""
+    """Which coefficients, rows of `turn` (R, P), are of parameters that multiply data: of others, as intercepts and cuts, there is
+    no unit more."""
     nodes = cost.loss.nodes
     data = {k for k, node in enumerate(nodes) if node.op == INPUT and node.name in cost.data}
     beside = {nodes[k].name for node in nodes if data.intersection(node.operands) and OPS[node.op].linear == (0, 1)
@@ -212,6 +215,11 @@ def not_there(
         return "", True
     return (f"the parameters are not at the optimum (the sum of losses can fall by {rise:.2g}; bounds or a penalty may hold "
             "them), so there are no standard errors"), False
+
+
+def is_exact(cost: Cost, variance: float, family: Family) -> bool:
+    """Whether the residuals of a linear model are rounding beside y."""
+    return family.scaled and "y" in cost.data and math.sqrt(variance) <= EXACT * float(np.max(np.abs(np.asarray(cost.data["y"]))))
 
 
 def of_square(cost: Cost, params: Mapping[str, Any]) -> float:
