@@ -69,7 +69,7 @@ def penalties(cost: Any, l1: float, l2: float, penalize: Iterable[str] | None) -
     for name in names:
         weights[place(cost, name, "to penalise")] = 1.0
     units = getattr(cost, "units", 1.0)  # a parameter is its coordinate times this, where a cost has other coordinates
-    return l1 * weights * units, l2 * weights * units**2
+    return l1 * weights * units, l2 * weights * units * units
 
 
 def limits(cost: Any, bounds: Mapping[str, Any] | None) -> tuple[Any, Any]:
