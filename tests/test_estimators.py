@@ -512,6 +512,17 @@ def test_columns_that_never_vary_are_said_and_cost_nothing():
     assert alone.coef_[-1] == pytest.approx(dv.LinearRegression().fit(X, NUMBER).intercept_, abs=1e-9)
 
 
+@pytest.mark.parametrize("regressor", [dv.LinearRegression(), dv.PoissonRegressor()])
+def test_a_target_that_never_varies_is_said(regressor):
+    assert "y is 3 in all" in heard(regressor, X, np.full(M, 3.0))[1]
+
+
+def test_numbers_far_below_one_are_fitted_without_a_warning_of_numpy():
+    ours, said = heard(dv.LogisticRegression(), X * 1e-160, YES)
+    assert ours.coef_ * 1e-160 == pytest.approx(dv.LogisticRegression().fit(X, YES).coef_, rel=1e-6)
+    assert not said
+
+
 def test_a_fit_that_did_not_converge_says_so():
     with pytest.warns(ConvergenceWarning, match="did 1 step;"):
         fitted = dv.LogisticRegression(steps=1).fit(X, YES)
@@ -580,6 +591,7 @@ def test_a_warm_start_goes_on_where_the_last_fit_ended():
     first, coef = warm.n_iter_, warm.coef_
     assert warm.fit(X, YES).n_iter_ < first
     assert warm.coef_ == pytest.approx(coef, abs=1e-8)
+    assert warm.fit(X, YES).n_iter_ == 1  # a convex loss has no saddle to look for
     table, y = frame()
     warm = dv.LogisticRegression(warm_start=True).fit(table, y)
     assert warm.fit(table.iloc[:-5], y[:-5]).n_iter_ < dv.LogisticRegression().fit(table.iloc[:-5], y[:-5]).n_iter_ + 1

@@ -48,8 +48,9 @@ def remarks(estimator: Any, cost: Cost) -> list[str]:
     penalised = estimator.penalised_
     bounded = bool(estimator._bounds())  # by a method that does not look whether curvature has vanished
     unsure = not penalised and (fit.flat or estimator.collinear_ or estimator.still_ or fit.curvature is None or bounded)
-    single = hasattr(estimator, "classes_") and np.bincount(np.asarray(cost.data["y"], dtype=np.intp)).min() == 1
-    if unsure or single or cost.m <= cost.size or not fit.converged:
+    y = np.asarray(cost.data["y"])
+    few = np.bincount(y.astype(np.intp)).min() == 1 if hasattr(estimator, "classes_") else y.min() == y.max()
+    if unsure or few or cost.m <= cost.size or not fit.converged:
         try:
             given = ONE if bounded else GIVEN
             said += diagnose(cost, fit, flat_names(estimator, cost), l2=float(penalised), given=given)
