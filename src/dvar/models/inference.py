@@ -186,8 +186,7 @@ def line(name: str, value: float, variance: float, level: float, degrees: float 
 
 
 def of_data(cost: Cost, turn: Any) -> Any:
-    """Which coefficients, rows of `turn` (R, P), are of parameters that multiply data: of others, as intercepts and cuts, there is
-    no unit more."""
+    """Which coefficients, rows of `turn` (R, P), are of parameters that multiply data: an intercept or a cut has no unit more."""
     nodes = cost.loss.nodes
     data = {k for k, node in enumerate(nodes) if node.op == INPUT and node.name in cost.data}
     beside = {nodes[k].name for node in nodes if data.intersection(node.operands) and OPS[node.op].linear == (0, 1)
