@@ -235,6 +235,17 @@ def test_what_numba_was_told_is_part_of_the_name(monkeypatch):
     assert len(names) == 6
 
 
+def test_where_numba_may_not_compile_the_numpy_program_runs(cache):
+    script = """import numpy as np, dvar as dv
+x = np.ones((200_000, 5))
+cost = dv.graph("inputs: w, x, y\\nL = (w @ x - y)**2").over(x=x, y=x[:, 0])
+print(str(cost.program("fused")).splitlines()[0], cost.minimize().program)"""
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True).stdout
+    assert "NUMBA_DISABLE_JIT is set" in said
+    assert said.endswith("numpy\n")
+
+
 def test_a_folder_others_may_write_to_is_not_used(cache, compilations):
     first = bits(started()(AT))
     cache.chmod(0o777)

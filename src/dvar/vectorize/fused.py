@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, chain
 from math import prod
@@ -35,6 +36,8 @@ class FusedProgram:
     """Sums of value and derivatives over runs of rows. Raises NotWritable where the loss, or its data, has no such program."""
 
     def __init__(self, graph: Graph, sizes: Mapping[str, Shape], data: Mapping[str, Any], second: bool = False) -> None:
+        if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+            raise NotWritable("NUMBA_DISABLE_JIT is set, so that Numba compiles nothing")
         self.sizes, self.second = sizes, second
         names = frozenset(data)
         found = core(graph, {n: sizes[n] if n in sizes else data[n].shape[1:] for n in graph.inputs}, names)
