@@ -214,11 +214,13 @@ def test_tests_between_nested_linear_models():
 @pytest.mark.parametrize("kind", ["classical", "HC0", "HC1", "HC2", "HC3", "cluster"])
 @pytest.mark.parametrize(("formula", "family", "y"), [(LOGISTIC, "logistic", YES), (LINEAR, "linear", REAL), (POISSON, "poisson", COUNT)])
 def test_a_weight_is_a_count_of_equal_rows(formula, family, y, kind):
-    counts = np.arange(m) % 3
+    counts = np.where(GROUPS == 7, 0, np.arange(m) % 3)  # a group and a row far out that do not count
+    x = X.copy()
+    x[0, 0] = 300.0
     groups = {"groups": GROUPS} if kind == "cluster" else {}
-    weighted = fitted(formula, family, y=y, weight=counts, kind=kind, **groups)
+    weighted = fitted(formula, family, x, y, weight=counts, kind=kind, **groups)
     again = {"groups": np.repeat(GROUPS, counts)} if groups else {}
-    written_out = fitted(formula, family, np.repeat(X, counts, 0), np.repeat(y, counts), kind=kind, **again)
+    written_out = fitted(formula, family, np.repeat(x, counts, 0), np.repeat(y, counts), kind=kind, **again)
     close(weighted.covariance, written_out.covariance, 7)
     for name in ("n", "log_likelihood", "null_log_likelihood", "aic", "bic", "deviance", "null_deviance", "pseudo_r2"):
         close(getattr(weighted, name), getattr(written_out, name))
@@ -385,6 +387,7 @@ REFUSED = [
     (lambda: inference(COST, FIT, kind="cluster", groups=GROUPS[1:]), UsageError, r"shape \(399,\), the fit has 400 rows"),
     (lambda: inference(COST, FIT, kind="cluster", groups=np.ones(m)), DvarError, "all rows are of one group"),
     (lambda: inference(COST, FIT, kind="cluster", groups=np.where(GROUPS == 0, np.nan, GROUPS)), DvarError, "rows have no group"),
+    (lambda: inference(COST, FIT, kind="cluster", groups=[None if g == 0 else f"g{g}" for g in GROUPS]), DvarError, "rows have no group"),
     (lambda: inference(COST, FIT, family="logit"), UsageError, "no family 'logit'"),
     (lambda: inference(COST, FIT, family="linear"), UsageError, "not a multiple of the square"),
     (lambda: inference(COST, FIT, level=95), UsageError, "the level is 95"),
@@ -395,6 +398,8 @@ REFUSED = [
     (lambda: wald_test(inference(COST, FIT, NAMES), [[0, 1, 0, 0], [0, 2, 0, 0]]), UsageError, "not independent"),
     (lambda: lr_test(inference(COST, FIT), inference(COST, FIT)), UsageError, "full model has 4 parameters"),
     (lambda: lr_test(fitted(LOGISTIC, "logistic", X[:9], YES[:9]), inference(COST, FIT, family="logistic")), UsageError, "not of the same rows"),
+    (lambda: lr_test(fitted(POISSON_OFFSET, "poisson", X[:, :1], COUNT, NAMES[:2], offset=EXPOSURE), fitted(POISSON, "poisson", y=COUNT)),
+     UsageError, "not of the same rows"),
     (lambda: score_test(fitted(LOGISTIC, "logistic", X[:, :1], names=["a", "b"]), inference(COST, FIT, NAMES, family="logistic")),
      UsageError, "no coefficient 'a'"),
 ]

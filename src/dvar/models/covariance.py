@@ -27,6 +27,7 @@ KINDS = {
     "HC3": "HC3, robust, by leverage squared (MacKinnon & White)",
     "cluster": "by cluster, times G/(G − 1) · (n − 1)/(n − p)",
 }
+NOTHING = ("NoneType", "NAType", "NaTType")  # types of what is missing
 NULL = 1e-11  # of the largest curvature, in coordinates of unit diagonal: below, a direction has none
 
 
@@ -88,8 +89,8 @@ def weights(cost: Cost) -> Any:
 def robust(each: ByExample, bread: Any, kind: str, groups: Any, weight: Any, n: float, p: int) -> tuple[Any, int]:
     """The sandwich (P, P) around the `bread`, the inverse information; and the number of groups (0 where there are none)."""
     if kind == "cluster":
-        codes, count = coded(groups, each.cost.m)
-        meat = clustered(each, codes, count, weight) * (count / (count - 1) * (n - 1) / (n - p))
+        codes, count = coded(groups, weight)
+        meat = clustered(each, codes, weight) * (count / (count - 1) * (n - 1) / (n - p))
         return bread @ meat @ bread, count
     factor = weight
     if kind in ("HC2", "HC3"):
@@ -120,6 +121,7 @@ def leverage(each: ByExample, bread: Any) -> Any:
     for rows in each.blocks():
         moved = each.spread(rows, share * np.where(sign == 0, 1.0, sign)) @ root
         h[rows] = np.einsum("ij,ij->i", moved, moved)
+    h[weights(each.cost) == 0] = 0.0  # which tell no coefficient
     full = np.flatnonzero(h > 1.0 - 1e-10)
     if len(full):
         raise DvarError(f"{len(full):,} of {len(h):,} rows have leverage 1 (the first is row {full[0]}): each alone tells a "
@@ -127,32 +129,39 @@ def leverage(each: ByExample, bread: Any) -> Any:
     return h
 
 
-def clustered(each: ByExample, codes: Any, count: int, weight: Any) -> Any:
+def clustered(each: ByExample, codes: Any, weight: Any) -> Any:
     """Σ over groups of (Σ w s)(Σ w s)ᵀ, (P, P)."""
     from scipy.sparse import csr_matrix
 
-    total = np.zeros((count, each.cost.size))
+    total = np.zeros((np.max(codes) + 1, each.cost.size))
     for rows in each.blocks():
         size = rows.stop - rows.start
-        member = csr_matrix((weight[rows], (codes[rows], np.arange(size))), shape=(count, size))
+        member = csr_matrix((weight[rows], (codes[rows], np.arange(size))), shape=(len(total), size))
         total += member @ each.scores(rows)
     return total.T @ total
 
 
-def coded(groups: Any, m: int) -> tuple[Any, int]:
-    """Groups as codes 0 … G − 1, (m,). Raises UsageError for another length, DvarError for missing ones or fewer than two."""
+def coded(groups: Any, weight: Any) -> tuple[Any, int]:
+    """Groups as codes 0 … (m,), and how many of them count, by the rows' weights (m,). Raises UsageError for another length,
+    DvarError for missing ones or fewer than two."""
     if groups is None:
         raise UsageError('kind="cluster" needs groups', "give the group of every row, groups=[…]")
     values = np.asarray(groups)
-    if values.shape != (m,):
-        raise UsageError(f"groups has shape {values.shape}, the fit has {m:,} rows", "give one group a row")
-    missing = int(np.sum(values != values))  # nan alone is not itself
+    if values.shape != weight.shape:
+        raise UsageError(f"groups has shape {values.shape}, the fit has {len(weight):,} rows", "give one group a row")
+    if values.dtype.hasobject:  # of any kinds, which may have no order among them
+        missing = sum(type(v).__name__ in NOTHING or v != v for v in values)
+        values = values.astype(str)
+    else:
+        missing = int(np.sum(values != values))  # nan alone is not itself
     if missing:
-        raise DvarError(f"{missing:,} rows have no group (nan)", "give them a group of their own, or leave these rows out")
+        raise DvarError(f"{missing:,} rows have no group", "give them a group of their own, or leave these rows out")
     found, codes = np.unique(values, return_inverse=True)
-    if len(found) < 2:
-        raise DvarError(f"all rows are of one group, {found[0]!r}", "errors by cluster need two groups at least, and many")
-    return codes, len(found)
+    counts = np.bincount(codes, weight > 0) > 0
+    if counts.sum() < 2:
+        raise DvarError(f"all rows are of one group, {found[counts].tolist()[0]!r}",
+                        "errors by cluster need two groups at least, and many")
+    return codes, int(counts.sum())
 
 
 def checked_kind(kind: str, groups: Any) -> None:

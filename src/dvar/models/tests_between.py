@@ -119,10 +119,11 @@ def wald_test(found: Inference, names: Sequence[str] | Any, value: Any = 0.0) ->
 def comparable(restricted: Inference, full: Inference) -> int:
     """How many parameters the full model has more. Raises UsageError where the two cannot be compared."""
     a, b = restricted.cost, full.cost
-    same = a.m == b.m and np.array_equal(weights(a), weights(b)) and np.array_equal(a.data.get("y", 0), b.data.get("y", 0))
+    same = a.m == b.m and np.array_equal(weights(a), weights(b)) and all(np.array_equal(a.data.get(n, 0), b.data.get(n, 0))
+                                                                         for n in ("y", "offset"))
     if not same or restricted.family != full.family:
         raise UsageError(f"the two models are not of the same rows and kind: {a.m:,} and {b.m:,} rows",
-                         "fit both to the same y, weights and loss")
+                         "fit both to the same y, weights, offset and loss")
     degrees = full.parameters - restricted.parameters
     if degrees <= 0:
         raise UsageError(f"the full model has {full.parameters} parameters, the restricted one {restricted.parameters}",
