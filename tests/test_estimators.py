@@ -512,6 +512,14 @@ def test_columns_that_never_vary_are_said_and_cost_nothing():
     assert alone.coef_[-1] == pytest.approx(dv.LinearRegression().fit(X, NUMBER).intercept_, abs=1e-9)
 
 
+@pytest.mark.parametrize("options", [{}, {"C": 1.0}, {"l1": 0.01}])
+def test_what_is_common_to_all_classes_is_taken_out(options):
+    x, y = np.tile(X, (500, 1)), np.tile(THREE, 500)  # rows enough for a Hessian of some, by which W and b drift together
+    ours = dv.LogisticRegression(**options).fit(x, y)
+    assert ours.intercept_.sum() == pytest.approx(0, abs=1e-12)
+    assert ours.coef_.sum(axis=0) == pytest.approx(np.zeros(4), abs=1e-8) or "l1" in options
+
+
 @pytest.mark.parametrize("regressor", [dv.LinearRegression(), dv.PoissonRegressor()])
 def test_a_target_that_never_varies_is_said(regressor):
     assert "y is 3 in all" in heard(regressor, X, np.full(M, 3.0))[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -12,6 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d
 
+from ..descend.minimize import Fit
 from ..errors import DvarError, UsageError
 from ..expression.graph import Graph
 from ..vectorize.cost import Cost
@@ -70,6 +72,13 @@ def labels(y: Any) -> Any:
 
 def bounds_of(weights: str, bounds: Any) -> dict[str, Any]:
     return {} if bounds is None else {weights: bounds}
+
+
+def centred(fit: Fit, weights: bool) -> Fit:
+    """Of the equally good answers of softmax the one that adds up to 0 over the classes, as what is common to all of them predicts
+    nothing; `weights`: those of the features too, which nothing else holds."""
+    names = ("W", "b") if weights else ("b",)
+    return replace(fit, params=fit.params | {n: v - v.mean(axis=0) for n, v in fit.params.items() if n in names})
 
 
 class LogisticRegression(ClassifierMixin, Learner):  # type: ignore[misc]
@@ -142,6 +151,8 @@ class LogisticRegression(ClassifierMixin, Learner):  # type: ignore[misc]
         return bounds_of(self._penalized()[0], self.bounds)
 
     def _answer(self) -> None:
+        if len(self.classes_) > 2:
+            self.fit_ = centred(self.fit_, weights=not self.l1 and self.bounds is None)
         super()._answer()
         self.coef_, self.intercept_ = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
 
