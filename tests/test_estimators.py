@@ -571,13 +571,15 @@ def test_scikit_learns_callbacks_see_each_pass_and_may_end_the_fit():
 
     all_of_it, some = Seen(1000), Seen(2)
     fitted = dv.LogisticRegression(C=1.0).set_callbacks(all_of_it).fit(X, THREE)
-    assert all_of_it.tasks == ["setup", "begin fit", *["begin pass"] * fitted.n_iter_, "teardown"]
+    assert all_of_it.tasks == ["setup", "begin fit", *["begin pass"] * len(fitted.loss_curve_), "teardown"]
     assert all_of_it.scores[-1] == fitted.score(X, THREE)
     table, y = frame()
     stopped = dv.LogisticRegression().set_callbacks(some).fit(table, y)
     assert stopped.n_iter_ == 2
     assert stopped.fit_.message == "stopped by a callback"
     assert stopped.score(table, y) == some.scores[-1]
+    several = dv.LogisticRegression().set_callbacks(Seen(2)).fit(X, THREE)
+    assert (several.n_iter_, several.fit_.message) == (2, "stopped by a callback")
 
 
 def test_gradient_descent_works_on_the_data_as_given():

@@ -340,7 +340,7 @@ def test_an_estimator_of_several_classes_is_told_against_the_first():
     for k, name in enumerate(("b", "c")):
         for j, column_ in enumerate(NAMES):
             line = found[f"{name}: {column_}"]
-            close([line.coefficient, line.error], [theirs.params[j, k], theirs.bse[j, k]], 6)
+            close([line.coefficient, line.error], [theirs.params[j, k], theirs.bse[j, k]])
     assert "told less those of a" in found.text
 
 

@@ -176,7 +176,7 @@ def test_a_column_of_which_the_part_says_nothing(data, scale):
 
 @pytest.mark.parametrize(("loss", "rows", "method"), [
     ("z = W @ x + c; L = logsumexp(z) - z[y]", M, "subsampled-newton"),
-    ("z = W @ x + c; L = logsumexp(z) - z[y]", 40_000, "l-bfgs"),  # too few rows
+    ("z = W @ x + c; L = logsumexp(z) - z[y]", 40_000, "subsampled-newton"),  # few rows, and few parameters
     ("z = W @ x + c; L = log1p((z[y] - 1)**2) + sum(z**2)", M, "l-bfgs"),  # not told to be convex
     ("z = W @ x + c; L = logsumexp(z) - z[y] + norm(W[0])", M, "l-bfgs"),  # W elsewhere than in W @ x
 ])
@@ -190,7 +190,7 @@ def test_all_rows_are_the_part_where_it_is_asked_for_of_few(data):
     fit = SOFTMAX.over(x=X, y=y).minimize("subsampled-newton", start=AT_ZERO, l2=0.01)
     theirs = SOFTMAX.over(x=X, y=y).minimize("l-bfgs", start=AT_ZERO, l2=0.01, tol=1e-10)
     np.testing.assert_allclose(fit.params["W"], theirs.params["W"], atol=1e-8)
-    assert "900 rows" in fit.message
+    assert len(fit.whole) == len(fit.history)
 
 
 @pytest.mark.parametrize(("cost", "options"), [

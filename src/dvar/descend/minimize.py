@@ -60,6 +60,7 @@ DOUBT = 1e-6  # of the cost at the start, or what was asked for where that is mo
 STOCHASTIC = ("sgd", "adam")
 SADDLES = 10  # that a fit leaves at the most
 MANY = 1000  # parameters: beyond, a Hessian of P² numbers costs more than it saves
+CURVED = 200  # parameters: up to here one Hessian, example by example, costs no more than the gradients that it spares
 
 
 class Sums(Objective, Protocol):
@@ -293,7 +294,8 @@ def automatic(cost: Sums, told: set[str]) -> str:
         return "proximal-newton" if second else "l-bfgs"
     if second:
         return "newton"
-    if cost.size <= MANY and cost.convex and has_part(cost.m, cost.size) and cost.has_curves():
+    curved = cost.size <= CURVED or (cost.size <= MANY and has_part(cost.m, cost.size))
+    if curved and cost.convex and cost.has_curves():
         return "subsampled-newton"
     return "newton-cg" if cost.has_products() else "l-bfgs"
 

@@ -123,11 +123,11 @@ def unheld(problem: Problem, now: Point, run: Run) -> Any:
 def lower_place(problem: Problem, start: Any, end: Outcome, run: Run, by_gradients: bool) -> Any:
     """A place (P,) where the cost is lower than where a solver ended as at an optimum, as it is beside a saddle, a maximum or a
     kink: looked for where it ended at the start, or, of methods that see no curvature, along what is negative."""
-    if not end.converged or run.stopped:
+    if not end.converged or run.stopped or problem.smooth.convex:
         return None
     if np.array_equal(end.theta, start):
         return lower_nearby(problem, start, end.cost, run)
-    if not by_gradients or problem.smooth.convex or problem.sparse or problem.bounded:
+    if not by_gradients or problem.sparse or problem.bounded:
         return None
     return lower_along_products(problem, Point(end.theta, *problem.smooth.value_gradient(end.theta), None), run)
 

@@ -14,7 +14,7 @@ from .curvature import Curvature
 from .endings import GONE, lost, without_curvature
 from .kept import FINE, Kept, ended, quasi
 from .lbfgs import lbfgs
-from .objective import Options, Outcome, Part, Point, Problem, Run
+from .objective import Options, Outcome, Point, Problem, Run
 from .part import part_of
 from .region import ROUNDING
 
@@ -25,13 +25,18 @@ ENOUGH = 1e-4  # of the fall that the slope promises
 
 
 def subsampled_newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
-    part, count = part_of(problem, len(theta)) or (Part(problem.smooth, [slice(0, problem.examples)]), problem.examples)
-    within = Run()
-    at = lbfgs(replace(problem, smooth=part, examples=count), theta, within, options._replace(tol=ROUGH)).theta
+    some = part_of(problem, len(theta))
+    part, count = some or (problem.smooth, problem.examples)
+    within = Run() if some else run
+    rough = lbfgs(replace(problem, smooth=part, examples=count), theta, within, options._replace(tol=ROUGH))
+    if run.stopped:
+        return rough
+    at = rough.theta
     _, slope, hessian = part.value_gradient_hessian(at)
     tells = np.isfinite(hessian).all() and (np.diag(hessian) > 0).all()  # of every parameter
     passes = len(within.history)
-    run.begun(within, count / problem.examples)
+    if some:
+        run.begun(within, count / problem.examples)
     run.beside += 1  # for the Hessian
     curved, little = Curvature(slope, hessian), GONE * abs(within.history[0].cost)
     kept = stepped(problem, at, curved, run, options if tells else options._replace(steps=0), little)
@@ -48,7 +53,7 @@ def subsampled_newton(problem: Problem, theta: Any, run: Run, options: Options) 
         found = ended(kept, run)._replace(regular=False)
     else:
         found = lbfgs(problem, kept.theta, run, options._replace(tol=CERTAIN * within.small / run.small))
-    said = f"; begun at the optimum of {count:,} rows, found in {passes} passes over these, with their Hessian"
+    said = f"; begun at the optimum of {count:,} rows, found in {passes} passes over these, with their Hessian" if some else ""
     return found._replace(message=found.message + said)
 
 
