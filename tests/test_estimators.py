@@ -459,6 +459,19 @@ def test_separation_is_said_with_its_columns():
     assert heard(dv.LogisticRegression(C=1.0), np.column_stack([X, YES * 2.0]), YES)[1] == ""
 
 
+@pytest.mark.parametrize(("estimator", "y"), [(dv.LogisticRegression(), YES), (dv.PoissonRegressor(), np.arange(M) % 4 * 1.0)])
+def test_a_column_that_separates_leaves_the_others_as_its_rows_left_out_would(estimator, y):
+    """The intercept among them, though its coordinate, by which columns are measured from their means, has no end either."""
+    rare = (y == y.min()) & (np.arange(M) % 5 == 0)
+    ours, _ = heard(clone(estimator), np.column_stack([X, rare]), y)
+    rest = heard(clone(estimator), X[~rare], y[~rare])[0].summary()
+    told = ours.summary()
+    assert told.separated == ("x4",)
+    assert "1 parameter has no finite optimum" in ours.fit_.message
+    for line, other in zip(told.lines, rest.lines):
+        assert [line.coefficient, line.error] == pytest.approx([other.coefficient, other.error], rel=1e-6)
+
+
 def test_of_many_classes_the_rows_that_separate_are_counted_right():
     features, y = load_digits(return_X_y=True)
     _, said = heard(dv.LogisticRegression(method="l-bfgs"), features[:, [7, 15, 31, 20, 36]], y)

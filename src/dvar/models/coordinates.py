@@ -14,6 +14,8 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 
 from ..data.columns import Columns, Number
+from ..descend.curvature import directions_of, vanished
+from ..descend.endings import without_optimum
 from ..descend.minimize import MANY, End, Fit, minimize
 from ..descend.objective import Point
 from .named import linear_maps
@@ -154,7 +156,16 @@ class Standardised:
             theta, cost, slope, hessian = fit.end.place
             end = End(ref(self.cost), Point(self.given(theta), cost, self.pushed(slope), self.pushed(self.pushed(hessian).T)))
             fit = replace(fit, end=end)
+        if fit.flat and fit.curvature is not None and any(one.free != slice(0, 0) for one in self.maps):
+            flat = self.flat_given(fit) or fit.flat
+            fit = replace(fit, flat=flat, message=fit.message.replace(without_optimum(fit.flat), without_optimum(flat)))
         return fit if fit.curvature is None else replace(fit, curvature=lambda: self.pushed(self.pushed(fit.hessian).T))
+
+    def flat_given(self, fit: Fit) -> tuple[int, ...]:
+        """Which parameters of the data as given have no finite optimum: an intercept's coordinate goes where a feature's does
+        that is not measured from its mean, the intercept itself need not."""
+        first = self.cost.value_gradient_hessian(np.zeros(self.size))[2]
+        return directions_of(vanished(self.pushed(self.pushed(fit.hessian).T), first)[0])
 
     def started(self, fit: Fit) -> Fit:
         """A fit of the cost underneath, as one in these coordinates."""
