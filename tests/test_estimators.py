@@ -533,6 +533,21 @@ def test_what_is_common_to_all_classes_is_taken_out(options):
     assert ours.coef_.sum(axis=0) == pytest.approx(np.zeros(4), abs=1e-8) or "l1" in options
 
 
+def test_a_column_far_from_zero_by_its_spread_is_said():
+    far = np.column_stack([X, 1e9 + X[:, 0] * X[:, 1]])
+    assert "x4 lies more than 100,000 spreads from 0" in heard(dv.LinearRegression(), far, NUMBER)[1]
+    ours, said = heard(dv.LinearRegression(), pd.DataFrame(far, columns=list("abcde")), NUMBER)
+    near = dv.LinearRegression().fit(far - [0, 0, 0, 0, 1e9], NUMBER)
+    assert ours.coef_ == pytest.approx(near.coef_, rel=1e-9)
+    assert ours.summary()["e"].error == pytest.approx(near.summary()["x4"].error, rel=1e-9)
+    assert not said
+
+
+def test_columns_that_are_all_but_collinear_are_said():
+    _, said = heard(dv.LogisticRegression(), np.column_stack([X, X[:, 1] + 1e-7 * X[:, 0] * X[:, 2]]), YES)
+    assert "x1, x4 are collinear but for rounding" in said
+
+
 @pytest.mark.parametrize("regressor", [dv.LinearRegression(), dv.PoissonRegressor()])
 def test_a_target_that_never_varies_is_said(regressor):
     assert "y is 3 in all" in heard(regressor, X, np.full(M, 3.0))[1]

@@ -21,6 +21,7 @@ from ..descend.objective import Point
 from .named import linear_maps
 
 SAMPLE, NUMBERS = 16384, 2**22  # rows, evenly spread, and numbers in them that tell a column's centre and spread: enough for that
+HIDES = 1e5  # spreads from zero: the curvature of a column as given has six digits then
 FAR, UNLIKE = 10.0, 100.0  # spreads from zero, and of each other: features that suit no solver as they are
 AS_GIVEN, AS_TOLD = ("gradient-descent", "sgd", "adam"), {"rate", "momentum", "nesterov", "batch"}  # which "auto" takes those for
 KNOWN: WeakKeyDictionary[Any, tuple[Any, Any]] = WeakKeyDictionary()  # by cost, centre and spread of its columns
@@ -45,6 +46,11 @@ class Map(NamedTuple):
     def blocks(self, v: Any) -> tuple[Any, Any]:
         """The weights' part of v (P, …) as (K, n, …) and the intercepts' as (K, 1, …): views."""
         return v[self.weights].reshape(-1, len(self.centre), *v.shape[1:]), v[self.free].reshape(-1, 1, *v.shape[1:])
+
+
+def is_far(one: Map) -> Any:
+    """Which columns (n,) lie so far from zero, by their spreads, that their squares hold few digits of these."""
+    return (one.spread > 0) & (np.abs(one.centre) > HIDES * one.spread)
 
 
 class Standardised:

@@ -15,7 +15,7 @@ from ..expression.graph import Graph
 from ..vectorize.cost import Cost
 from ..vectorize.predict import predict, upto
 from . import inputs
-from .coordinates import Standardised, standardised
+from .coordinates import Standardised, is_far, standardised
 from .named import linear_maps
 from .remarks import flat_names, new_in, remarks, say, shortest
 from .watching import Callbacks, Early, Enough, Support, Watched, with_callbacks
@@ -35,6 +35,7 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
     fit_: Fit
     collinear_: tuple[str, ...]
     still_: tuple[str, ...]
+    far_: tuple[str, ...]
 
     # what a subclass says
 
@@ -150,12 +151,13 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
             fit = watched.fit(str(enough), self.method)
         if early is not None:
             fit = early.chosen(fit)
-        self.collinear_, self.still_ = (), ()
+        self.collinear_, self.still_, self.far_ = (), (), ()
         if isinstance(seen, Standardised):
             if not (l2 or self.l1 or bounds):
                 fit, self.collinear_ = shortest(fit, seen, self.reader_.names)
             fit = seen.as_given(fit)
             self.still_ = tuple(self.reader_.names[j] for one in seen.maps for j in np.flatnonzero(one.spread == 0))
+            self.far_ = tuple(self.reader_.names[j] for one in seen.maps for j in np.flatnonzero(is_far(one)))
         self.fit_, self.penalised_, self._cost = fit, bool(l2 or self.l1), cost
         self.n_iter_ = max(fit.passes, 1)
         self.loss_curve_ = [row.cost for row in fit.whole]

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ..descend.minimize import Fit
 from ..errors import DvarError, DvarWarning, many
 from ..vectorize.cost import Cost
-from .coordinates import Standardised
+from .coordinates import HIDES, Standardised
 from .diagnostics import diagnose
 from .inference import default_names
 from .named import linear_maps
@@ -56,9 +56,22 @@ def remarks(estimator: Any, cost: Cost) -> list[str]:
             said += diagnose(cost, fit, flat_names(estimator, cost), l2=float(penalised), given=given)
         except DvarError:  # a loss of another form tells less
             said += [] if fit.converged else [fit.message]
+    said += ill_told(estimator, cost, said)
     early = fit.message.startswith(("stopped early", "stopped by a callback"))
     said += [] if fit.converged else out_of_scale(estimator, cost)
     return [one for one in said if not (early and one == fit.message)]
+
+
+def ill_told(estimator: Any, cost: Cost, said: list[str]) -> list[str]:
+    """Columns of which rounding leaves few digits or none, where nothing else was said of them."""
+    far, alike = estimator.far_, estimator.collinear_
+    if far:
+        return [f"{listed(far)} {'lies' if len(far) == 1 else 'lie'} more than {HIDES:,.0f} spreads from 0, which leaves few "
+                "digits to how a column varies: subtract its mean, or give a frame, which measures numbers from their means"]
+    if len(alike) < 2 or cost.m <= cost.size or any(alike[0] in one for one in said):
+        return []
+    return [f"{listed(alike)} are collinear but for rounding, so the rows do not tell their coefficients apart: of those that "
+            f"predict alike {GIVEN}; leave one out, or add a penalty (l2)"]
 
 
 def out_of_scale(estimator: Any, cost: Cost) -> list[str]:
