@@ -75,7 +75,7 @@ def bounds_of(weights: str, bounds: Any) -> dict[str, Any]:
 
 
 def centred(fit: Fit, weights: bool) -> Fit:
-    """Of the equally good answers of softmax the one that adds up to 0 over the classes, as what is common to all of them predicts
+    """Of the equally good answers of softmax the one that adds up to 0 over the classes, as what is common to all predicts
     nothing; `weights`: those of the features too, which nothing else holds."""
     names = ("W", "b") if weights else ("b",)
     return replace(fit, params=fit.params | {n: v - v.mean(axis=0) for n, v in fit.params.items() if n in names})
