@@ -70,6 +70,16 @@ def test_slopes(source, inputs, options, value, derivative):
     assert s.slope == pytest.approx(derivative, rel=0.05)
 
 
+@pytest.mark.parametrize(("source", "inputs", "kink"), [
+    ("abs(a)", {"a": 0.0}, "a kink, slopes -1 and 1 beside it"), ("floor(a)", {"a": 2.0}, "a jump, slopes 0 and 0 beside it"),
+    ("sqrt(a)", {"a": 0.0}, "vertical, slope inf beside it"), ("abs(a)", {"a": 1.0}, ""), ("x[2]*a", {"a": 1.0, "x": [1, 2, 3]}, ""),
+])
+def test_a_slope_at_a_kink_says_so(source, inputs, kink):
+    s = dv.slope(source, of="a", **inputs)
+    assert s.kink == kink
+    assert str(s).endswith(f"   ({kink})" if kink else f"derivative = {s.derivative!r}")
+
+
 def test_slope_takes_one_mapping_for_inputs_named_like_an_option():
     s = dv.slope("nudge**2 * of", {"nudge": 3.0, "of": 2.0}, of="nudge")
     assert (s.value, s.derivative) == (18.0, 12.0)

@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import DvarError, UsageError, nearest
 from ..expression.graph import Graph
 from .differences import EPS, SLACK, Measured, Reading, measure
-from .line import Line, Route, forward, route
+from .line import Forward, Line, Route, forward, route
 from .passes import Pass, run, show
 
 TOLERANCE = 1e-6  # relative
@@ -36,13 +36,14 @@ class Slope(NamedTuple):
     nudged: float  # f(a + nudge)
     slope: float  # (nudged − value)/nudge
     derivative: float
+    kink: str = ""  # where f bends or jumps here: the slopes beside it
 
     def __str__(self) -> str:
         return (
             f"at {self.of} = {show(self.at)}:  f = {self.value!r}\n"
             f"nudge {self.of} by {self.nudge!r}:  f = {self.nudged!r}\n"
             f"slope = (f after − f before) / nudge = {self.slope!r}\n"
-            f"derivative = {self.derivative!r}"
+            f"derivative = {self.derivative!r}{f'   ({self.kink})' if self.kink else ''}"
         )
 
 
@@ -67,7 +68,8 @@ def slope(graph: Graph, given: dict[str, Any], nudge: float = 0.001, of: str | N
         raise UsageError(f"a nudge of {nudge!r} does not move {of} = {at!r}", "give a small number that does, such as 0.001")
     before = Pass(graph, given)
     after = run(graph, (), {**given, of: at + nudge})
-    return Slope(of, at, nudge, before.value, after, (after - before.value) / nudge, before.d[of])
+    row = subject_of(before, of, forward(before.derivation, before.given)).row(())
+    return Slope(of, at, nudge, before.value, after, (after - before.value) / nudge, before.d[of], row.verdict * row.kink)
 
 
 class Row(NamedTuple):
@@ -114,12 +116,12 @@ def check(p: Pass) -> Check:
     rows: list[Row] = []
     notes = []
     for name in p.graph.inputs:
-        line = Line(once, route(once, name), np.asarray(p.given[name]), ())
-        subject = Subject(name, p.d[name], p.derivation.d.get(p.graph.index(name)), line)
-        if line.array.size <= MOST:
-            rows += [subject.row(index) for index in np.ndindex(line.array.shape)]
+        subject = subject_of(p, name, once)
+        array = subject.line.array
+        if array.size <= MOST:
+            rows += [subject.row(index) for index in np.ndindex(array.shape)]
         else:
-            size = f"{line.array.size:,}"
+            size = f"{array.size:,}"
             notes.append(f"{name} has {size} elements: moved in {DIRECTIONS} random directions, all elements at once")
             rows += in_directions(subject)
     if all(r.ok is None for r in rows):
@@ -184,6 +186,11 @@ def blur(ways: Sequence[Any], where: Any) -> float:
     if not np.isfinite(here):
         return 0.0
     return 2 * max([abs(v - here) for v in others if np.isfinite(v)], default=0.0) + 2 * EPS * abs(here)
+
+
+def subject_of(p: Pass, name: str, once: Forward) -> Subject:
+    line = Line(once, route(once, name), np.asarray(p.given[name]), ())
+    return Subject(name, p.d[name], p.derivation.d.get(p.graph.index(name)), line)
 
 
 def in_directions(subject: Subject) -> Iterator[Row]:
