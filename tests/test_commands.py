@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -145,12 +146,13 @@ def test_weights_are_counts(capsys, table):
 
 @pytest.mark.parametrize(("target", "positive", "label"), [
     ("n > 15", None, "true"), ("n > 15", "false", "false"), ("(n > 15)*(wt < 3)", None, "1"), ("2*wt - 3 >= wt", None, "true"), ("y", "no", "no"),
+    ("sqrt(n - 15) > 3", None, "true"),
 ])
 def test_targets(capsys, table, target, positive, label):
     said = fitted(capsys, "--target", target, "--features", "x,c", "--out", "m.json", "--holdout", "0", *(["--positive", positive] if positive else []))
     assert said["positive"] == label
     n, w = (table.column(c).to_numpy() for c in ("n", "wt"))
-    y = {"n > 15": n > 15, "(n > 15)*(wt < 3)": (n > 15) & (w < 3), "2*wt - 3 >= wt": w >= 3, "y": np.array(table.column("y").to_pylist()) == "yes"}[target]
+    y = {"n > 15": n > 15, "(n > 15)*(wt < 3)": (n > 15) & (w < 3), "2*wt - 3 >= wt": w >= 3, "sqrt(n - 15) > 3": n[n >= 15] > 24, "y": np.array(table.column("y").to_pylist()) == "yes"}[target]
     rate = json.loads(dvar(capsys, "evaluate", "m.json", "t.parquet", "--json")[0])["base_rate"]
     assert rate == pytest.approx(np.mean(y if label in ("true", "1", "yes") else ~y))
 
@@ -302,6 +304,8 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     ([*FIT, "when > 3"], 1, "of type timestamp", "take columns of numbers"),
     ([*FIT, "nn > 3"], 2, "names 'nn', which is no column; did you mean 'n'?", "formula over columns"),
     ([*FIT, "n > "], 2, "^", ""),
+    ([*FIT, "c == 'a'"], 2, "^", "of a column of two texts: --target c --positive VALUE"),
+    ([*FIT, "y", "--features", "number(" * 5000 + "x" + ")" * 5000], 2, "functions of functions, more than 20 deep", "one or two"),
     ([*FIT, "1 > 0"], 2, "names no column", "formula over columns"),
     ([*FIT, "n > 99"], 1, "always false", "two values"),
     ([*FIT, "y", "--positive", "YES"], 2, "'YES' is not a value", "'no', 'yes'"),
@@ -338,6 +342,11 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     (["predict", "m.json", "lacks.parquet"], 1, "`n` is lacking", "learned from"),
     (["predict", "m.json", "other.parquet"], 1, "`n` is of type", "learned from"),
     (["predict", "m.json", "t.parquet", "-o", "p.doc"], 2, "does not end in .csv", "-o out.csv"),
+    (["predict", "m.json", "t.parquet", "-o", "_half"], 2, "_half is a folder", "a file in it"),
+    (["predict", "m.json", "few.csv"], 1, "`n` is of type text (as 'few') where a number was learned from", "learned from"),
+    (["predict", "m.json", "far.csv", "-o", "f.csv"], 1, "far.csv line 300002: 'few' in column 'n' is not a number", "--missing few"),
+    (["fit", "words.txt", "--target", "y"], 2, "if spaces stand between fields, write commas or tabs", "a column of the table"),
+    (["predict", "deep.json", "t.parquet"], 1, "column is 'number(number(", "fit again"),
     (["predict", "m.json", "t.parquet", "-o", "no/p.csv"], 2, "there is no folder no", "another file"),
     (["predict", "m.json", "p.parquet", "--keep", "-o", "q.csv"], 1, "a column 'prediction' already", "--keep"),
     (["evaluate", "m.json", "lacks.parquet"], 1, "`n` is lacking", "learned from"),
@@ -385,12 +394,17 @@ def learned(tmp_path_factory) -> str:
     for name, text in {"quote.csv": 'a,b,y\n1,"x,0\n2,3,1\n', "late.csv": 'a,b,y\n1,x,0\n2,"3,1\n', "word.csv": "word",
                        "names.csv": "a,y\n", "blank.csv": "\n\n\n", "odd.csv": "my col,a-b,y\n1,2,0\n2,1,1\n", "empty.json": ""}.items():
         (folder / name).write_text(text)
+    (folder / "words.txt").write_text("y x\n0 1\n1 2\n")
+    (folder / "few.csv").write_text("n\n1\nfew\n")
+    (folder / "far.csv").write_text("n\n" + "1234567890123456\n" * 300_000 + "few\n")
     (folder / "t.xlsx").write_bytes(b"PK")
     (folder / "empty.csv").write_bytes(b"")
     (folder / "junk.csv").write_bytes(bytes(range(256)))
     table, squared = str(folder / "t.parquet"), ["--loss", "z = w@x + b; L = (z - y)**2", "--out", str(folder / "count.json")]
     assert cli.main(["fit", table, "--target", "y", "--features", "n", "--out", str(folder / "m.json")]) == 0
     assert cli.main(["fit", table, "--target", "n", "--features", "wt", *squared]) == 0
+    deep = (folder / "m.json").read_text().replace('"column": "n"', f'"column": "{"number(" * 5000}n{")" * 5000}"')
+    (folder / "deep.json").write_text(deep)
     return str(folder)
 
 
@@ -490,6 +504,9 @@ def test_through_a_pipe(capsys, table):
         with open(f"t.{form}", "rb") as file:
             out, err = process("predict", "y.json", "-", stdin=file).communicate(timeout=120)
         assert (out, err) == (whole, "")
+    _, err = process("predict", "y.json", "-", stdin=subprocess.PIPE).communicate("x,c,n\n1,a,2\n1,a", timeout=120)
+    assert err == ("error: standard input: the row '1,a' has 2 fields, the header 3; with ',' between fields\n"
+                   "help: mend the row, or was the stream cut off?\n")
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6, 1.2])
@@ -584,6 +601,22 @@ def test_l1_makes_exact_zeros_and_names_them(capsys, table):
     assert "--l1 0.03" in dvar(capsys, "show", "y.json")[0]
 
 
+def test_ctrl_c_where_nothing_can_be_raised_is_heard_afterwards():
+    code = """if 1:
+        import sys, weakref
+        from dvar.terminal import run
+        class Thing: pass
+        def stop(gone): raise KeyboardInterrupt
+        def app(*words, **options):
+            thing = Thing()
+            kept = weakref.ref(thing, stop)
+            del thing
+            while True: pass
+        sys.exit(run(app, [], lambda words: ""))"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped\n")
+
+
 def test_before_ctrl_c_is_heard_nothing_is_imported():
     code = "import sys; before = set(sys.modules); import dvar.cli; print(sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
@@ -612,6 +645,17 @@ def test_a_full_disk(capsys, table):
     assert done.returncode == 1
     assert "cannot be written: No space left" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "csv.bz2", "csv.zst", "parquet", "arrow", "jsonl"])
+def test_a_file_that_grows_too_large_is_told_and_gone(capsys, table, form):
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    fitted(capsys, "--target", "y", "--features", "x,n")
+    _, err = (child := process("predict", "y.json", "t.parquet", "-o", f"p.{form}", preexec_fn=limited)).communicate(timeout=120)
+    assert (child.returncode, err) == (1, f"error: p.{form} cannot be written: File too large\nhelp: name another file with -o\n")
+    assert sorted(os.listdir()) == ["t.parquet", "y.json"]
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may read and write anything")

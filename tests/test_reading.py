@@ -186,6 +186,8 @@ DAMAGED = [  # file name, its bytes, what is said, what helps
     ("t.csv", made("parquet"), "by its first bytes Parquet", "….parquet"),
     ("t.csv", made("arrow"), "by its first bytes Arrow", "….arrow"),
     ("t.csv", gzip.compress(PLAIN), "by its first bytes gzip", "….gz"),
+    ("t.csv", b"\n <!DOCTYPE html><html>404</html>\n", "by its first bytes a web page", "the raw file"),
+    ("t.tsv", b"\xef\xbb\xbf<?xml version='1.0'?><a/>", "by its first bytes a web page", "the raw file"),
     ("t.csv", b"PK\x03\x04...", "a spreadsheet", "as CSV"),
     ("t.csv", b"%PDF-1.7", "PDF", "as CSV"),
     ("t.csv.gz", PLAIN, "by its name it is gzip", NOT),
@@ -249,7 +251,7 @@ LOOKS = [  # a column of text, what is said of it
     (["5 %", "7 %"], "'5 %' looks like numbers"),
     (["1,000", "12"], "'1,000' looks like numbers"),
     (["05/01/2024", "31/01/2024"], "looks like dates, and is read as levels: a date is written 2024-01-31"),
-    (["1", "2", "n.a."], "1 of 3 rows hold no number ('n.a.'); --missing n.a. makes them missing"),
+    (["1", "2", "n.a."], "1 of 3 rows holds no number ('n.a.'); --missing n.a. makes them missing"),
     (["1", "2", "3", "4", "-", "-", "x y"], "3 of 7 rows hold no number ('-', 'x y'); --missing - and so on"),
     (["a", "b", "1"], ""),
     (["x1", "x2", "x3"], ""),
@@ -271,7 +273,7 @@ def test_a_first_line_of_numbers_is_told(tmp_path):
 def test_something_late_in_a_long_column_is_told(tmp_path):
     content = "a,b\n" + "".join(f"{k % 7},{k / 7}\n" for k in range(200_000)) + "oops,never\n"
     notes = read(tmp_path / "t.csv", content.encode())[1]
-    assert ["1 of 200,001 rows hold no number ('oops')" in notes[0], "('never')" in notes[1], len(notes)] == [True, True, 2]
+    assert ["1 of 200,001 rows holds no number ('oops')" in notes[0], "('never')" in notes[1], len(notes)] == [True, True, 2]
 
 
 def test_places(tmp_path):

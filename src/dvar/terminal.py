@@ -6,12 +6,14 @@ Data go to standard output, everything else to standard error. Exit status 0: do
 
 from __future__ import annotations
 
+import _thread
 import math
 import os
 import re
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -111,10 +113,19 @@ def next_command(*words: str) -> str:
     return "next: dvar " + shlex.join(words)
 
 
+def heard_again(given: Any) -> None:
+    """Ctrl-C within what Python itself calls, where nothing can be raised, is heard once that is over."""
+    if given.exc_type is KeyboardInterrupt:
+        threading.Timer(0.01, _thread.interrupt_main).start()
+    else:
+        sys.__unraisablehook__(given)
+
+
 def run(app: Any, arguments: list[str], usage: Callable[..., str]) -> int:
     """Run one command; the exit status. Mistakes are told in two lines, with `--debug` by a traceback."""
     from cyclopts import CycloptsError
 
+    sys.unraisablehook = heard_again
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
     if sys.stdout is None:  # closed by the caller: there is nobody to read the answer

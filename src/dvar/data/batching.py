@@ -12,7 +12,7 @@ from .numerals import decoded, is_text
 from .opening import Ahead, called, checked_names, opened, unreadable
 from .passing import Passing, Spaces
 from .reading import arrow, checked_how, made_missing, parquet_file, part, part_files
-from .text import USUAL, How, json_lines, options, ragged, refuse_unclosed, swallowed
+from .text import USUAL, How, cut_otherwise, json_lines, mistyped, options, ragged, refuse_unclosed, swallowed
 
 ROWS = 1 << 17  # in a batch of Parquet
 
@@ -121,6 +121,8 @@ def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str,
             refuse_unclosed(name, made, again)
             if told := ragged(name, made, again):
                 raise told from None
+        if told := mistyped(name, made, error, again) or cut_otherwise(name, made, error):
+            raise told from None
         raise unreadable(name, error) from None
     if table is not None and swallowed(table) and (again := reread(name, spaced)) is not None:
         refuse_unclosed(name, made, again)

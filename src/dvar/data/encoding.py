@@ -181,7 +181,9 @@ class Encoding:
             if kind == "number":
                 source.read_as_numbers(name)
             if tables.kind((made := source.column(name)).type) not in (kind, "nothing"):
-                wrong[f"`{name}` is of type {tables.called(made.type)} where a {kind} was learned from"] = None
+                some = kind == "number" and tables.kind(made.type) == "category" and tables.text_as_numbers(made)
+                as_in = f" (as {some!r})" if isinstance(some, str) else ""
+                wrong[f"`{name}` is of type {tables.called(made.type)}{as_in} where a {kind} was learned from"] = None
         if wrong:
             raise DvarError(f"the table is not as the encoding reads it: {', '.join(wrong)}",
                             "give it the columns that were learned from")
@@ -272,7 +274,7 @@ FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "parts": ("a list of at least one part", lambda v: isinstance(v, list) and len(v) > 0),
     "dropped": ("names with reasons", lambda v: isinstance(v, dict) and _texts([*v.keys(), *v.values()])),
     "kind": ("a kind", lambda v: isinstance(v, str) and v in KINDS),
-    "column": ("a name", lambda v: isinstance(v, str)),
+    "column": ("a name", lambda v: isinstance(v, str) and not named.DEEP.match(v)),
     "also": ("a list of names", _texts),
     "mean": ("a finite number", _number),
     "shift": ("a finite number", _number),
@@ -295,4 +297,4 @@ def _require(value: Any, where: str, names: set[str]) -> None:
     for name in sorted(names):
         words, holds = FIELDS[name]
         if not holds(value[name]):
-            raise DvarError(f"{where}.{name} is {value[name]!r}, not {words}", DAMAGED)
+            raise DvarError(f"{where}.{name} is {repr(value[name])[:200]}, not {words}", DAMAGED)

@@ -20,6 +20,7 @@ from .buffers import gaps_of, joined, values_of
 from .codes import code_type
 
 CALL = re.compile(r"\s*(\w+)\((.*)\)\s*", re.DOTALL)
+DEEP = re.compile(r"(\s*\w+\(){21}")  # calls within one another, beyond which no one means them
 TIMES = 1 << 16  # looked up at once: few long operations, as threads wait for each other between them
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -79,6 +80,9 @@ def expanded(item: str, names: Sequence[str]) -> list[str]:
     """The columns, of the table or derived from it, that one item of --features stands for."""
     if item in names:
         return [item]
+    if DEEP.match(item):
+        raise UsageError(f"{item[:40]!r}… asks for functions of functions, more than 20 deep",
+                         "columns are made by one or two")
     if len(item) > 2 and item[0] == item[-1] == "`" and "`" not in item[1:-1]:
         if item[1:-1] in names:
             return [item[1:-1]]

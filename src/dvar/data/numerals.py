@@ -91,7 +91,8 @@ def tell_others(name: str, column: Any, decimal: str, say: Callable[[str], None]
         return
     first = sorted(others, key=lambda text: -others[text])
     some = ", ".join(map(repr, first[:5])) + (", …" if len(first) > 5 else "")
-    say(f"{name}: read as levels, since {sum(others.values()):,} of {many(len(column), 'row')} hold no number ({some}); "
+    hold = "holds" if sum(others.values()) == 1 else "hold"
+    say(f"{name}: read as levels, since {sum(others.values()):,} of {many(len(column), 'row')} {hold} no number ({some}); "
         f"--missing {shlex.quote(first[0])} {'and so on ' if len(first) > 1 else ''}makes them missing, and the others numbers")
 
 

@@ -25,11 +25,16 @@ MAGIC = (  # how a file begins → what it is
     (b"\x28\xb5\x2f\xfd", "zstd"), (b"BZh", "bz2"), (b"PK\x03\x04", "zip"), (b"%PDF", "pdf"), (b"\xd0\xcf\x11\xe0", "xls"),
     (b"FEA1", "feather 1"), (b"SQLite format 3", "sqlite"),
 )
+FORMS = (  # and how text does, behind spaces
+    (re.compile(rb"\s*\{"), "jsonl"), (re.compile(rb"\s*\[\s*\{"), "json"),
+    (re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype html|html|\?xml)\b", re.IGNORECASE), "html"),
+)
 CALLED = {  # what it is → what people call it, and what its name should end in
     "parquet": ("Parquet", ".parquet"), "arrow": ("Arrow", ".arrow"), "gzip": ("gzip", ".gz"), "zstd": ("Zstandard", ".zst"),
     "bz2": ("bzip2", ".bz2"), "zip": ("a zip archive or a spreadsheet", ""), "pdf": ("PDF", ""), "xls": ("a spreadsheet", ""),
     "feather 1": ("Feather version 1", ""), "sqlite": ("an SQLite database", ""), "jsonl": ("JSON", ".jsonl"),
     "csv": ("CSV", ".csv"), "tsv": ("TSV", ".tsv"), "json": ("one JSON array", ""),
+    "html": ("a web page", ""),
 }
 A_LINE_EACH = "write one object a line, as jq -c '.[]' does, and call it .jsonl"
 READS = ("Parquet (.parquet, .pq, or a folder of parts), .csv, .tsv, .txt, .arrow, .feather, .jsonl, each text also as .gz, .zst "
@@ -130,14 +135,16 @@ def suffixes(path: Path) -> tuple[str, str]:
 
 def begins(start: bytes) -> str:
     """What the first bytes of a file say it is; "" where they say nothing."""
-    object, array = start.lstrip()[:1] == b"{", re.match(rb"\s*\[\s*\{", start)
-    return next((what for magic, what in MAGIC if start.startswith(magic)), "jsonl" if object else "json" if array else "")
+    return next((what for magic, what in MAGIC if start.startswith(magic)), "") or next(
+        (what for form, what in FORMS if form.match(start)), "")
 
 
 def mistaken(name: str, found: str, form: str) -> DvarError:
     """A file that is not what its name says."""
     said, end = CALLED.get(found, ("something else", ""))
     help = f"name it …{end}" if end else A_LINE_EACH if found == "json" else f"save it as CSV or Parquet; what is read: {READS}"
+    if found == "html":
+        help = "fetch the table itself: its page may have a link to the raw file"
     if not found:
         help = "is the file whole, and of the kind its suffix says?"
     by_name = f"by its name it is {CALLED[form][0]}, by its first bytes" if form else "by its first bytes it is"

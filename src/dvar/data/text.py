@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv as lines
 import io
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -105,6 +106,8 @@ def told(made: Cut, name: str, say: Callable[[str], None]) -> None:
         say(f"{name}: read as {made.encoding}, {why}")
     if made.names and all(as_number(column, ".") is not None for column in made.names):
         say(f"{name}: line 1 is read as the names of the columns, and all of them are numbers: does it lack such a line?")
+    if len(made.names) == 1 and len(made.names[0].split()) > 1:
+        say(f"{name}: its one column is called {made.names[0]!r}; if spaces stand between fields, write commas or tabs")
     if spaced := [column for column in made.names if column != column.strip() and column.strip()]:
         say(f"{name}: spaces around the names of {many(len(spaced), 'column')} are left out")
     if unnamed := [column for column, was in zip(called_well(made.names), made.names) if not was.strip()]:
@@ -155,6 +158,28 @@ def ragged(name: str, made: Cut, content: Any) -> DvarError | None:
     except lines.Error:
         pass
     return None
+
+
+def cut_otherwise(name: str, made: Cut, error: Exception) -> DvarError | None:
+    """What is said of a row with too few or too many fields by PyArrow's error, where the lines are gone."""
+    found = re.search(r"Expected (\d+) columns, got (\d+): (.*)", str(error))
+    if not found:
+        return None
+    what = f"{name}: the row {found[3][:80]!r} has {many(int(found[2]), 'field')}, the header {found[1]}"
+    return DvarError(f"{what}; with {made.delimiter!r} between fields", "mend the row, or was the stream cut off?")
+
+
+def mistyped(name: str, made: Cut, error: Exception, content: Any) -> DvarError | None:
+    """What is said of a value that is not of the type of its column, by PyArrow's error; with its line where there is content."""
+    found = re.search(r"column #(\d+): CSV conversion error to (\w+): invalid value '(.*)'", str(error), re.DOTALL)
+    if not found:
+        return None
+    at, value = int(found[1]), found[3]
+    rows = rows_of(made, content) if content is not None else iter(())
+    line = next((f" line {line}" for line, row in rows if row[at : at + 1] == [value]), "")
+    kind = "a number" if found[2] in ("double", "int64") else f"of type {found[2]}"
+    return DvarError(f"{name}{line}: {value!r} in column {made.names[at]!r} is not {kind}",
+                     f"mend it, or --missing {shlex.quote(value)} makes it missing")
 
 
 def refuse_unclosed(name: str, made: Cut, content: Any) -> None:

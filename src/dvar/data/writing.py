@@ -12,23 +12,24 @@ from typing import Any
 
 from ..errors import DvarError, UsageError
 from ..files import whole
-from .opening import FORMATS, PACKED, READS, suffixes
+from .opening import FORMATS, PACKED, suffixes
 from .reading import plain
 
+WRITES = ".csv, .tsv, .txt, .jsonl, each also as .gz, .zst or .bz2, .parquet, .arrow and .feather"
 ANY_TYPE = "name a .parquet file, which holds any type, or leave out --keep"
 
 
 def form_of(out: str) -> tuple[str, str]:
     """What a file's name says is to be written, and how it is packed. Raises UsageError where it says nothing."""
     last, packed = suffixes(Path(out))
+    if Path(out).is_dir():
+        raise UsageError(f"{out} is a folder", "name a file in it")
     if last not in FORMATS:
-        raise UsageError(f"{out} does not end in .csv or another that is written", f"e.g. -o out.csv; what is written: {READS}")
+        raise UsageError(f"{out} does not end in .csv or another that is written", f"e.g. -o out.csv; what is written: {WRITES}")
     if packed and FORMATS[last] in ("parquet", "arrow"):
         raise UsageError(f"{out}: {FORMATS[last]} is packed by itself", f"e.g. -o {out.removesuffix(packed)}")
     if not Path(out).absolute().parent.is_dir():
         raise UsageError(f"there is no folder {Path(out).parent}", "make it, or name another file")
-    if Path(out).is_dir():
-        raise UsageError(f"{out} is a folder", "name a file in it")
     return FORMATS[last], PACKED.get(packed, "")
 
 
@@ -44,7 +45,10 @@ def write(out: str, tables: Iterator[Any]) -> int:
             with pa.CompressedOutputStream(pa.PythonFile(Kept(file), "w"), packed) as stream_:
                 return stream(stream_, form, tables)
     except (OSError, pa.ArrowException) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+        first: BaseException | None = error  # what went wrong at first, before what packs could not be closed
+        while first is not None and not (isinstance(first, OSError) and first.strerror):
+            first = first.__context__
+        why = first.strerror or "" if isinstance(first, OSError) else str(error).splitlines()[0]
         help = ANY_TYPE if "Invalid UTF8" in why else "name another file with -o"
         raise DvarError(f"{out} cannot be written: {why}", help) from None
 

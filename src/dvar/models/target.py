@@ -53,7 +53,9 @@ def formula(table: Any, target: str) -> Graph | None:
     try:
         graph = parse(target)
     except UsageError as error:
-        raise UsageError(error.what, error.help if odd is None else help) from None
+        text = next((c for c in table.column_names if tables.kind(table.schema.field(c).type) == "category" and c in target), "")
+        help = help if odd else f"of a column of two texts: --target {text} --positive VALUE" if text else error.help
+        raise UsageError(error.what, help) from None
     for name in graph.inputs:
         if name not in table.column_names:
             raise UsageError(f"the target `{target}` names {name!r}, which is no column{nearest(name, table.column_names)}", help)
@@ -79,6 +81,10 @@ def evaluated(table: Any, target: str, graph: Graph) -> Any:
         data[name], known = np.where(missing, x, 0.0), known & missing  # `missing` is true where the value is known
     with np.errstate(all="ignore"):
         value = np.asarray(predict(graph, graph.output, {}, data))
+        comparisons = [n for n in graph.nodes if n.operands and OPS[n.op].binds == COMPARE]
+        compared = {k for n in comparisons for k in n.operands if graph.nodes[k].operands}
+        for k in compared:  # what is no number is neither more nor less
+            known &= ~np.isnan(predict(graph, graph.nodes[k].name, {}, data))
     if OPS[graph.nodes[-1].op].binds == COMPARE:
         return pa.table({target: pa.array(value != 0, mask=~known)})
     known &= np.isfinite(value)
