@@ -58,10 +58,10 @@ def cut(name: str, form: str, start: bytes, decimal: str, content: Any = b"", en
     with fields_of_any_length():
         delimiter = "\t" if form == "tsv" and "\t" in whole else sniffed(whole, decimal, "\t" if form == "tsv" else ",")
         names = tuple(next(filter(None, lines.reader(io.StringIO(whole, newline=""), delimiter=delimiter)), ()))
+        spaced = not wide and is_spaced(whole, delimiter)
     if not names and len(start) < HEAD:
         raise DvarError(f"{name} holds nothing but blank lines", "a table needs a line of column names and at least one row")
     some = whole.encode() if wide or not content else content
-    spaced = not wide and is_spaced(whole, delimiter)
     return Cut(delimiter, encoding, names, () if spaced else led_by_zero(some, delimiter, names), spaced)
 
 

@@ -45,11 +45,12 @@ def refuse_zero(name: str, content: Any, before: int = 0) -> None:
 
 def is_spaced(head: str, delimiter: str) -> bool:
     """Whether in the first rows below the names every field but the first begins with a space, or is empty."""
-    if f"{delimiter} " not in head:
-        return False
-    reader = lines.reader(io.StringIO(head, newline=""), delimiter=delimiter)
-    rest = [field for row in islice(filter(None, reader), 1, ROWS) for field in row[1:]]
-    return any(rest) and all(field[:1] in ("", " ") for field in rest)
+    found = False
+    for row in islice(filter(None, lines.reader(io.StringIO(head, newline=""), delimiter=delimiter)), 1, ROWS):
+        if not all(field[:1] in ("", " ") for field in row[1:]):
+            return False
+        found |= any(row[1:])
+    return found
 
 
 class Spaces:

@@ -89,7 +89,8 @@ def cut_up(name: str, made: Cut, content: Any, how: How, say: Callable[[str], No
         raise unreadable(name, wrong) from None
     if quoted and swallowed(table):
         refuse_unclosed(name, made, content)
-    return table.rename_columns(called_well(table.column_names))
+    names = table.column_names
+    return table if called_well(names) == names else table.rename_columns(called_well(names))
 
 
 def swallowed(table: Any) -> bool:
