@@ -389,6 +389,7 @@ def test_ordered_classes_and_dispersed_counts():
     (dv.Estimator("z = w @ x; L = z**2"), NUMBER, "does not use the target y"),
     (dv.Estimator("L = (w @ x - y)**2"), NUMBER, "no line of the loss predicts"),
     (dv.Estimator(), NUMBER, "needs a loss"),
+    (dv.Estimator("hubber"), NUMBER, "no model 'hubber'; did you mean 'huber'"),
     (dv.Estimator(YES_NO, classes=["no", "yes"]), THREE, "not one of the classes"),
     (dv.Estimator(YES_NO, classes="auto"), THREE, "Only binary classification"),
     (dv.Estimator(SQUARE, features=["a"]), NUMBER, "an array without names"),

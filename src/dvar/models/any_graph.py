@@ -84,6 +84,8 @@ class Estimator(Learner):
             raise UsageError("an Estimator needs a loss", 'as dv.Estimator("z = w@x + b; L = (z - y)**2", predict="z")')
         named = self._named()
         made = graph(self.loss) if named is CUSTOM else named.graph
+        if made.inputs == (self.loss,):  # a lone name: of a model, misspelt
+            model(self.loss)
         if "y" not in made.inputs:
             raise UsageError(f"the loss does not use the target y; it uses {', '.join(made.inputs)}",
                              "compare a prediction with y")
