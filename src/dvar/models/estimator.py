@@ -209,7 +209,7 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
 
         check_is_fitted(self)
         if "_cost" not in self.__dict__:
-            raise UsageError("the rows that were learned from are gone: they are not pickled",
+            raise UsageError("the rows that were learned from are gone: they are neither pickled nor copied",
                              "ask for the summary before, or fit again")
         names, turn = coefficients(self)
         return inference(self._cost, self.fit_, names, turn=turn, family=self._family, l2=float(self.penalised_), **options)

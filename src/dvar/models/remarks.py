@@ -17,6 +17,7 @@ from .coordinates import HIDES, Standardised
 from .diagnostics import diagnose
 from .inference import default_names
 from .named import linear_maps
+from .training import taken
 from .words import listed
 
 GIVEN, ONE = "the shortest is given", "one is given"
@@ -95,8 +96,9 @@ def unseen_classes(estimator: Any, cost: Cost) -> list[str]:
 
 def new_in(x: Any) -> list[str]:
     """What typed columns hold that was not there when their reading was learned, a sentence each."""
-    said = [f"{c}: {many(n, 'row')} of a level not seen in training" for c, n in getattr(x, "unseen", {}).items()]
-    return said + [f"{c}: {many(n, 'row')} missing, though none was in training" for c, n in getattr(x, "missing", {}).items()]
+    kinds = ("unseen", "of a level not seen in training"), ("missing", "missing, though none was in training")
+    return [f"{c}: {many(n, 'row')} {what}, {taken(x.encoding, c)}" for kind, what in kinds
+            for c, n in getattr(x, kind, {}).items()]
 
 
 def flat_names(estimator: Any, cost: Cost) -> list[str]:

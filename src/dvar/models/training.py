@@ -75,17 +75,10 @@ class Model:
             found["x"] = columns
             for what, counts in (("of a level not seen in training", columns.unseen),
                                  ("missing, though none was in training", columns.missing)):
-                notes += [Note(c, f"{what}, {self.taken(c)}", n) for c, n in counts.items()]
+                notes += [Note(c, f"{what}, {taken(self.encoding, c)}", n) for c, n in counts.items()]
         for name in self.own:
             found[name] = own_units(source.table, name, source.rows)
         return found, tuple(notes)
-
-    def taken(self, column: str) -> str:
-        """What a value is taken for that a category or number was not learned with."""
-        part = next(p for p in self.encoding.parts if p.column == column) if self.encoding else None
-        if not isinstance(part, Category):
-            return "taken as the mean"
-        return "taken as missing" if part.missing else f"taken as {part.levels[0]!r}" if part.reference else "taken as no level"
 
     def predict(self, table: Any, rows: Any = None) -> tuple[Any, tuple[Note, ...]]:
         """The predicting node for rows of a table, (m,): for a yes/no target the probability of `positive`; and notes."""
@@ -94,6 +87,14 @@ class Model:
         if not data:
             raise DvarError("the model uses no column of the table, so there is nothing to predict from")
         return (predict(self.graph, self.predicts, self.params, data) if count else np.zeros(0)), notes
+
+
+def taken(encoding: Encoding, column: str) -> str:
+    """What a value is taken for that a category or number was not learned with."""
+    part = next(p for p in encoding.parts if p.column == column)
+    if not isinstance(part, Category):
+        return "taken as the mean"
+    return "taken as missing" if part.missing else f"taken as {part.levels[0]!r}" if part.reference else "taken as no level"
 
 
 @dataclass(frozen=True)
