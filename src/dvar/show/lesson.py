@@ -83,7 +83,7 @@ def as_far_as(lines: list[str], room: int, language: str) -> str:
 
 def lesson(p: Pass, language: str = "en", most: int = PAGE, fixed: bool = True) -> Content:
     """What has sliders; unless its language is fixed, it opens in that of the browser. Raises NotUnrolled where vectors are too
-    long."""
+    long, or there is no room to unfold what is folded."""
     lines = Lines(p.graph, p, {}, language)
     told = lines.boxes([Folded("", (i,)) for i in lines.shown])
     teller = Teller(p)
@@ -108,6 +108,8 @@ def lesson(p: Pass, language: str = "en", most: int = PAGE, fixed: bool = True) 
     named, noscript = title(p.graph, language), messages(language)["noscript"]
     formula = xml("\n".join(b.line for b in told if b.kind not in ("parameter", "data")))
     drawn = pictures(lines, left(most, running(one, answers, data, *SCRIPTS), formula), language)
+    if drawn.stuck:
+        raise NotUnrolled("what is folded could not be unfolded")
     body = fill("lesson.html", title=xml(named), svg=drawn.first, formula=formula, noscript=noscript)
     return Content(named, body, running(one, answers, data | drawn.told(), *SCRIPTS))
 

@@ -48,6 +48,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "reveal": ("Reveal", "답 보기"),
     "right": ("Right: {name} = {number}", "맞았습니다: {name} = {number}"),
     "wrong": ("Not yet: {guess} is too {side}", "아직 아닙니다: {guess} – 답보다 {side}"),
+    "no_number": ("{guess} is no number", "{guess}: 수가 아닙니다"),
     "large": ("large", "큽니다"),
     "small": ("small", "작습니다"),
     "nudge": ("Nudge an input", "입력을 조금 움직여 보기"),

@@ -37,6 +37,7 @@ class Pictures(NamedTuple):
     first: str
     packed: str
     links: list[dict[str, int]]
+    stuck: bool  # for something folded in the first there is no room to unfold it
 
     def told(self) -> dict[str, object]:
         """What `fold.js` reads."""
@@ -61,7 +62,9 @@ def pictures(lines: Lines, room: int, language: str = "en") -> Pictures:
                 break
             packer, packed = after, packed + more
         held.append(view)
-    return Pictures(first, base64.b64encode(packed + packer.flush()).decode() if len(held) > 1 else "", views.links(held))
+    links = views.links(held)
+    return Pictures(first, base64.b64encode(packed + packer.flush()).decode() if len(held) > 1 else "", links,
+                    not all(name in links[0] for name in held[0].folded))
 
 
 class Views:

@@ -65,10 +65,12 @@ const stepped = n => at >= stepOf(n);
 const known = (n, r) => mode() === "blank" ? !fills(n) || judged(guesses.get(n), n, r)?.right === true : stepped(n);
 const near = (guess, number) => Math.abs(guess - number) <= 0.005 * Math.max(Math.abs(number), 1e-9) + 5e-4 * (Math.abs(number) >= 0.1);
 
-function judged(text, n, r) { // of a guess: whether it is right, and what is said of it; nothing of what is no number
-  const number = r.d[n][0], guess = Number((text ?? "").replace(",", "."));
-  if (!text || guess !== guess) return null;
-  const right = near(guess, number);
+const read = text => text.replace(",", ".").replace("−", "-").split("/").map(part => part.trim() ? Number(part) : NaN).reduce((a, b) => a / b); // 1/3, too
+
+function judged(text, n, r) { // of a guess: whether it is right, and what is said of it
+  if (!text) return null;
+  const number = r.d[n][0], guess = read(text), right = text === show(number) || near(guess, number); // inf and nan are told so
+  if (!right && Number.isNaN(guess)) return { right, said: say("no_number", { guess: text }) };
   return { right, said: right ? say("right", { name: boxes[n].derivative, number: show(number) }) : say("wrong", { guess: text, side: say(guess > number ? "large" : "small") }) };
 }
 
@@ -86,7 +88,8 @@ function draw(typing = document.activeElement?.dataset.fill) { // while one type
     slope.classList.toggle("hidden", !clear && !blank);
     g.classList.toggle("now", holds(g, now));
     [value, slope].filter(Boolean).forEach(fit);
-    hover(g, `d${PAGE.output}/d${b.name} = ${clear ? one(r.d[n], b) : "?"}`);
+    const whole = g.dataset.fold === undefined && g.querySelector(".line").textContent.endsWith("…") ? `${b.name} = ${b.formula}\n` : "";
+    hover(g, `${whole}d${PAGE.output}/d${b.name} = ${clear ? one(r.d[n], b) : "?"}`);
   });
   picture.querySelectorAll("text[data-edge]").forEach(text => {
     const [k, n] = text.dataset.edge.split("-").map(Number), number = r.e[n][boxes[n].uses.indexOf(k)];
