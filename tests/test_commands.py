@@ -318,6 +318,7 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     ([*FIT, "y", "--weight", "wtt"], 2, "did you mean 'wt'?", "column"),
     ([*FIT, "y", "--weight", "c"], 1, "the weight 'c' is of type", "weight"),
     ([*FIT, "y", "--weight", "x"], 1, "the weight 'x' is missing in", "weight"),
+    (["fit", "heavy.csv", "--target", "y", "--weight", "w", "--holdout", "0"], 1, "'w' add up to more than 1.8e308", "divide"),
     ([*FIT, "y", "--max-levels", "0"], 2, "max-levels is 0", "at least 1"),
     ([*FIT, "y", "--decimal", ";"], 2, "';' does not stand before decimals", "--decimal ,"),
     ([*FIT, "y", "--rate", "0"], 2, "the rate is 0.0", "0.1"),
@@ -326,6 +327,12 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     ([*FIT, "y", "--holdout", "nan"], 2, "hold-out of nan", "0.2"),
     ([*FIT, "y", "--steps", "0"], 2, "steps is 0", "at least 1"),
     ([*FIT, "y", "--method", "bfgs"], 2, "there is no method 'bfgs'", ""),
+    ([*FIT, "y", "--out", ""], 2, "--out '' names no file", "--out model.json"),
+    ([*FIT, "y", "--out", "new/"], 2, "--out 'new/' names no file", "--out model.json"),
+    (["fit", "x" * 300 + ".csv", "--target", "y"], 1, "cannot be read", "whole"),
+    ([*FIT, "y", "--out", "x" * 300], 2, "cannot be written: File name too long", "--out"),
+    ([*FIT, "y", "--rate", "1e400"], 2, "'1e400' is past the largest float64 (1.8e308)", "inf"),
+    (["explain", "J = a*b", "a=1", "b=-1e999"], 2, "b: '-1e999' is past the largest float64", "write inf"),
     ([*FIT, "y", "--out", "no/where.json"], 2, "there is no folder no", "--out"),
     ([*FIT, "y", "--out", "t.parquet"], 2, "it would be lost", "--out"),
     ([*LOSS, "z = w@x +; L = (z - y)**2"], 2, "^", ""),
@@ -394,6 +401,7 @@ def learned(tmp_path_factory) -> str:
     for name, text in {"quote.csv": 'a,b,y\n1,"x,0\n2,3,1\n', "late.csv": 'a,b,y\n1,x,0\n2,"3,1\n', "word.csv": "word",
                        "names.csv": "a,y\n", "blank.csv": "\n\n\n", "odd.csv": "my col,a-b,y\n1,2,0\n2,1,1\n", "empty.json": ""}.items():
         (folder / name).write_text(text)
+    (folder / "heavy.csv").write_text("y,x,w\n0,1,1e308\n1,2,1e308\n0,3,1\n1,4,1\n")
     (folder / "words.txt").write_text("y x\n0 1\n1 2\n")
     (folder / "few.csv").write_text("n\n1\nfew\n")
     (folder / "far.csv").write_text("n\n" + "1234567890123456\n" * 300_000 + "few\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shlex
 import sys
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .models.evaluation import Evaluation
     from .models.training import Model, Trained
 
+LONGEST = 100  # letters of a target that a file is named by
 DEFAULTS = {"holdout": 0.2, "method": "auto", "rate": "auto", "l1": 0.0, "l2": 0.0, "max_levels": 1000}
 
 
@@ -28,7 +30,9 @@ def fit(file: str, out: str | None, overwrite: bool, as_json: bool, how: How, as
     from .models import model_file, report
 
     target = asked["target"]
-    place = out or (re.sub(r"[^\w.-]+", "_", target).strip("_") or "model") + ".json"
+    if out is not None and (not out or out.endswith(("/", os.sep))):
+        raise UsageError(f"--out {out!r} names no file", "e.g. --out model.json, or leave it out")
+    place = out or (re.sub(r"[^\w.-]+", "_", target).strip("_")[:LONGEST] or "model") + ".json"
     given = {k: v for k, v in asked.items() if v is not None and v != DEFAULTS.get(k)}
     given |= {"decimal": how.decimal} if how.decimal != "." else {}
     made = model_file.made_by(file, command(file, given, how.missing, out), {**given, "missing": how.missing, "out": place})

@@ -84,12 +84,15 @@ def number(text: str, what: str) -> Any:
     if text == "auto":
         return text
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
         help = "write it as 0.1 or 1e-3"
         if not {"[", "]", ";"}.isdisjoint(text):
             help = "a vector is written 1,2,3, a matrix [[1,2],[3,4]]"
         raise UsageError(f"{what}: {text!r} is not a number", help) from None
+    if math.isinf(value) and "inf" not in text.lower():
+        raise UsageError(f"{what}: {text!r} is past the largest float64 (1.8e308)", "write inf where infinity is meant")
+    return value
 
 
 def jsonable(value: Any) -> Any:

@@ -110,10 +110,13 @@ def check_place(path: str | Path, overwrite: bool, run: str) -> str:
     path = Path(path)
     if not path.absolute().parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", "make it, or name another file with --out")
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder", "name a file with --out")
-    if overwrite or not path.exists():
-        return ""
+    try:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder", "name a file with --out")
+        if overwrite or not path.exists():
+            return ""
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", "name another file with --out") from None
     try:
         there = loaded(path)
     except DvarError:

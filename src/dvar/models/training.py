@@ -214,6 +214,9 @@ def weights_of(table: Any, weight: str, known: Any) -> Any:
     values = own_units(table, weight, np.flatnonzero(known), f"the weight {weight!r}", "give every row a weight")
     if (values < 0).any():
         raise DvarError(f"the weight {weight!r} is negative in {many(int((values < 0).sum()), 'row')}", "a weight is at least 0")
+    with np.errstate(over="ignore"):
+        if not np.isfinite(np.sum(values, dtype=np.float64)):
+            raise DvarError(f"the weights {weight!r} add up to more than 1.8e308", "divide them all by one number")
     found = np.zeros(len(known))
     found[known] = values
     return found
