@@ -133,9 +133,9 @@ class Encoding:
         self._check(source)
         m = len(source)
         single = list({self.parts[i].column: None for i in self.singles})
-        read = dict(zip(single, each(source.numbers, single, m)))
+        read = source.each_of(source.numbers, single)
         levelled = list({c: None for p in self.parts for c in _levelled(p)})
-        texts = dict(zip(levelled, each(source.levels, levelled, m)))
+        texts = source.each_of(source.levels, levelled)
         categories = [p for p in self.parts if isinstance(p, Category)]
         coded = dict(zip(map(id, categories), each(lambda p: _codes(texts[p.column], m, p), categories, m)))
         indicated = {c: p.column for p in self.parts if isinstance(p, Missing) for c in (p.column, *p.also)}
@@ -155,7 +155,7 @@ class Encoding:
                 continue
             if gaps is not None:
                 known = read[indicated[part.column]][1] if part.column in indicated else None
-                missing[part.column] = int(np.count_nonzero(gaps if known is None else gaps & ~known))
+                missing[part.column] = 0 if known is gaps else int(np.count_nonzero(gaps if known is None else gaps & ~known))
             if isinstance(part, Slope):
                 x, gaps = within(x, gaps, texts[part.within], part)
             data.append(x)

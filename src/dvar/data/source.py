@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..threads import each
 from . import features as named
 from . import table as tables
 
@@ -41,6 +43,12 @@ class Source:
             number = tables.kind(column.type) == "number"
             self._numbers[name] = tables.numbers(column, self.rows) if number else (np.zeros(m, np.int8), np.ones(m, bool))
         return self._numbers[name]
+
+    def each_of(self, made: Callable[[str], Any], names: Sequence[str]) -> dict[str, Any]:
+        """The numbers or levels of each of these columns; those that are not there yet are made on threads."""
+        there = self._numbers if made == self.numbers else self._levels
+        each(made, [name for name in names if name not in there], len(self))
+        return {name: made(name) for name in names}
 
     def levels(self, name: str) -> tables.Levels | None:
         """A column's levels; None of one without a type."""
