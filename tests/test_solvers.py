@@ -628,6 +628,23 @@ def test_a_start_without_a_slope_is_not_called_converged(cost, method):
         assert "start elsewhere" in fit.message or fit.passes > 5
 
 
+@pytest.mark.parametrize(("loss", "start", "optimum"), [
+    ("(exp(a*x) - 1 - x)**2", [7.0, 10.0, 20.0], None),
+    ("exp(a) - 2*a + 0*x", [20.0, 66.0, 100.0, 300.0], np.log(2.0)),
+    ("(a - 3)**4 + (a - 3)**2 + (a - x)**2", [1e8, 1e15, 1e20], None),
+])  # fmt: skip
+def test_from_a_start_far_out_the_optimum_is_that_from_zero(loss, start, optimum):
+    """The cost is 10¹² to 10¹³⁰ times what it is at the optimum: beside that, what is left looks like nothing."""
+    cost = dv.graph("L = " + loss).over(x=np.linspace(0, 5, 50))
+    best = cost.minimize(start={"a": 0.0})
+    assert optimum is None or best.params["a"] == pytest.approx(optimum, rel=1e-9)
+    for a in start:
+        fit = cost.minimize("newton", start={"a": a})
+        assert fit.converged
+        assert not fit.flat
+        assert fit.params["a"] == pytest.approx(best.params["a"], rel=1e-6)
+
+
 def test_a_start_at_the_optimum_is_converged():
     x = np.linspace(-1, 1, 50)
     cost = dv.graph("L = (a*x + b - y)**2").over(x=x, y=2 * x + 1)

@@ -39,6 +39,7 @@ LINEAR = 0.25  # of what one step promised is promised by the next: the digits d
 # end where the cost cannot be seen to fall
 SLOW = 0.1  # of what the cost could fall is left by steps that are worth taking up again with a new Hessian
 PARABOLA = 1e-8  # of the gradient is left by one step: the cost is a parabola, and one Hessian of all rows is all it takes
+FAR_OUT = 1e-3  # of the cost at the start is that of all parameters 0
 HOLD, ROUGH = 0.01, 0.01  # l2 by the curvature at the start; of what the choice of rows changes the cost by, what is left to gain
 
 
@@ -71,8 +72,23 @@ def steps(
     now = now or seen(problem, run, theta, 0.0, 0.0)
     squares = problem.smooth.gauss_newton(now.theta) is not None
     run.beside += squares
-    return Descent(problem, run, first or now, now, not squares, options=options, keep=keep, region=Region(problem, squares),
+    first = first or compared(problem, run, now)
+    return Descent(problem, run, first, now, not squares, options=options, keep=keep, region=Region(problem, squares),
                    left=iter(range(options.steps)) if left is None else left, near=left is not None).outcome()
+
+
+def compared(problem: Problem, run: Run, start: Point) -> Point:
+    """What later places are compared with: the start or, if the cost is far lower there, all parameters 0. Beside the cost and
+    the curvature of a start far out, those anywhere else look like none."""
+    zero = np.zeros_like(start.theta)
+    if not start.theta.any():
+        return start
+    run.beside += 1
+    if not 0 < abs(problem.smooth.value_gradient(zero)[0]) < FAR_OUT * abs(start.cost):
+        return start
+    run.beside += 1
+    point = Point(zero, *problem.smooth.value_gradient_hessian(zero))
+    return point if point.finite else start
 
 
 def seen(problem: Problem, run: Run, theta: Any, rate: float, moved: float) -> Point:
