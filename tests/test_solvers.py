@@ -12,9 +12,9 @@ from scipy import sparse as sp
 from sklearn.linear_model import Lasso
 
 import dvar as dv
-from dvar.descend import proximal
+from dvar.descend import kinks
+from dvar.descend.kinks import minimum, one_by_one
 from dvar.descend.minimize import METHODS
-from dvar.descend.proximal import minimum, one_by_one
 
 rng = np.random.default_rng(5)
 X = rng.normal(size=(400, 12)) @ np.diag(np.r_[np.ones(9), 3.0, 0.3, 1.0]) + np.r_[np.zeros(10), 1.0, -2.0]
@@ -702,8 +702,8 @@ def test_a_wide_lasso_is_found_without_meeting_all_kinks_one_by_one(share, monke
     x = rng.normal(size=(60, 360))
     y = x[:, :8] @ rng.normal(size=8) * 2 + rng.normal(size=60)
     l1 = share * np.abs(x.T @ (y - y.mean())).max() / 60
-    few = proximal.one_by_one
-    monkeypatch.setattr(proximal, "one_by_one", lambda *given: few(*given) if given[-1] == proximal.MET else pytest.fail("all"))
+    few = kinks.one_by_one
+    monkeypatch.setattr(kinks, "one_by_one", lambda *given: few(*given) if given[-1] == kinks.MET else pytest.fail("all"))
     cost = dv.graph("L = (w @ x + b - y)**2/2").over(x=x, y=y)
     fit = cost.minimize("working-set", l1=l1)
     assert fit.converged

@@ -21,16 +21,16 @@ from ..errors import many
 from .curvature import Curvature, cholesky
 from .endings import at_saddle
 from .kept import PATIENT
+from .kinks import minimum
 from .objective import ALMOST, Options, Outcome, Point, Problem, Run
 from .part import part_of
 from .region import ROUNDING
 from .saddle import lower_beside, unheld
 
-GUESSES, SWEEPS, ROUNDS = 6, 15, 20  # guesses of what is free; sweeps along coordinates where they fail; times both are tried
-EASY, MET = 3, 40  # rounds before some kinks are met one by one, too, and how many
 SURE = 0.1  # of what is asked for: curvature that is not all rows' tells what is left to a digit
 WARM = 4  # steps from a fit before that may be left; a Hessian of all rows serves the fits after this one, too
 FURTHER = 32.0  # steps at once along it
+BEFORE = "; by the curvature of the fit before"
 STRAIGHT = 1e-3  # of the slope along a step is turned by curvature: the cost falls as along a line
 RIDGE = 1e-11  # of the diagonal: makes a singular parabola one that can be solved
 
@@ -52,7 +52,7 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
         known = options.known._replace(cost=options.known.cost + problem.bends(theta))
         theta, done = by_gradients(problem, known, run, options, left, warm=True)
         if done and problem.smooth.convex:
-            return done._replace(message=f"{done.message}; by the curvature of the fit before")
+            return done._replace(message=done.message + BEFORE)
     elif some is not None:
         part, count = some
         cost, gradient = problem.smooth.value_gradient(theta)
@@ -219,100 +219,3 @@ def definite(hessian: Any) -> Any:
         return lifted
     values, vectors = np.linalg.eigh(hessian)
     return (vectors * np.maximum(np.abs(values), RIDGE * np.max(np.abs(values), initial=1e-300))) @ vectors.T
-
-
-def minimum(problem: Problem, theta: Any, gradient: Any, hessian: Any) -> Any:
-    """argmin over u of gradient·(u − θ) + ½(u − θ)ᵀH(u − θ) + l1·|u| within the bounds; H positive definite."""
-    linear = gradient - hessian @ theta  # the parabola is linear·u + ½uᵀHu
-    u = problem.nearest(theta - gradient / np.diag(hessian), 1.0 / np.diag(hessian))
-    for k in range(ROUNDS):
-        found, done = guessed(problem, linear, hessian, u)
-        if done:
-            return found
-        u = swept(problem, linear, hessian, u)
-        if k >= EASY:
-            u, done = one_by_one(problem, linear, hessian, u, MET)
-            if done:
-                return u
-    return one_by_one(problem, linear, hessian, u, 20 * len(u) + 20)[0]
-
-
-def swept(problem: Problem, linear: Any, hessian: Any, u: Any) -> Any:
-    """Lower along each coordinate in turn, some times over (Friedman, Hastie & Tibshirani, J. Statistical Software 33, 2010): not
-    to the minimum, but to where it is easier to guess."""
-    u, slope, diagonal, l1 = u.copy(), linear + hessian @ u, np.diag(hessian).tolist(), problem.l1.tolist()
-    lower, upper = problem.lower.tolist(), problem.upper.tolist()
-    for _ in range(SWEEPS):
-        for j, bend in enumerate(diagonal):
-            before = float(u[j])
-            aim = bend * before - float(slope[j])
-            new = (aim - l1[j] if aim > l1[j] else aim + l1[j] if aim < -l1[j] else 0.0) / bend
-            new = min(max(new, lower[j]), upper[j])
-            if new != before:
-                slope += (new - before) * hessian[j]
-                u[j] = new
-    return u
-
-
-def guessed(problem: Problem, linear: Any, hessian: Any, u: Any) -> tuple[Any, bool]:
-    """Guesses of what is at a kink, each mended by the last, until one is right or has been made before; whether it is right."""
-    l1, kinks = problem.l1, problem.l1 > 0
-    seen: set[bytes] = set()
-    for _ in range(GUESSES):
-        slope = linear + hessian @ u
-        fixed = (u <= problem.lower) & (slope + l1 * np.sign(u) >= 0) | (u >= problem.upper) & (slope + l1 * np.sign(u) <= 0)
-        fixed |= kinks & (u == 0) & (np.abs(slope) <= l1)
-        sign = np.where(u != 0, np.sign(u), -np.sign(slope)) * kinks
-        guess = fixed.tobytes() + sign.tobytes()
-        if guess in seen:
-            break
-        seen.add(guess)
-        solved = solved_for(~fixed, sign * l1 + linear, hessian, u)
-        crossed = kinks & ~fixed & (np.sign(solved) != sign) & (sign != 0)
-        u = problem.inside(np.where(crossed, 0.0, solved))
-        if optimal(problem, u, linear + hessian @ u, hessian):
-            return u, True
-    return u, False
-
-
-def solved_for(free: Any, linear: Any, hessian: Any, u: Any) -> Any:
-    """The minimum of linear·u + ½uᵀHu along what is free, the others as they are."""
-    at, solved = np.flatnonzero(free), np.where(free, 0.0, u)
-    if len(at):
-        solved[at] = np.linalg.solve(hessian[np.ix_(at, at)], -(linear[at] + hessian[at] @ solved))
-    return solved
-
-
-def optimal(problem: Problem, u: Any, slope: Any, hessian: Any) -> bool:
-    """Whether no coordinate wants to move, to rounding."""
-    diagonal = np.diag(hessian)
-    wanted = problem.nearest(u - slope / diagonal, 1.0 / diagonal) - u
-    roots = np.sqrt(diagonal)
-    return bool(np.max(np.abs(wanted) * roots, initial=0.0) <= 1e-11 * max(np.max(np.abs(u) * roots, initial=0.0), 1e-300))
-
-
-def one_by_one(problem: Problem, linear: Any, hessian: Any, u: Any, most: int) -> tuple[Any, bool]:
-    """The same minimum, and whether it was reached by meeting so many kinks at the most: towards that of what is free, up to the
-    first kink or bound on the way, which then holds; at the minimum the one that is held hardest against its slope is let go."""
-    l1, kinks, roots = problem.l1, problem.l1 > 0, np.sqrt(np.diag(hessian))
-    free = ~(kinks & (u == 0) | (u <= problem.lower) | (u >= problem.upper))
-    sign = np.sign(u) * kinks
-    for _ in range(most):
-        solved = solved_for(free, sign * l1 + linear, hessian, u)
-        ends = np.clip(np.where(kinks & (solved * sign < 0), 0.0, solved), problem.lower, problem.upper)
-        stopped = free & (ends != solved)
-        if stopped.any():
-            shares = np.where(stopped, (ends - u) / np.where(stopped, solved - u, 1.0), np.inf)
-            share = np.min(shares)
-            first = shares <= share
-            u = np.where(first, ends, u + share * (solved - u))
-            free = free & ~first
-            sign = np.where(first, np.sign(u), sign) * kinks
-            continue
-        u = solved
-        held = np.where(free, 0.0, problem.slope(u, linear + hessian @ u) / roots)
-        j = int(np.argmax(np.abs(held)))
-        if free.all() or abs(held[j]) <= 1e-12 * np.max((np.abs(linear) + np.abs(hessian) @ np.abs(u)) / roots):
-            return u, True
-        free[j], sign[j] = True, kinks[j] * (np.sign(u[j]) or -np.sign(held[j]))
-    return u, False
