@@ -38,7 +38,7 @@ def test_gradient_descent_is_the_loop_one_writes_by_hand(graph, rate, start):
     assert fit.params["b"] == b
     assert fit.cost == cost.at(w=w, b=b).value
     assert [r.cost for r in fit.history[:-1]] == costs
-    assert fit.passes == 51
+    assert fit.passes == 51 + (start is not None)  # begun elsewhere, what zero costs is asked too
     assert (fit.converged, fit.method) == (False, "gradient-descent")
     assert "did 50 steps at rate" in fit.message
 

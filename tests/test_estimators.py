@@ -630,7 +630,7 @@ def test_a_warm_start_goes_on_where_the_last_fit_ended():
     first, coef = warm.n_iter_, warm.coef_
     assert warm.fit(X, YES).n_iter_ < first
     assert warm.coef_ == pytest.approx(coef, abs=1e-8)
-    assert warm.fit(X, YES).n_iter_ == 1  # a convex loss has no saddle to look for
+    assert warm.fit(X, YES).n_iter_ == 2  # what zero costs is asked too; a convex loss has no saddle to look for
     table, y = frame()
     warm = dv.LogisticRegression(warm_start=True).fit(table, y)
     assert warm.fit(table.iloc[:-5], y[:-5]).n_iter_ < dv.LogisticRegression().fit(table.iloc[:-5], y[:-5]).n_iter_ + 1

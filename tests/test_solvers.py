@@ -643,6 +643,9 @@ def test_from_a_start_far_out_the_optimum_is_that_from_zero(loss, start, optimum
         assert fit.converged
         assert not fit.flat
         assert fit.params["a"] == pytest.approx(best.params["a"], rel=1e-6)
+        for method in ("l-bfgs", "newton-cg", "subsampled-newton", "proximal-newton", "fista", "gradient-descent"):
+            other = cost.minimize(method, start={"a": a})
+            assert not other.converged or other.cost == pytest.approx(best.cost, rel=1e-5), (method, a, other.message)
 
 
 def test_a_start_at_the_optimum_is_converged():

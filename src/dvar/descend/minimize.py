@@ -207,7 +207,13 @@ def minimize(
         known = problem.smooth.seen(known)
     options = Options(int(steps or one.steps), float(one.tol if tol is None else tol), None if rate == "auto" else float(rate),
                       float(momentum), nesterov, int(batch or 0), int(seed or 0), known)
-    run = Run(watch)
+    zero = problem.inside(np.zeros_like(theta))
+
+    def at_zero() -> tuple[float, float]:
+        value, gradient = problem.smooth.value_gradient(zero)
+        return value + problem.bends(zero), float(np.linalg.norm(problem.slope(zero, gradient)))
+
+    run = Run(watch, zero=None if np.array_equal(theta, zero) else at_zero)
     # A rate too high is told, not warned of.
     with stoppable(run), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         outcome = one.solve(problem, theta, run, options)
@@ -248,7 +254,7 @@ def confirmed(problem: Problem, outcome: Outcome, run: Run, options: Options) ->
     if not np.isfinite(hessian).all():
         return outcome
     left = Curvature(gradient, hessian).whole().promised
-    if left <= max(DOUBT, options.tol) * max(abs(run.history[0].cost), abs(outcome.cost)):
+    if left <= max(DOUBT, options.tol) * max(abs(run.usual[0]), abs(outcome.cost)):
         return outcome
     return outcome._replace(converged=False, message=CRAWLS.format(float(np.linalg.norm(gradient)), left))
 

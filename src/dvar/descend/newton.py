@@ -24,7 +24,7 @@ from ..errors import many
 from .curvature import Curvature, Step
 from .endings import NOTHING, STEPS, Way, certain, finished, gone, no_better, norm, without_curvature
 from .kept import FINE, ended, kept_curvature
-from .objective import Options, Outcome, Penalised, Point, Problem, Run
+from .objective import FAR_OUT, Options, Outcome, Penalised, Point, Problem, Run
 from .part import part_of
 from .region import ROUNDING, Region, lowered
 from .saddle import lower_beside, lower_where_level
@@ -39,7 +39,6 @@ LINEAR = 0.25  # of what one step promised is promised by the next: the digits d
 # end where the cost cannot be seen to fall
 SLOW = 0.1  # of what the cost could fall is left by steps that are worth taking up again with a new Hessian
 PARABOLA = 1e-8  # of the gradient is left by one step: the cost is a parabola, and one Hessian of all rows is all it takes
-FAR_OUT = 1e-3  # of the cost at the start is that of all parameters 0
 HOLD, ROUGH = 0.01, 0.01  # l2 by the curvature at the start; of what the choice of rows changes the cost by, what is left to gain
 
 

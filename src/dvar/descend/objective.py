@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ..errors import DvarError
 
+FAR_OUT = 1e-3  # of the cost at the start is that of all parameters 0
 ENDLESS = 1e10  # times the cost at the start and the steepest slope: a cost so far below zero has no minimum
 ALMOST = 1e-10  # of the cost: what may be left to gain where rounding ends the steps
 Rows = Sequence[slice] | None  # runs of examples to take the mean over; None: all of them
@@ -189,6 +191,7 @@ class Run:
     steepest: float = 0.0  # the largest norm of a gradient so far
     steep: float = 0.0  # the largest where the cost was the lowest yet
     left_saddle: bool = False  # and begun again beside it
+    zero: Callable[[], tuple[float, float]] | None = None  # cost and gradient's norm of all parameters 0, if it begins elsewhere
 
     def record(self, theta: Any, cost: float, gradient: Any, rate: float, step: float = 0.0) -> float:
         """One pass done at theta; keeps the parameters where their cost is the lowest yet. Answers the gradient's norm."""
@@ -215,10 +218,22 @@ class Run:
                       for row in within.history]
         self.beside += -int(-len(within.history) * share // 1)
 
+    @cached_property
+    def usual(self) -> tuple[float, float]:
+        """The cost and the gradient's norm to which others are compared: those at the start or, where the cost is far lower
+        there, those of all parameters 0. Beside a start far out what is left anywhere else looks like nothing."""
+        first = self.history[0]
+        if self.zero is None:
+            return first.cost, first.gradient
+        self.beside += 1
+        cost, norm = self.zero()
+        far = 0 < abs(cost) < FAR_OUT * abs(first.cost) and 0 < norm < first.gradient
+        return (cost, norm) if far else (first.cost, first.gradient)
+
     @property
     def small(self) -> float:
-        """The gradient's norm to which others are compared: at the start, or the largest on the way where it left a saddle."""
-        return self.steep if self.left_saddle else self.history[0].gradient
+        """The gradient's norm that is compared with, or the largest on the way where it left a saddle."""
+        return self.steep if self.left_saddle else self.usual[1]
 
     def kept(self, converged: bool, message: str, hessian: Any = None) -> Outcome:
         """End with the best parameters met."""

@@ -67,7 +67,7 @@ def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
             return done._replace(message=f"{done.message}; by the curvature of {count:,} rows")
     now = whole(problem, theta)
     slope = run.record(theta, now.cost, problem.slope(theta, now.gradient), 0.0)
-    enough, size, share = options.tol**2, abs(run.history[0].cost), 1.0
+    enough, size, share = options.tol**2, abs(run.usual[0]), 1.0
     while True:
         if not now.finite:
             return run.kept(False, f"stopped: the cost is {now.cost} or its derivatives are not finite")
@@ -136,7 +136,7 @@ def by_gradients(
     """Steps that ask the whole for gradients alone: the curvature is that of a part of the rows, or of a point before, corrected
     by what the gradients show (BFGS: Nocedal & Wright, 6.1), while few are left to go at the pace of the last, and `steps` are.
     `warm`: the first is from a place that a fit before this one saw. Where they end, and the outcome if that is the optimum."""
-    size = max(abs(now.cost), abs(run.history[0].cost) if run.history else 0.0)
+    size = max(abs(now.cost), abs(run.usual[0]) if run.history else 0.0)
     enough, before = SURE * options.tol**2 * size, np.inf
     patient = WARM if warm else PATIENT
     step = parabola_step(problem, now) if now.finite else NOWHERE

@@ -38,7 +38,7 @@ def subsampled_newton(problem: Problem, theta: Any, run: Run, options: Options) 
     if some:
         run.begun(within, count / problem.examples)
     run.beside += 1  # for the Hessian
-    curved, little = Curvature(slope, hessian), GONE * abs(within.history[0].cost)
+    curved, little = Curvature(slope, hessian), GONE * abs(within.usual[0])
     kept = stepped(problem, at, curved, run, options if tells else options._replace(steps=0), little)
     flat: tuple[int, ...] = ()
     if tells and not kept.done and 0 < kept.cost <= little:
@@ -63,14 +63,14 @@ def stepped(problem: Problem, theta: Any, curved: Curvature, run: Run, options: 
     cost, gradient = problem.smooth.value_gradient(theta)
     run.record(theta, cost, gradient, 0.0)
     pairs: list[tuple[Any, Any]] = []
-    enough = FINE * options.tol**2 * abs(cost)
     if not options.steps or not np.isfinite(cost) or curved.indefinite:
         return Kept(theta, cost, gradient, np.inf, False)
     left = np.inf
     for _ in range(options.steps):
         move, left = promised(curved, pairs, gradient)
-        if left <= enough or 0 < cost <= until or run.stopped:
-            return Kept(theta, cost, gradient, left, left <= enough)
+        enough = left <= FINE * options.tol**2 * abs(cost)
+        if enough or 0 < cost <= until or run.stopped:
+            return Kept(theta, cost, gradient, left, enough)
         slope, share = float(gradient @ move), 1.0
         while True:
             new_cost, new_gradient = problem.smooth.value_gradient(theta + share * move)
