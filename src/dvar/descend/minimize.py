@@ -213,7 +213,7 @@ def minimize(
         value, gradient = problem.smooth.value_gradient(zero)
         return value + problem.bends(zero), float(np.linalg.norm(problem.slope(zero, gradient)))
 
-    run = Run(watch, zero=None if np.array_equal(theta, zero) else at_zero)
+    run = Run(watch, zero=None if end or np.array_equal(theta, zero) else at_zero)  # the end of a fit is not far out
     # A rate too high is told, not warned of.
     with stoppable(run), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         outcome = one.solve(problem, theta, run, options)
