@@ -714,3 +714,16 @@ def test_numbers_written_as_text_are_said(X, said):
         dv.LogisticRegression(l2=1.0).fit(X, [0, 1, 0, 1, 1, 0])
     told = [str(w.message) for w in seen if "text" in str(w.message)]
     assert [m.startswith(said) for m in told[:1]] == [True] * bool(said), told
+
+
+@pytest.mark.parametrize("shift", [-700.0, -100.0, 30.0, 100.0, 700.0])
+@pytest.mark.parametrize("kind", [dv.LogisticRegression, dv.PoissonRegressor, dv.LinearRegression])
+def test_what_is_added_to_an_offset_is_taken_from_the_intercept(kind, shift):
+    rng = np.random.default_rng(0)
+    X, near = rng.normal(size=(300, 2)), rng.normal(size=300)
+    z = X @ [0.5, -0.3] + near
+    y = (rng.random(300) < 1 / (1 + np.exp(-z))).astype(int) if kind is dv.LogisticRegression else rng.poisson(np.exp(z))
+    one, other = (kind().fit(X, y, offset=near + by) for by in (0.0, shift))
+    assert other.fit_.converged
+    assert other.coef_ == pytest.approx(one.coef_, rel=1e-6)
+    assert np.ravel(other.intercept_) == pytest.approx(np.ravel(one.intercept_) - shift, rel=1e-9)

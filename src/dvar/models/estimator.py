@@ -124,7 +124,7 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
         return np.sort(order[held:]), np.sort(order[:held])
 
     def _fit(self, cost: Cost, x: Any, l2: float, held: Cost | None, before: Any, asked: Callbacks) -> None:
-        start = self._start(cost, len(self.reader_.names))
+        start = self._start(cost, len(self.reader_.names)) or against_offset(cost)
         if before is not None:
             start = self._warm(cost if start is None else cost.sized(start), *before) or start
         bounds, penalized = self._bounds(), self._penalized()
@@ -266,3 +266,11 @@ def coefficients(estimator: Learner) -> tuple[list[str], Any]:
     names = flat_names(estimator, cost)
     order = [*range(free.start, free.stop), *(k for k in range(cost.size) if not free.start <= k < free.stop)]
     return [names[k] for k in order], turn[order]
+
+
+def against_offset(cost: Cost) -> dict[str, Any] | None:
+    """A start whose intercept makes up for the offset, as far from which no optimum is seen; None for zeros."""
+    intercept = linear_maps(cost.loss, tuple(cost.data))[1]
+    if "offset" not in cost.data or not intercept or set(cost.sizes) != set(cost.inputs) or cost.sizes[intercept]:
+        return None
+    return {n: np.zeros(size) for n, size in cost.sizes.items()} | {intercept: -float(np.mean(cost.data["offset"]))}
