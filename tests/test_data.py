@@ -513,7 +513,7 @@ def close(a: np.ndarray, b: np.ndarray, size: np.ndarray) -> None:
     assert (np.abs(a - b) <= 1e-13 * (size + 1)).all()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(typed_tables(), st.booleans(), st.booleans(), st.data())
 def test_products_equal_those_of_a_matrix(
     pair: tuple[pa.Table, pa.Table], reference: bool, centre: bool, data: st.DataObject
@@ -544,7 +544,7 @@ def test_products_equal_those_of_a_matrix(
             close(block.feature(j), Xb[:, j], np.abs(Xb[:, j]))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(typed_tables())
 def test_standardised(pair: tuple[pa.Table, pa.Table]) -> None:
     try:

@@ -220,7 +220,7 @@ def tame(draw, most=7):
     return dv.graph(text), point
 
 
-@settings(max_examples=1200, deadline=None)
+@settings(max_examples=1200)
 @given(tame(most=5))
 def test_random_graphs_by_every_route(case):
     graph, point = case
@@ -240,7 +240,7 @@ def test_random_graphs_by_every_route(case):
                 assert abs(answer[1 + k] - slope) <= tolerance
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(tame(most=3))
 def test_the_derivative_of_the_derivative_in_both_orders(case):
     graph, point = case
@@ -257,7 +257,7 @@ def test_the_derivative_of_the_derivative_in_both_orders(case):
             assert abs(two - numeric) <= tolerance
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(tame(most=4))
 def test_nudges_agree_on_random_graphs(case):
     graph, point = case

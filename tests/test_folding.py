@@ -251,7 +251,7 @@ def named_graphs(draw: st.DrawFn) -> Graph:
 
 
 @given(named_graphs())
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_however_it_is_folded_each_line_is_in_one_box_after_those_it_uses(graph):
     lines = Lines(graph, None, {})
     views = Views(lines, MOST)

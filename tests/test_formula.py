@@ -285,7 +285,7 @@ def test_a_long_program_of_short_statements_is_read():
 ALPHABET = st.sampled_from([*"abxyJ 0123.eE()+-*/@<>=!;,\n[]`^σ#", "exp", "log(", "where(", "**", "==", "inputs: ", "u = ", "pi"])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(ALPHABET, max_size=40).map("".join))
 def test_any_text_is_a_graph_or_an_error_with_words(text):
     try:
@@ -296,7 +296,7 @@ def test_any_text_is_a_graph_or_an_error_with_words(text):
         assert dv.graph(str(graph)) == graph
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=60))
 def test_any_characters_are_a_graph_or_an_error_with_words(text):
     try:
@@ -337,7 +337,7 @@ def texts(draw):
     return "\n".join(lines)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(texts())
 def test_what_is_printed_reads_back_as_the_same_graph(text):
     try:
@@ -349,7 +349,7 @@ def test_what_is_printed_reads_back_as_the_same_graph(text):
     assert str(dv.graph(str(graph))) == str(graph)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(texts())
 def test_derivatives_and_simplified_graphs_read_back_too(text):
     try:

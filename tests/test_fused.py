@@ -79,7 +79,7 @@ FORMS = ["sin({})", "tanh({})", "sigmoid({})", "softplus({})", "{} + {}", "{} - 
          "log(1 + exp({}))", "1 - sigmoid({})", "where({} > 0, {}, sin({}))", "maximum({}, {})", "exp(sin({}))", "log(2 + sin({}))"]  # fmt: skip
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.tuples(st.sampled_from(FORMS), st.randoms(use_true_random=False)), min_size=1, max_size=6))
 def test_random_losses(forms):
     known = ["w @ x", "b", "y"]

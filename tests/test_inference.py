@@ -227,7 +227,7 @@ def test_a_weight_is_a_count_of_equal_rows(formula, family, y, kind):
     assert "weights are counts" in weighted.text
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(scale=st.lists(st.sampled_from([1e-6, 1e-3, 1.0, 1e4, 1e8]), min_size=3, max_size=3), kind=st.sampled_from(["classical", "HC3"]))
 def test_units_of_the_columns_change_units_of_the_answer_alone(scale, kind):
     plain, scaled = fitted(LOGISTIC, "logistic", kind=kind), fitted(LOGISTIC, "logistic", X * scale, kind=kind)

@@ -70,7 +70,7 @@ def test_every_row_that_is_written_on_floats_at_the_ends_of_floating_point(op):
                 assert not all(map(math.isfinite, answer)) or 0.0 in answer, point  # Python's floats raise for these alone
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(tame())
 def test_random_graphs_are_equal_to_the_bit(case):
     graph, point = case
@@ -78,7 +78,7 @@ def test_random_graphs_are_equal_to_the_bit(case):
         same(graph, tuple(point.values()))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(exact())
 def test_random_graphs_at_the_ends_of_floating_point(case):
     same(*case)

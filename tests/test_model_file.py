@@ -168,7 +168,7 @@ def leaves(value: object, path: tuple = ()) -> list[tuple]:
     return found
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_value_anywhere_is_an_error_or_a_model(tmp_path, good, data):
     value = copy.deepcopy(good)

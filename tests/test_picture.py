@@ -68,7 +68,6 @@ def laid_out(draw: st.DrawFn):
 
 
 @given(laid_out())
-@settings(deadline=None)
 def test_no_boxes_overlap_and_none_lies_outside(case):
     _, rects, _ = case
     for a, b in combinations(rects, 2):
@@ -79,7 +78,6 @@ def test_no_boxes_overlap_and_none_lies_outside(case):
 
 
 @given(laid_out())
-@settings(deadline=None)
 def test_no_edge_runs_through_a_box(case):
     _, rects, wires = case
     for w in wires:
@@ -92,7 +90,6 @@ def test_no_edge_runs_through_a_box(case):
 
 
 @given(laid_out())
-@settings(deadline=None)
 def test_wires_lead_from_each_box_to_all_that_use_it(case):
     used, rects, wires = case
     for w in wires:
@@ -115,7 +112,6 @@ def test_wires_lead_from_each_box_to_all_that_use_it(case):
 
 
 @given(uses())
-@settings(deadline=None)
 def test_every_edge_goes_to_the_right_and_sweeps_never_add_crossings(used):
     layer = layers(used)
     assert all(layer[k] < layer[i] for i, ks in enumerate(used) for k in ks)
@@ -257,7 +253,7 @@ def test_what_cannot_be_represented_is_told():
 
 
 @given(st.text(st.characters(exclude_characters="`\n", exclude_categories=[]), min_size=1, max_size=60))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_any_name_is_escaped(name):
     builder = Builder()
     x = builder.input(name)

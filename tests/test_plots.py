@@ -41,7 +41,7 @@ def fitted(formula=LOGISTIC, y=TRUTH, x=X, names=NAMES, **options):
     return inference(cost, cost.minimize(), names, family="logistic" if formula is LOGISTIC else "linear", **options)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.5000001, 0.9, 1.0])), min_size=2, max_size=60))
 def test_the_roc_curve_is_scikit_learns(rows):
     y, p = np.array(rows, dtype=float).T

@@ -134,7 +134,7 @@ def losses(draw):
     return "inputs: w, b, x, y\n" + "\n".join(lines) + f"\nL = {numbers[-1]}*0.5 + {vectors[-1]} @ x + {numbers[-2]}"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(losses(), st.integers(1, 6), st.integers(1, 4))
 def test_random_losses_over_random_data(text, m, n):
     graph = dv.graph(text)

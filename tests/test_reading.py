@@ -155,7 +155,6 @@ def test_the_column_of_digits_led_by_0_is_the_one_they_stand_in(rows, columns):
     assert list(found) == columns
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.sampled_from(["7", "007", "0", "00", "0.5", "x", "", "a,007", '0"1', "01,02"])] * 3), max_size=8),
        st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.sampled_from(["\n", "\r\n"]))
 def test_digits_led_by_0_are_where_another_reader_finds_them(rows, quoting, end):
@@ -220,7 +219,7 @@ def test_a_damaged_file_is_told(tmp_path, name, content, what, help):
     assert help in streamed.value.help
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=st.text(alphabet='ab ,"\n', max_size=40), at=st.lists(st.integers(0, 40), max_size=4))
 def test_spaces_are_left_out_as_by_csv_of_python(text, at):
     passed, ends = Spaces(","), [0, *sorted(at), len(text)]
@@ -229,7 +228,7 @@ def test_spaces_are_left_out_as_by_csv_of_python(text, at):
     assert rows[0] == rows[1]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(which=st.sampled_from(["parquet", "arrow", "stream", "csv.gz", "csv", "jsonl"]), at=st.integers(0, 10_000), cut=st.booleans(), byte=st.integers(0, 255))
 def test_any_damage_is_an_error_or_a_table(tmp_path, which, at, cut, byte):
     whole = {"csv": PLAIN, "csv.gz": gzip.compress(PLAIN), "jsonl": b'{"a": 1, "b": "x"}\n'}.get(which) or made(which)
@@ -375,7 +374,7 @@ def of_type(m: int) -> st.SearchStrategy[pa.Array]:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=NAMES, m=st.integers(1, 8), form=st.sampled_from(FORMS), data=st.data())
 def test_what_is_written_is_read_again(tmp_path, names, m, form, data):
     table = pa.table([data.draw(of_type(m)) for _ in names], names=names)

@@ -297,7 +297,7 @@ def test_several_classes_of_features_far_from_zero():
 
 
 @given(st.integers(1, 12), st.integers(0, 2**32 - 1), st.floats(0, 3), st.booleans(), st.floats(-3, 0))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_minimum_of_a_parabola_with_kinks_is_one(n, seed, l1, bounded, decay):
     """By guesses and kink by kink from anywhere it is the same, and no coordinate can move to lower it."""
     from dvar.descend.objective import Problem

@@ -212,7 +212,7 @@ def test_every_loss_of_sparse_and_of_chunked_features(loss, stored, chunky):
 FORMS = ["sin({})", "sigmoid({})", "({}) + ({})", "({}) - ({})", "tanh({})*({})", "where({} > 0, {}, sin({}))", "log(1 + exp({}))"]
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(st.lists(st.tuples(st.sampled_from(FORMS), st.randoms(use_true_random=False)), min_size=1, max_size=5),
        st.sampled_from(["csr", "pandas, mixed", "arrow in chunks", "big-endian", "every other column"]))  # fmt: skip
 def test_random_losses_over_random_storages(forms, stored):

@@ -98,7 +98,7 @@ def test_where_python_raises_or_differs(text, point, answer):
         np.testing.assert_allclose(found, answer, rtol=1e-9)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(tame())
 def test_random_graphs(case):
     graph, point = case
@@ -124,7 +124,7 @@ def exact(draw):
     return dv.graph(text), tuple(draw(st.sampled_from(ENDS) | st.floats()) for _ in "xy")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(exact())
 def test_random_graphs_at_the_ends_of_floating_point_are_equal_to_the_bit(case):
     graph, point = case

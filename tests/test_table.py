@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import dvar as dv
@@ -40,21 +40,18 @@ def computed(op, values):
 
 
 @pytest.mark.parametrize("op", **names([op for op in ROWS if op.commutes]))
-@settings(deadline=None)
 @given(a=FINITE, b=FINITE)
 def test_what_commutes(op, a, b):
     np.testing.assert_allclose(op.compute(a, b), op.compute(b, a), rtol=1e-15)
 
 
 @pytest.mark.parametrize("op", **names([op for op in ROWS if op.exact]))
-@settings(deadline=None)
 @given(a=FINITE, b=FINITE)
 def test_what_is_exact_is_rounded_once(op, a, b):
     assert op.compute(a, b) == float(op.exact(Fraction(a), Fraction(b)))
 
 
 @pytest.mark.parametrize("op", **names([op for op in ROWS if op.reflected]))
-@settings(deadline=None)
 @given(a=st.floats(-30, 30))
 def test_what_a_function_is_of_minus_a(op, a):
     other = dv.graph("J = " + op.reflected)

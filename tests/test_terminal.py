@@ -106,7 +106,7 @@ def graphs(draw):
 
 
 @given(graphs())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_every_number_is_there_and_no_box_lies_over_another(graph):
     p = graph.at(a=1.5, b=-2)
     told = drawn(graph, p)
