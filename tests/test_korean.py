@@ -38,7 +38,8 @@ ELSEWHERE = {  # what no page and no `dvar explain` asks for
     "the page needs Starlette and uvicorn", "pip install 'dvar[page]'", "port 7 cannot be used: 7", "name another one: --port 8001",
     "the table7 cannot be read: 7", "JSON lines hold one object a line, each column of one type", "7 cannot be read: 7",
     "7 rows of 7 held out: none is left to learn from", "hold out less", "leave out `--loss` for a yes/no target, or take a column of numbers",
-    "what is cut has the shape 7",
+    "what is cut has the shape 7", "7; with 7 between fields", "mend the row, or was the stream cut off?",
+    "77: 7 in column 7 is not 7", "mend it, or --missing 7 makes it missing",
 }
 PUT = {  # what stands for a part of a sentence that is itself one
     "nearest": "", "many": "7 rows", "what": None, "why": "to close the parenthesis", "found": "the formula ends", "takes": "7 takes no options",

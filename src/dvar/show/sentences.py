@@ -94,6 +94,8 @@ KOREAN = {
     "write a=5, or w=1,2,3 for a vector": "a=5처럼, 벡터는 w=1,2,3처럼 쓰세요",
     "{name} is given twice": "두 번 주어진 것: {name}", "give each input one value": "입력마다 값을 하나만 주세요",
     "{name}: {text} is not a number": "{name}: 수가 아닙니다: {text}",
+    "{name}: {text} is past the largest float64 (1.8e308)": "{name}: float64의 가장 큰 수(1.8e308)를 넘습니다: {text}",
+    "write inf where infinity is meant": "무한대는 inf로 쓰세요",
     "write it as 0.1 or 1e-3": "0.1 또는 1e-3처럼 쓰세요",
     "a vector is written 1,2,3, a matrix [[1,2],[3,4]]": "벡터는 1,2,3, 행렬은 [[1,2],[3,4]]처럼 쓰세요",
     "the input {name} is {kind}, not a number": "입력 {name}: 수가 아니라 {kind}",
