@@ -17,7 +17,7 @@ REFINED = 2  # times a step is taken by an inverse that was kept up to date
 def minimum(problem: Problem, theta: Any, gradient: Any, hessian: Any) -> Any:
     """argmin over u of gradient·(u − θ) + ½(u − θ)ᵀH(u − θ) + l1·|u| within the bounds; H positive definite."""
     linear = gradient - hessian @ theta  # the parabola is linear·u + ½uᵀHu
-    u = swept(problem, linear, hessian, theta)
+    u = problem.nearest(theta - gradient / np.diag(hessian), 1.0 / np.diag(hessian))
     for k in range(ROUNDS):
         found, done = guessed(problem, linear, hessian, u)
         if done:
