@@ -388,6 +388,8 @@ def test_an_address_changed_by_hand_is_followed(opened):
     page.wait_for_function("document.documentElement.lang === 'en'")
     assert pictured(page)["u"][0] == "6"
     assert page.text_content("#step") == "Step 9 of 9"
+    page.evaluate("location.hash = 'x=1,2,3&step=4'; draw()")  # drawn before the new address is read
+    page.wait_for_function("document.getElementById('step').textContent === 'Step 4 of 9'")
 
 
 def test_a_korean_browser_sees_korean_in_every_mode(browser, tmp_path):

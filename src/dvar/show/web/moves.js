@@ -66,14 +66,20 @@ function reveal() {
   move(at + 1);
 }
 
+let hash; // as it was last read or written: one that was changed since is not written over before it is read
+
 function remember() { // a link opens the page as it is
   const state = new URLSearchParams({ x: x.join(","), step: at, mode: mode(), lang: language, ...(view && { fold: view }) });
-  try { history.replaceState(null, "", "#" + state); } catch { /* a page in a frame may not */ }
+  if (location.hash === hash) {
+    try { history.replaceState(null, "", "#" + state); } catch { /* a page in a frame may not */ }
+    hash = location.hash;
+  }
   if (parent !== window) parent.postMessage({ dvar: { x, step: at, height: document.body.offsetHeight + 48 } }, "*");
 }
 
 function recall() {
-  const state = new URLSearchParams(location.hash.slice(1));
+  hash = location.hash;
+  const state = new URLSearchParams(hash.slice(1));
   const given = (state.get("x") || "").split(",").map(Number);
   if (given.length === start.length && state.has("x") && given.every(Number.isFinite)) x = given;
   if (/^\d+$/.test(state.get("step") || "")) at = Math.min(total, Number(state.get("step")));
