@@ -150,3 +150,13 @@ def test_of_several_mistakes_the_first_column_is_told(threads, monkeypatch) -> N
         assert each(wrong, range(3), rows) == [0, -1, -2]
         with pytest.raises(ValueError, match="3"):
             each(wrong, range(12), rows)
+
+
+@pytest.mark.parametrize("reference", [True, False])
+@pytest.mark.parametrize("texts", [["new"], ["new", "newer"], ["a", "new"], ["a"]])
+def test_levels_that_are_new_and_rows_without_one_are_counted_apart(texts, reference) -> None:
+    learned = Encoding.learn(pa.table({"c": ["a", "b", "a", "b"]}), ["c"], reference=reference)
+    columns = learned.encode(pa.table({"c": [*texts, None, *texts, None, None]}))
+    new = 2 * sum(text.startswith("new") for text in texts)
+    assert columns.unseen == ({"c": new} if new else {})
+    assert columns.missing == {"c": 3}

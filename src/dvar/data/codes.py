@@ -13,8 +13,8 @@ def code_type(count: int) -> np.dtype:
 
 
 def looked_up(entries: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """The entry of each code, of −1 the last: the codes themselves, or one more, where these are what they stand for; else a
-    block at a time, so that what NumPy makes on the way stays in the cache."""
+    """The entry, a whole number, of each code, of −1 the last: the codes themselves, or one more, where these are what they
+    stand for; else a block at a time, so that what NumPy makes on the way stays in the cache."""
     count = len(entries) - 1
     for shift in (0, 1):
         along = (entries[:-1] == np.arange(shift, count + shift)).all()

@@ -254,7 +254,7 @@ def _codes(levels: tables.Levels | None, m: int, part: Category) -> tuple[np.nda
         code |= dict.fromkeys(part.base, 0)
     other = code.get(OTHER_LEVEL, gap)
     recode = np.array([code.get(text, other) for text in texts] + [gap], np.min_scalar_type(last))
-    unknown = np.array([OTHER_LEVEL not in code and text not in code for text in texts] + [False])
+    unknown = np.array([OTHER_LEVEL not in code and text not in code for text in texts] + [False], np.int8)
     unseen = int(np.count_nonzero(looked_up(unknown, found))) if unknown.any() else 0
     missing = 0 if part.missing else int(np.count_nonzero(found < 0))
     return looked_up(recode, found), unseen, missing  # of −1 the last entry: the gap

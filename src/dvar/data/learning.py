@@ -172,11 +172,13 @@ def levels_of(source: Source, name: str) -> tables.Levels:
 
 def used_levels(column: tables.Levels) -> list[bool]:
     """Whether each text is some row's, and at the end whether some row is missing."""
-    used, codes = np.zeros(len(column.texts) + 1, bool), column.codes
-    used[:-1] = column.all_used
+    codes, count = column.codes, len(column.texts)
+    if column.all_used:
+        return [True] * count + [bool(len(codes)) and bool(codes.min() < 0)]
     if codes.itemsize == 1:  # nothing finds a byte as fast as the C library
         every = codes.tobytes()
-        return [code in every for code in (*range(len(column.texts)), 255)]
+        return [code in every for code in (*range(count), 255)]
+    used = np.zeros(count + 1, bool)
     while len(codes):
         used[codes[:BLOCK]] = True
         codes = codes[BLOCK:]

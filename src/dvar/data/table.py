@@ -132,9 +132,9 @@ def levels(column: Any, rows: np.ndarray | None = None) -> Levels:
     code: dict[str | None, int] = {text: k for k, text in enumerate(texts)}
     parts, previous, recode = [], None, np.empty(0, np.int8)
     for index, told in pieces:
-        if told is not previous and told != texts:
+        if told is not previous:
             recode, previous = np.array([code.get(text, -1) for text in told] + [-1], code_type(len(texts))), told
-        parts.append(index if told == texts else looked_up(recode, index))
+        parts.append(looked_up(recode, index))
     codes = joined(parts, np.dtype(np.int8))
     return Levels(codes if rows is None else codes.take(rows), tuple(texts), ordered, plain and rows is None)
 

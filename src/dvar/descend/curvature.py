@@ -205,19 +205,18 @@ def vanished(hessian: Any, first: Any, share: float = VANISHED) -> tuple[Any, An
     diagonal = np.abs(np.diag(first))
     scale = np.where(diagonal > 0, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 1.0)
     now, start = hessian * scale[:, None] * scale, first * scale[:, None] * scale
-    few, few_now = None, narrow(now)
-    if few_now is None:
-        least = share * float(np.max(np.sum(np.abs(start), axis=0), initial=0.0))
-        if cholesky(now - least * np.eye(len(now))) is not None:  # no eigenvalue is as low as that
-            return np.zeros((len(now), 0)), scale, 0
-    else:
-        few = narrow(start)
-    values, vectors = np.linalg.eigh(start) if few is None or few_now is None else few
+    lowered = now.copy()
+    lowered.flat[:: len(now) + 1] -= share * float(np.max(np.sum(np.abs(start), axis=0), initial=0.0))
+    if cholesky(lowered) is not None:  # no eigenvalue is as low as that
+        return np.zeros((len(now), 0)), scale, 0
+    few_now = narrow(now)
+    few = few_now and narrow(start)
+    values, vectors = few or np.linalg.eigh(start)
     curved = np.abs(values) > 1e-10 * np.max(np.abs(values), initial=0.0)
     had, never = vectors[:, curved], vectors[:, ~curved]
     left, turned = np.linalg.eigh(had.T @ now @ had)
     before = np.abs(np.einsum("ij,ij->j", turned, had.T @ start @ had @ turned))
-    if few is None or few_now is None:
+    if not (few and few_now):
         still = np.abs(np.linalg.eigvalsh(never.T @ now @ never))
     else:  # most of the directions that never had any are not written out: along these there is none now, either
         beside = few_now[1] * np.sqrt(few_now[0])

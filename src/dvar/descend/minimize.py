@@ -207,25 +207,11 @@ def minimize(
         known = problem.smooth.seen(known)
     options = Options(int(steps or one.steps), float(one.tol if tol is None else tol), None if rate == "auto" else float(rate),
                       float(momentum), nesterov, int(batch or 0), int(seed or 0), known)
-    zero = problem.inside(np.zeros_like(theta))
-
-    def at_zero() -> tuple[float, float]:
-        value, gradient = problem.smooth.value_gradient(zero)
-        return value + problem.bends(zero), float(np.linalg.norm(problem.slope(zero, gradient)))
-
-    run = Run(watch, zero=None if end or np.array_equal(theta, zero) else at_zero)  # the end of a fit is not far out
+    near = end is not None or np.array_equal(theta, problem.zero)  # where a fit ended is not far out
+    run = Run(watch, zero=None if near else problem.at_zero)
     # A rate too high is told, not warned of.
     with stoppable(run), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        outcome = one.solve(problem, theta, run, options)
-        for k in range(SADDLES + 1):
-            lower = lower_place(problem, theta, outcome, run, method in BY_GRADIENTS)
-            if lower is None:
-                break
-            if k == SADDLES or method in STOCHASTIC:
-                outcome = outcome._replace(converged=False, message=NO_OPTIMUM)
-                break
-            theta, run.left_saddle = lower, True
-            outcome = one.solve(problem, theta, run, options)
+        outcome = solved(method, problem, theta, run, options)
         if outcome.converged and method in BY_GRADIENTS and cost.size <= MANY and cost.has_hessian():
             outcome = confirmed(problem, outcome, run, options)
     if not np.isfinite(run.best_cost):
@@ -236,6 +222,17 @@ def minimize(
                len(run.history) + run.beside, (*run.part, *run.history), run.history[-1].seconds,
                partial(hessian_at, problem.smooth, outcome.theta) if outcome.regular else outcome.hessian, outcome.flat,
                outcome.regular, told_of(rate, momentum, nesterov), cost.ran, ended_at(cost, problem.smooth, outcome.end))
+
+
+def solved(method: str, problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
+    """How a method ends; where that is a saddle, it begins again beside it, some times."""
+    outcome, left = METHODS[method].solve(problem, theta, run, options), 0
+    while (beside := lower_place(problem, theta, outcome, run, method in BY_GRADIENTS)) is not None:
+        if left == SADDLES or method in STOCHASTIC:
+            return outcome._replace(converged=False, message=NO_OPTIMUM)
+        theta, run.left_saddle, left = beside, True, left + 1
+        outcome = METHODS[method].solve(problem, theta, run, options)
+    return outcome
 
 
 def ended_at(cost: Sums, smooth: Objective, end: Point | None) -> End | None:

@@ -24,7 +24,7 @@ from ..errors import many
 from .curvature import Curvature, Step
 from .endings import NOTHING, STEPS, Way, certain, finished, gone, no_better, norm, without_curvature
 from .kept import FINE, ended, kept_curvature
-from .objective import FAR_OUT, Options, Outcome, Penalised, Point, Problem, Run
+from .objective import Options, Outcome, Penalised, Point, Problem, Run
 from .part import part_of
 from .region import ROUNDING, Region, lowered
 from .saddle import lower_beside, lower_where_level
@@ -77,16 +77,11 @@ def steps(
 
 
 def compared(problem: Problem, run: Run, start: Point) -> Point:
-    """What later places are compared with: the start or, if the cost is far lower there, all parameters 0. Beside the cost and
-    the curvature of a start far out, those anywhere else look like none."""
-    zero = np.zeros_like(start.theta)
-    if not start.theta.any():
+    """What later places are compared with: the start or, if that is far out, all parameters 0, with the curvature there."""
+    if run.usual[0] == start.cost:
         return start
     run.beside += 1
-    if not 0 < abs(problem.smooth.value_gradient(zero)[0]) < FAR_OUT * abs(start.cost):
-        return start
-    run.beside += 1
-    point = Point(zero, *problem.smooth.value_gradient_hessian(zero))
+    point = Point(problem.zero, *problem.smooth.value_gradient_hessian(problem.zero))
     return point if point.finite else start
 
 
@@ -210,7 +205,7 @@ class Descent(Way):
         few = self.enough(FINE)
         kept = kept_curvature(self.problem, self.now, self.curved, self.run, few, chain([0], self.left))  # the 0 is under way
         if kept.done and self.convex and not without_curvature(self.problem, self.now, self.first, self.run)[0]:
-            self.end = ended(kept, self.run)
+            self.end = ended(kept)
             return True
         self.fell = self.fell if kept.left < SLOW * self.step.promised else 0.0  # where they got nowhere, a whole step
         self.now = self.evaluated(kept.theta, 1.0, 0.0)
@@ -284,4 +279,4 @@ def by_gradients(
     if not now.finite or curved.factor is None or problem.smooth.gauss_newton(now.theta) is not None:
         return now.theta, None
     kept = kept_curvature(problem, now, curved, run, FINE * options.tol**2 * abs(cost), left)
-    return kept.theta, ended(kept, run) if kept.done else None
+    return kept.theta, ended(kept) if kept.done else None

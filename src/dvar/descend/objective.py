@@ -149,6 +149,16 @@ class Problem:
         """The part that is not smooth."""
         return float(self.l1 @ np.abs(theta))
 
+    @property
+    def zero(self) -> Any:
+        """All parameters 0, or as near to that as the bounds let them be."""
+        return self.inside(np.zeros_like(self.l1))
+
+    def at_zero(self) -> tuple[float, float]:
+        """The cost there, and the norm of its slope."""
+        cost, gradient = self.smooth.value_gradient(self.zero)
+        return cost + self.bends(self.zero), float(np.linalg.norm(self.slope(self.zero, gradient)))
+
     def inside(self, theta: Any) -> Any:
         return np.clip(theta, self.lower, self.upper)
 

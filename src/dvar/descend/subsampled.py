@@ -50,7 +50,7 @@ def subsampled_newton(problem: Problem, theta: Any, run: Run, options: Options) 
     if flat:
         found = lost(end, flat)._replace(hessian=None)
     elif kept.done:
-        found = ended(kept, run)._replace(regular=False)
+        found = ended(kept)._replace(regular=False)
     else:
         found = lbfgs(problem, kept.theta, run, options._replace(tol=CERTAIN * within.small / run.small))
     said = f"; begun at the optimum of {count:,} rows, found in {passes} passes over these, with their Hessian" if some else ""

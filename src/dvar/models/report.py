@@ -78,7 +78,6 @@ def held_out(worth: dict[str, float]) -> str:
 def as_json(trained: Trained) -> dict[str, Any]:
     """The training as plain values; what JSON has no number for (nan, inf) is None."""
     model, fit, table = trained.model, trained.fit, summary(trained)
-    intercept = finite({"intercept": table.intercept}) if table.intercept is not None else {}
     return {
         "model": model.name,
         "target": model.target,
@@ -92,7 +91,7 @@ def as_json(trained: Trained) -> dict[str, Any]:
         "passes": fit.passes,
         "seconds": fit.seconds,
         "log_likelihood": table.log_likelihood,
-        "intercept": intercept.get("intercept"),
+        **finite({"intercept": table.intercept}),
         "coefficients": finite(table.coefficients),
         "l1": trained.l1,
         "l2": trained.l2,

@@ -196,11 +196,11 @@ def features(each: ByExample, which: Sequence[int]) -> Iterator[tuple[int, Any]]
     """Parameters, and what each is multiplied with in each row, (m,)."""
     slots = {k: each.slots[slot_of(each, k)] for k in which}
     typed = {k: x for k, slot in slots.items() if isinstance(x := each.cost.data.get(slot.data), Columns)}
-    others = written_out(each, [k for k in which if k not in typed])
+    others = of_arrays(each, [k for k in which if k not in typed])
     yield from ((k, typed[k].feature(k - slots[k].place.start) if k in typed else next(others)) for k in which)
 
 
-def written_out(each: ByExample, which: Sequence[int]) -> Iterator[Any]:
+def of_arrays(each: ByExample, which: Sequence[int]) -> Iterator[Any]:
     """The same of arrays, some at a time."""
     for some in batches(which, each):
         direction = np.zeros((each.cost.size, len(some)))

@@ -8,8 +8,7 @@ from typing import Any
 from ..errors import DvarError
 from .covariance import KINDS
 from .inferred import Inference, Line
-from .words import listed
-from .words import number as told_number
+from .words import listed, number
 
 NO_OPTIMUM = "no finite optimum"
 
@@ -26,12 +25,9 @@ def table(found: Inference) -> list[tuple[str, ...]]:
 
 
 def cells(line: Line) -> tuple[str, ...]:
-    def number(value: float | None, form: str) -> str:
-        return "" if value is None else format(value, form)
-
     p = "" if line.p is None else "<0.001" if line.p < 0.001 else f"{line.p:.3f}"
     odds = [number(v, ".4g") for v in (line.odds, line.odds_low, line.odds_high)]
-    return (line.name, told_number(line.coefficient), number(line.error, ".4g"), number(line.z, ".3f"), p,
+    return (line.name, number(line.coefficient), number(line.error, ".4g"), number(line.z, ".3f"), p,
             number(line.low, ".4g"), number(line.high, ".4g"), *odds)
 
 

@@ -11,14 +11,17 @@ def listed(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
-def number(value: float, form: str = ".6g") -> str:
-    """A coefficient; no float64 holds it where its column's own units are very small."""
+def number(value: float | None, form: str = ".6g") -> str:
+    """A coefficient, or what belongs to it, if there is such a number; no float64 holds it where its column's own units are very
+    small."""
+    if value is None:
+        return ""
     return format(value, form) if isfinite(value) or isnan(value) else f"{'−' * (value < 0)}(past 1.8e308)"
 
 
-def finite(values: Mapping[str, float]) -> dict[str, float | None]:
+def finite(values: Mapping[str, float | None]) -> dict[str, float | None]:
     """Numbers by name for JSON, which has none for nan and inf."""
-    return {name: value if isfinite(value) else None for name, value in values.items()}
+    return {name: None if value is None or not isfinite(value) else value for name, value in values.items()}
 
 
 def past(values: Mapping[str, float]) -> list[str]:

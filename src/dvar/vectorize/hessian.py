@@ -106,6 +106,4 @@ def product(x: Any, other: Any, d: Any) -> Any:
     """Σ d_i x_i otherᵢᵀ over the rows of a block."""
     if x is other and hasattr(x, "gram"):
         return x.gram(d)
-    if not isinstance(other, np.ndarray):
-        other = written_out(other)
-    return ((d[:, None] * other).T @ x).T
+    return ((d[:, None] * written_out(other)).T @ x).T
