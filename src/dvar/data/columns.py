@@ -132,12 +132,13 @@ class Columns:
     def __len__(self) -> int:
         return len(self.data[0])
 
-    def __getitem__(self, rows: slice) -> Columns:
-        """A view of consecutive rows; of all of them, what has been worked out already is there. `unseen` and `missing` are those
-        of the whole."""
-        if not isinstance(rows, slice) or rows.step not in (None, 1):
-            raise UsageError(f"columns[{rows!r}] is not a run of rows", "write columns[lo:hi]")
-        if rows.indices(len(self)) == (0, len(self), 1):
+    def __getitem__(self, rows: Any) -> Columns:
+        """A view of consecutive rows; of all of them, what has been worked out already is there. A copy of those that a mask
+        (m,) keeps. `unseen` and `missing` are those of the whole."""
+        masked = isinstance(rows, np.ndarray) and rows.dtype == bool
+        if not masked and (not isinstance(rows, slice) or rows.step not in (None, 1)):
+            raise UsageError(f"columns[{rows!r}] is not a run of rows", "write columns[lo:hi], or columns[mask]")
+        if not masked and rows.indices(len(self)) == (0, len(self), 1):
             return self
         data = tuple(x[rows] for x in self.data)
         gaps = tuple(None if g is None else g[rows] for g in self.gaps)

@@ -57,7 +57,7 @@ class Converted:
 
 class Chunked:
     """A column (m,) that lies in several arrays. A slice is an array: a view within one of them, else a copy of these rows
-    unless they are many."""
+    unless they are many. Rows that a mask (m,) keeps are a copy."""
 
     ndim = 1
 
@@ -73,7 +73,9 @@ class Chunked:
     def shape(self) -> tuple[int]:
         return (len(self),)
 
-    def __getitem__(self, rows: slice) -> Any:
+    def __getitem__(self, rows: Any) -> Any:
+        if isinstance(rows, np.ndarray):
+            return np.asarray(self)[rows]
         lo, hi, step = rows.indices(len(self))
         assert step == 1
         first, last = np.searchsorted(self.ends, [lo, max(lo, hi - 1)], "right")

@@ -42,8 +42,11 @@ class Sparse:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def __getitem__(self, rows: slice) -> Sparse:
-        """A view of consecutive rows."""
+    def __getitem__(self, rows: Any) -> Sparse:
+        """A view of consecutive rows; a copy of those that a mask (m,) keeps."""
+        if isinstance(rows, np.ndarray) and rows.dtype == bool:
+            some = self.scipy[rows]
+            return Sparse(some.data, some.indices, some.indptr, self.width)
         lo, hi, step = rows.indices(len(self))
         if step != 1:
             raise UsageError(f"sparse[{rows!r}] is not a run of rows", "write sparse[lo:hi]")

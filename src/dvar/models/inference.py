@@ -63,7 +63,7 @@ def inference(
     cost = cost.sized(params)
     theta, n = cost.flat(params), cost.total
     told, turn = named(cost, names, turn)
-    mean_loss = fit.cost if isinstance(fit, Fit) and not l2 else float(np.sum(cost.per_example(theta))) / n
+    mean_loss = fit.cost if isinstance(fit, Fit) and not l2 else cost.value_gradient(theta)[0]
     each = by_example(cost, theta) if hessian is None or kind != "classical" else None
     curvature = hessian * n if each is None else observed(each)
     inner = inverse(curvature)

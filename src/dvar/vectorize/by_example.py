@@ -46,7 +46,8 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ByExample:
-    """First (q, m) and second (q, q, m) derivatives of each example's loss, its weight left out, by its q slots."""
+    """First (q, m) and second (q, q, m) derivatives of each example's loss, its weight left out, by its q slots; 0 where that
+    weight is 0."""
 
     cost: Cost
     slots: tuple[Slot, ...]
@@ -141,7 +142,9 @@ def by_example(cost: Cost, theta: Any) -> ByExample:
     slopes, curves = np.zeros((len(slots), cost.m)), np.zeros((len(slots), len(slots), cost.m))
 
     def fill(rows: slice) -> tuple[()]:
-        slopes[:, rows], curves[:, :, rows] = derivatives(rows)
+        slopes[:, rows], curves[:, :, rows] = derivatives(cost.block(rows), rows.stop - rows.start)
+        if cost.counts is not None:
+            slopes[:, rows][:, ~cost.counts[rows]] = curves[:, :, rows][:, :, ~cost.counts[rows]] = 0.0
         return ()
 
     added(fill, cost.groups, cost.threads)
@@ -153,20 +156,21 @@ def hessian_by_example(cost: Summed, theta: Any, groups: list[list[slice]]) -> A
     slots, derivatives = derivatives_at(cost, cost.graph, theta)
 
     def block(rows: slice) -> tuple[Any]:
-        _, curves = derivatives(rows)
-        data, total = {n: features(cost, n, rows) for n in {s.data for s in slots}}, np.zeros((cost.size, cost.size))
+        data, count = cost.counted(rows)
+        _, curves = derivatives(data, count)
+        total = np.zeros((cost.size, cost.size))
         for a, s in enumerate(slots):
             for b, t in enumerate(slots[: a + 1]):
                 if curves[a, b].any():
-                    place(total, s, t, crossed(data[s.data], data[t.data], curves[a, b]))
+                    place(total, s, t, crossed(data.get(s.data), data.get(t.data), curves[a, b]))
         return (total,)
 
     return added(block, groups, cost.threads)[0]
 
 
-def derivatives_at(cost: Summed, graph: Graph, theta: Any) -> tuple[list[Slot], Callable[[slice], tuple[Any, Any]]]:
-    """The slots of a graph over the cost's data; and a function of a block of n rows → the slopes (q, n) and curves (q, q, n)
-    of its examples there."""
+def derivatives_at(cost: Summed, graph: Graph, theta: Any) -> tuple[list[Slot], Callable[[dict[str, Any], int], tuple[Any, Any]]]:
+    """The slots of a graph over the cost's data; and a function of a block of these, n rows → the slopes (q, n) and curves
+    (q, q, n) of its examples there."""
     sizes, data = shapes_of(cost, graph)
     found = found_core(graph, sizes, data)
     slots, names = slots_of(cost, found)
@@ -176,8 +180,7 @@ def derivatives_at(cost: Summed, graph: Graph, theta: Any) -> tuple[list[Slot], 
         at.setdefault(names[slot][0], slot)
     parameters = cost.named(theta)
 
-    def of(rows: slice) -> tuple[Any, Any]:
-        block, count = cost.block(rows), rows.stop - rows.start
+    def of(block: dict[str, Any], count: int) -> tuple[Any, Any]:
         slopes, curves = np.zeros((len(slots), count)), np.zeros((len(slots), len(slots), count))
         given: dict[str, Any] = {n: block[n] if n in block else np.asarray(parameters[n]) for n in found.graph.inputs
                                  if n in block or n in parameters}

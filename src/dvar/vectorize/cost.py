@@ -23,7 +23,7 @@ from ..expression.ops import OPS
 from ..expression.values import assign, bind, plain
 from .program import Program
 from .run import added
-from .summed import Summed
+from .summed import Summed, finite
 from .targets import written
 
 
@@ -135,8 +135,11 @@ class Cost(Summed):
             if target == "fused":
                 assert not isinstance(self.fused, str)
                 value, *slopes = self.run_fused(self.fused, self.named(self.flat(given)))
+                if not finite(value, slopes):  # as `value_gradient` does
+                    value, gradient = self.value_gradient(self.flat(given))
+                    slopes = [*self.named(gradient).values()]
             elif target == "numpy":
-                value, *slopes = added(lambda rows: function(*values, *self.block(rows).values(), self.total),
+                value, *slopes = added(lambda rows: function(*values, *self.counted(rows)[0].values(), self.total),
                                        self.groups, self.threads)
             else:
                 with np.errstate(all="ignore"):
@@ -167,9 +170,10 @@ class Cost(Summed):
         """Which data are not finite, as a sentence; "" where all are."""
         for name, value in self.data.items():
             if not isinstance(value, Columns):
-                finite = value.finite() if isinstance(value, Sparse) else np.isfinite(value)
-                if not finite.all():
-                    bad = int((~(finite if finite.ndim == 1 else finite.all(axis=1))).sum())
+                sound = value.finite() if isinstance(value, Sparse) else np.isfinite(value)
+                bad = ~(sound if sound.ndim == 1 else sound.all(axis=1))
+                bad = int((bad if self.counts is None else bad & self.counts).sum())
+                if bad:
                     return f"{name} holds nan or inf in {bad:,} of {many(self.m, 'example')}: leave these out, or fill them"
         return ""
 

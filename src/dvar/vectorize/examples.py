@@ -41,10 +41,12 @@ class Examples:
         self.data = {n: by_row(n, data[n], axis, n in vectors, notes, weights) for n in graph.inputs if n in data}
         if not self.data:
             raise UsageError("no input varies by example", "say which do, e.g. L.over(x=X, y=Y)")
-        self.weight = ""
+        self.weight, self.counts = "", None
         if weights is not None:
             graph, self.weight = weighted(graph)
             self.data[self.weight] = weights
+            counts = np.asarray(weights) != 0
+            self.counts = None if counts.all() else counts  # (m,): whose weight is not 0; None: all examples
         self.notes = tuple(notes)
         self.m = self.count()
         self.total = float(np.sum(self.data[self.weight], dtype=np.float64)) if self.weight else float(self.m)
@@ -170,6 +172,14 @@ class Examples:
             else:
                 found[name] = as_block(part)
         return found
+
+    def counted(self, rows: slice) -> tuple[dict[str, Any], int]:
+        """The same without the rows of weight 0, which do not count, whatever stands there; and how many rows that leaves."""
+        found, count = self.block(rows), rows.stop - rows.start
+        if self.counts is None or self.counts[rows].all():
+            return found, count
+        counts = self.counts[rows]
+        return {name: part[counts] for name, part in found.items()}, int(counts.sum())
 
     def total_of(self, rows: Sequence[slice] | None) -> float:
         """The weight of these runs of rows: how many there are, where all weigh 1."""

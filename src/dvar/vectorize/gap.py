@@ -106,7 +106,8 @@ def told_by_u(cost: Cost, graph: Graph, one: Map, theta: Any) -> Told:
         part.data[one.result] = at
         with np.errstate(all="ignore"):
             found = function(*free.values(), *part.block(slice(0, cost.m)).values(), part.total)[-3:]
-        loss, slope, curvature = (np.broadcast_to(np.asarray(v, dtype=np.float64), (cost.m,)) for v in found)
+        found = [np.where(True if cost.counts is None else cost.counts, v, 0.0) for v in found]
+        loss, slope, curvature = (np.broadcast_to(v, (cost.m,)) for v in found)
         return loss, slope, curvature
 
     return told

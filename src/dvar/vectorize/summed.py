@@ -135,13 +135,14 @@ class Summed(Examples):
         """J and its gradient (P,) at a flat vector: one pass over the data, or the mean over these runs of rows alone."""
         if self.runs_fused and not isinstance(self.fused, str):
             value, *slopes = self.run_fused(self.fused, self.named(theta), rows)
-            if np.isfinite(value):
+            if finite(value, slopes):
                 return float(value), raveled(slopes)
-            # A number of no class, say, is nan there; the other program says what is wrong.
+            # A number of no class, say, is nan there, and so is a loss without end times the weight 0; the other program says
+            # what is wrong, and leaves out what does not count.
         parameters, total = self.operands(theta), self.total_of(rows)
 
         def sums(block: slice) -> tuple[Any, ...]:
-            return self.first(*parameters, *self.block(block).values(), total)
+            return self.first(*parameters, *self.counted(block)[0].values(), total)
 
         value, *slopes = added(sums, self.groups if rows is None else within(self.groups, rows), self.threads)
         return float(value), raveled(slopes)
@@ -168,7 +169,7 @@ class Summed(Examples):
         """
         if self.runs_fused_second and not isinstance(self.fused_second, str):
             value, *slopes, hessian = self.run_fused(self.fused_second, self.named(theta), rows)
-            if np.isfinite(value):
+            if finite(value, [*slopes, hessian]):
                 return float(value), raveled(slopes), hessian
         if self.size > MOST_SECOND:
             raise DvarError(f"the Hessian of {self.size:,} parameters has {self.size**2:,} numbers, "
@@ -183,9 +184,9 @@ class Summed(Examples):
         count = 1 + len(self.inputs)
 
         def sums(block: slice) -> tuple[Any, ...]:
-            data = self.block(block)
+            data, rows_left = self.counted(block)
             answers = program(*parameters, *data.values(), total)
-            curvature = assembled(data, block.stop - block.start, answers[count:]) / total
+            curvature = assembled(data, rows_left, answers[count:]) / total
             return (*answers[:count], curvature)
 
         value, *slopes, hessian = added(sums, groups, self.threads)
@@ -213,6 +214,10 @@ class Summed(Examples):
 
         added(fill, self.groups, self.threads)
         return out
+
+def finite(value: Any, derivatives: Sequence[Any]) -> bool:
+    return bool(np.isfinite(value)) and all(np.isfinite(d).all() for d in derivatives)
+
 
 def within(groups: list[list[slice]], rows: Sequence[slice]) -> list[list[slice]]:
     """Runs of rows, in order, in place of all: each cut to the size of a block, as many blocks to a group as there are."""

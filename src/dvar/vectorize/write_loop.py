@@ -40,10 +40,11 @@ class Writer:
         data = [i for i, n in enumerate(one.nodes) if n.op == INPUT and one.varies[i]]
         m = self.names.fresh("m") if data else ""
         setup = [f"{m} = {self.len}({one.name(data[0])})"] if data else []
-        total = m
+        total, skip = m, list[str]()
         if one.total:
-            total = self.names.fresh("total")
-            setup.append(f"{total} = {self.sum}({one.called[next(i for i in data if one.nodes[i].name == one.total)]})")
+            total, weight = self.names.fresh("total"), one.called[next(i for i in data if one.nodes[i].name == one.total)]
+            setup.append(f"{total} = {self.sum}({weight})")
+            skip = [f"if {weight}[{self.i}] == 0: continue  # it does not count, whatever its loss is"]
         setup += self.size_lines([*parameters, *data])
         function = self.names.fresh(f"{one.output}_and_derivatives")
         self.texts = write(one.nodes, lambda i: self.alone(i) or i in self.answers, self.element, self.form, element_of)
@@ -57,7 +58,7 @@ class Writer:
         body = [*setup, *before]
         if data:
             body += [f"{value} = 0.0", *starts, f"for {self.i} in {self.names.function('builtins', 'range')}({m}):"]
-            body += [f"    {line}" for line in [*inside, f"{value} += {self.text_of(one.value)}", *adds]]
+            body += [f"    {line}" for line in [*skip, *inside, f"{value} += {self.text_of(one.value)}", *adds]]
             body += [f"{value} /= {total}", *ends]
         else:
             body += starts
