@@ -66,8 +66,11 @@ TEXTS = [  # file name, its bytes, how it is read, the rows, what is said
     ("t.csv", PLAIN.replace(b",", b"|"), {}, ROWS, "separated by '|'"),
     ("t.csv", b"\xef\xbb\xbf" + PLAIN, {}, ROWS, ""),
     ("t.csv", PLAIN.decode().encode("utf-16"), {}, ROWS, "utf-16"),
-    ("t.csv", "a,b\n1,é\n2,\n".encode("latin-1"), {}, [{"a": 1, "b": "é"}, {"a": 2, "b": None}], "latin-1"),
-    ("t.csv", "a,é\n1,x\n2,\n".encode("latin-1"), {}, [{"a": 1, "é": "x"}, {"a": 2, "é": None}], "latin-1"),
+    ("t.csv", "a,b\n1,é\n2,\n".encode("latin-1"), {}, [{"a": 1, "b": "é"}, {"a": 2, "b": None}], "cp1252"),
+    ("t.csv", "a,é\n1,x\n2,\n".encode("latin-1"), {}, [{"a": 1, "é": "x"}, {"a": 2, "é": None}], "cp1252"),
+    ("t.csv", "a,b\n1,“€”\n2,é".encode("cp1252"), {}, [{"a": 1, "b": "“€”"}, {"a": 2, "b": "é"}], "cp1252, since it is not UTF-8"),
+    ("t.csv", b"a,b\n1,\x81\n2,\xe9\n", {}, [{"a": 1, "b": "\x81"}, {"a": 2, "b": "é"}], "latin-1, since it is not UTF-8"),
+    ("t.csv", b"a,b\n1,0xffffffffffffffff\n2,0X1f\n", {}, [{"a": 1, "b": "0xffffffffffffffff"}, {"a": 2, "b": "0X1f"}], ""),
     ("t.csv", b"a;b\n1,5;x\n2,25;\n", {"decimal": ","}, [{"a": 1.5, "b": "x"}, {"a": 2.25, "b": None}], "separated"),
     ("t.csv", b"a;b\n1,5;x\n2,25;\n", {}, [{"a": "1,5", "b": "x"}, {"a": "2,25", "b": None}], "--decimal ,"),
     ("t.csv", b"a,b\n1,x\n2,-\n", {"missing": ("-",)}, ROWS, ""),
@@ -273,6 +276,17 @@ def test_something_late_in_a_long_column_is_told(tmp_path):
     content = "a,b\n" + "".join(f"{k % 7},{k / 7}\n" for k in range(200_000)) + "oops,never\n"
     notes = read(tmp_path / "t.csv", content.encode())[1]
     assert ["1 of 200,001 rows holds no number ('oops')" in notes[0], "('never')" in notes[1], len(notes)] == [True, True, 2]
+
+
+@pytest.mark.parametrize("letters", ["é", "€"])
+@pytest.mark.parametrize("space", ["", " "])
+def test_letters_of_windows_beyond_what_is_read_ahead(tmp_path, letters, space):
+    rows = ["a,b".replace(",", f",{space}"), *[f"{k % 7},{space}x" for k in range(400_000)], *[f"5,{space}{letters * 9}"] * 99_999]
+    (tmp_path / "t.csv").write_bytes("\n".join(rows).encode("cp1252"))
+    whole = reading.read(tmp_path / "t.csv")
+    cut = pa.concat_tables(list(batching.batches(tmp_path / "t.csv", wanted={"a": "number", "b": "category"})))
+    assert cut.column("b").to_pylist() == whole.column("b").to_pylist() == ["x"] * 400_000 + [letters * 9] * 99_999
+    assert cut.column("a").to_pylist() == whole.column("a").to_pylist()
 
 
 def test_places(tmp_path):

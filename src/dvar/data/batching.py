@@ -93,7 +93,8 @@ def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str,
     if made.spaced:
         start, spaced = Spaces(made.delimiter)(start), made.delimiter
         made = cut(name, form, start, how.decimal)
-    passing: Any = stream if made.encoding.startswith("utf-16") else Passing(name, stream, spaced)
+    plain = made.letters == "utf-8" and start.isascii()
+    passing: Any = stream if made.encoding.startswith("utf-16") else Passing(name, stream, spaced, plain)
     end = start.rfind(b"\n") + 1
     if made.encoding.startswith("utf-16"):
         end -= end % 2  # not in the middle of a letter

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv as lines
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ PART = 1 << 17  # bytes looked at together: they stay in the cache
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 UTF_32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 BETWEEN = ",;\t|"
+NOT_WINDOWS = (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d")  # bytes that stand for nothing in cp1252
+HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]+")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Cut:
     encoding: str
     names: tuple[str, ...]
     codes: tuple[str, ...]  # columns whose digits begin with 0: not numbers but names made of digits
+    hexadecimal: tuple[str, ...]  # columns of 0x1F and the like, which PyArrow takes for numbers up to 8 bytes, −1 for the last
     spaced: bool  # whether a space follows the delimiter in every row; what such a text is, is known once it is left out
 
     @property
@@ -51,18 +55,33 @@ def cut(name: str, form: str, start: bytes, decimal: str, content: Any = b"", en
     try:
         head = start[: len(start) // 2 * 2 if wide else None].decode(encoding)
     except UnicodeDecodeError as error:
-        if wide or error.start < len(start) - 4:
-            return cut(name, form, start, decimal, content, "latin-1")
+        if wide or len(start) < HEAD or error.reason != "unexpected end of data":
+            return cut(name, form, start, decimal, content, western(content or start))
         head = start[: error.start].decode(encoding)
     whole = head if len(start) < HEAD else head[: head.rfind("\n") + 1] or head
     with fields_of_any_length():
         delimiter = "\t" if form == "tsv" and "\t" in whole else sniffed(whole, decimal, "\t" if form == "tsv" else ",")
         names = tuple(next(filter(None, lines.reader(io.StringIO(whole, newline=""), delimiter=delimiter)), ()))
         spaced = not wide and is_spaced(whole, delimiter)
+        hexadecimal = written_0x(whole, delimiter, names)
     if not names and len(start) < HEAD:
         raise DvarError(f"{name} holds nothing but blank lines", "a table needs a line of column names and at least one row")
     some = whole.encode() if wide or not content else content
-    return Cut(delimiter, encoding, names, () if spaced else led_by_zero(some, delimiter, names), spaced)
+    return Cut(delimiter, encoding, names, () if spaced else led_by_zero(some, delimiter, names), hexadecimal, spaced)
+
+
+def western(content: Any) -> str:
+    """What text that is not UTF-8 is encoded in: as Windows writes it, with “ and €, but where a byte stands for nothing there."""
+    return "latin-1" if any(content.find(byte) >= 0 for byte in NOT_WINDOWS) else "cp1252"
+
+
+def written_0x(head: str, delimiter: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The columns in which a field of the first lines is written as 0x1F."""
+    if not HEXADECIMAL.search(head):
+        return ()
+    rows = lines.reader(io.StringIO(head, newline=""), delimiter=delimiter, skipinitialspace=True)
+    found = {k for row in rows for k, field in enumerate(row) if HEXADECIMAL.fullmatch(field)}
+    return tuple(n for k, n in enumerate(names) if k in found)
 
 
 def led_by_zero(content: Any, delimiter: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -1,5 +1,5 @@
-"""Text on its way to be cut into fields: bytes 0 are refused wherever they stand, and a space after each sign between fields,
-where all rows have one, is left out, as readers do that "skip initial spaces".
+"""Text on its way to be cut into fields: bytes 0 are refused wherever they stand; a space after each sign between fields,
+where all rows have one, is left out, as readers do that "skip initial spaces"; and what proves not to be UTF-8 is made so.
 """
 
 from __future__ import annotations
@@ -17,22 +17,37 @@ ROWS = 50  # first rows that tell whether a space follows each sign
 
 
 class Passing(io.RawIOBase):
-    """A stream of text of which each part is looked at as it is read."""
+    """A stream of text of which each part is looked at as it is read. Where `plain`, the first letters that are not of ASCII
+    tell what the others are: UTF-8, or what Windows writes, which is made UTF-8."""
 
-    def __init__(self, name: str, stream: Any, spaced: str) -> None:
-        self.name, self.stream, self.line = name, stream, 0
+    def __init__(self, name: str, stream: Any, spaced: str, plain: bool) -> None:
+        self.name, self.stream, self.line, self.plain = name, stream, 0, plain
         self.spaces = Spaces(spaced) if spaced else None
+        self.windows, self.left = False, b""
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        while some := self.stream.read(size):
-            refuse_zero(self.name, some, self.line)
-            self.line += some.count(b"\n")
-            if out := self.spaces(some) if self.spaces else some:
-                return bytes(out)
+        while some := self.left or self.stream.read(size):
+            if not self.left:
+                refuse_zero(self.name, some, self.line)
+                self.line += some.count(b"\n")
+                some = self.in_utf_8(self.spaces(some) if self.spaces else some)
+            some, self.left = (some[:size], some[size:]) if size and size > 0 else (some, b"")
+            if some:
+                return bytes(some)
         return b""
+
+    def in_utf_8(self, some: bytes) -> bytes:
+        """A part as UTF-8; what Windows writes may be longer there."""
+        if self.plain and not some.isascii():
+            self.plain = False
+            try:
+                some.decode()
+            except UnicodeDecodeError as error:
+                self.windows = error.reason != "unexpected end of data"
+        return some.decode("cp1252", "replace").encode() if self.windows else some
 
 
 def refuse_zero(name: str, content: Any, before: int = 0) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import DvarError, UsageError, many
-from .cutting import Cut, called_well, cut, over_lines
+from .cutting import Cut, called_well, cut, over_lines, western
 from .numerals import as_number, is_text, numbered
 from .opening import HEAD, Ahead, checked_names, unreadable
 from .passing import Spaces
@@ -21,7 +21,7 @@ from .passing import Spaces
 MISSING_TEXT = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "NaN", "nan", "?")
 MOST_LEVELS = 2**16  # beyond these, text of a CSV file is kept as text and not as codes
 LARGEST_BLOCK = 2**31 - 1
-WHY = {"utf-16": "by the mark it begins with", "latin-1": "since it is not UTF-8",
+WHY = {"utf-16": "by the mark it begins with", "cp1252": "since it is not UTF-8", "latin-1": "since it is not UTF-8",
        "utf-16-le": "since every other byte is 0", "utf-16-be": "since every other byte is 0"}
 
 
@@ -57,7 +57,7 @@ def text(name: str, form: str, stream: Ahead, how: How, say: Callable[[str], Non
         made = cut(name, form, start, how.decimal, content)
     table = cut_up(name, made, content, how, say)
     if binary(table):
-        table = cut_up(name, cut(name, form, start, how.decimal, content, "latin-1"), content, how, say)
+        table = cut_up(name, cut(name, form, start, how.decimal, content, western(content)), content, how, say)
     return numbered(table, how.decimal, say)
 
 
@@ -124,7 +124,7 @@ def options(made: Cut, how: How, types: dict[str, Any] | None = None, quoted: bo
     from pyarrow import csv
 
     parse = csv.ParseOptions(delimiter=made.delimiter, ignore_empty_lines=len(made.names) > 1, newlines_in_values=quoted)
-    kept = {column: pa.dictionary(pa.int32(), pa.string()) for column in made.codes}
+    kept = {column: pa.dictionary(pa.int32(), pa.string()) for column in (*made.codes, *made.hexadecimal)}
     convert = csv.ConvertOptions(
         null_values=[*MISSING_TEXT, *how.missing], strings_can_be_null=True, auto_dict_encode=True,
         auto_dict_max_cardinality=MOST_LEVELS, decimal_point=how.decimal, column_types={**kept, **(types or {})},
