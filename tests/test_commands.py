@@ -106,6 +106,24 @@ def test_what_was_not_learned_is_counted(capsys, table, monkeypatch):
     assert "n: 1 row missing, though none was in training, taken as the mean" in err
 
 
+STRANGE = [  # features learned from, what is said of c: a, zz, nothing, zz and n: 1, nothing, 3, 4
+    ("n,c", ["c: 2 rows of a level not seen in training, taken as 'a'", "c: 1 row missing, though none was in training, taken as 'a'",
+             "n: 1 row missing, though none was in training, taken as the mean"]),
+    ("n:c", ["c: 2 rows of a level not seen in training, taken as no level", "c: 1 row missing, though none was in training, taken as no level",
+             "n: 1 row missing, though none was in training, taken as the mean"]),
+    ("c:two", ["c:two: 2 rows of a level not seen in training, taken as 'a:p'", "c:two: 1 row missing, though none was in training, taken as 'a:p'"]),
+]
+
+
+@pytest.mark.parametrize(("features", "said"), STRANGE)
+def test_rows_unlike_those_learned_from_are_counted(capsys, table, features, said):
+    pq.write_table(table.append_column("two", pa.array(["p", "q"] * 300)), "t.parquet")
+    fitted(capsys, "--target", "y", "--features", features)
+    pq.write_table(pa.table({"c": ["a", "zz", None, "zz"], "n": [1, None, 3, 4], "two": ["p"] * 4}), "new.parquet")
+    _, err = dvar(capsys, "predict", "y.json", "new.parquet", "-o", "p.csv")
+    assert sorted(err.splitlines()[:-1]) == sorted(said)
+
+
 def test_evaluate_beside_scikit_learn(capsys, table):
     fitted(capsys, "--target", "y", "--features", "x,c,n", "--holdout", "0.5")
     said = json.loads(dvar(capsys, "evaluate", "y.json", "t.parquet", "--threshold", "0.3", "--json")[0])
@@ -312,6 +330,7 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     ([*FIT, "y", "--features", "xx"], 2, "did you mean 'x'?", "--features"),
     ([*FIT, "y", "--features", "q*"], 2, "no column is called like 'q*'", "--features"),
     ([*FIT, "y", "--features", "id,one,when"], 1, "no column can be a feature", "vary"),
+    ([*FIT, "y", "--features", "x,when:c"], 1, "when:c: the column when is of type timestamp[ms], neither", "hour(…)"),
     ([*FIT, "y", "--features", "hour(x)"], 1, "hour(x) asks for a date or time", "dates"),
     ([*FIT, "y", "--features", "number(c)"], 1, "is not a number", "levels"),
     ([*FIT, "y", "--features", "minute(when)"], 2, "no function 'minute'", "hour(date)"),
@@ -348,6 +367,7 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     (["predict", "t.parquet", "t.parquet"], 1, "is not a model", "fit again"),
     (["predict", "m.json", "lacks.parquet"], 1, "`n` is lacking", "learned from"),
     (["predict", "m.json", "other.parquet"], 1, "`n` is of type", "learned from"),
+    (["predict", "pairs.json", "dates.parquet"], 1, "`c` is of type date32[day] where a category", "learned from"),
     (["predict", "m.json", "t.parquet", "-o", "p.doc"], 2, "does not end in .csv", "-o out.csv"),
     (["predict", "m.json", "t.parquet", "-o", "_half"], 2, "_half is a folder", "a file in it"),
     (["predict", "m.json", "few.csv"], 1, "`n` is of type text (as 'few') where a number was learned from", "learned from"),
@@ -411,6 +431,10 @@ def learned(tmp_path_factory) -> str:
     table, squared = str(folder / "t.parquet"), ["--loss", "z = w@x + b; L = (z - y)**2", "--out", str(folder / "count.json")]
     assert cli.main(["fit", table, "--target", "y", "--features", "n", "--out", str(folder / "m.json")]) == 0
     assert cli.main(["fit", table, "--target", "n", "--features", "wt", *squared]) == 0
+    pairs = whole.append_column("two", pa.array(["p", "q"] * 300))
+    pq.write_table(pairs, folder / "pairs.parquet")
+    pq.write_table(pairs.set_column(2, "c", pa.array([18262] * 600, pa.date32())), folder / "dates.parquet")
+    assert cli.main(["fit", str(folder / "pairs.parquet"), "--target", "y", "--features", "c:two", "--out", str(folder / "pairs.json")]) == 0
     deep = (folder / "m.json").read_text().replace('"column": "n"', f'"column": "{"number(" * 5000}n{")" * 5000}"')
     (folder / "deep.json").write_text(deep)
     return str(folder)

@@ -426,6 +426,8 @@ FLIGHTS = ["late", "dep_delay", "dep_time", "carrier", "origin", "date", "a:b", 
     ("a:b,`a:b`:origin", ["a:b", "`a:b`:origin"]),
     ("Weight (kg),`-x`", ["Weight (kg)", "-x"]),
     ("category(dep_*)", ["category(dep_delay)", "category(dep_time)"]),
+    ("category([lc]a*)", ["category(carrier)"]),
+    ("[lc]a*:origin", ["carrier:origin"]),
     ("carrier:origin:dep_time,carrier,carrier", ["carrier:origin:dep_time", "carrier"]),
 ])
 def test_features_are_asked_for(features, chosen):

@@ -23,6 +23,7 @@ from .codes import looked_up
 from .columns import Category, Columns, Group, Missing, Number, Part
 from .learning import MAX_LEVELS, OTHER_LEVEL, Joint, Rest, Slope, learn, learn_slopes, within
 from .source import Source
+from .within import count_within
 
 MAX = float(np.finfo(np.float64).max)
 JOINT = 1024  # joint codes at most of categories that are counted together
@@ -160,11 +161,7 @@ class Encoding:
                 x, gaps = within(x, gaps, texts[part.within], part)
             data.append(x)
             gaps_of[-1] = gaps
-        slopes = [p for p in self.parts if isinstance(p, Slope)]
-        known = {p.within for p in slopes if p.level is None or f"{p.column}:{p.within}=(missing)" in self.dropped}
-        for name in sorted({p.within for p in slopes} - known - set(missing)):
-            levels = texts[name]
-            missing[name] = m if levels is None else int(np.count_nonzero(levels.codes < 0))
+        count_within(self.parts, self.dropped, texts, m, unseen, missing)
         told = ({name: count for name, count in counts.items() if count} for counts in (unseen, missing))
         return Columns(self, tuple(data), tuple(gaps_of), *told)
 
@@ -180,10 +177,12 @@ class Encoding:
                 continue
             if kind == "number":
                 source.read_as_numbers(name)
-            if tables.kind((made := source.column(name)).type) not in (kind, "nothing"):
-                some = kind == "number" and tables.kind(made.type) == "category" and tables.text_as_numbers(made)
-                as_in = f" (as {some!r})" if isinstance(some, str) else ""
-                wrong[f"`{name}` is of type {tables.called(made.type)}{as_in} where a {kind} was learned from"] = None
+            for column in (*named.factors(name, names), name):  # a product of others may still be of the kind
+                if tables.kind((made := source.column(column)).type) not in (kind, "nothing"):
+                    some = kind == "number" and tables.kind(made.type) == "category" and tables.text_as_numbers(made)
+                    as_in = f" (as {some!r})" if isinstance(some, str) else ""
+                    wrong[f"`{column}` is of type {tables.called(made.type)}{as_in} where a {kind} was learned from"] = None
+                    break
         if wrong:
             raise DvarError(f"the table is not as the encoding reads it: {', '.join(wrong)}",
                             "give it the columns that were learned from")

@@ -32,7 +32,7 @@ def chosen(wanted: Sequence[str] | None, names: Sequence[str], target: Iterable[
     Raises UsageError for a name that is not there, and where what makes the target is asked for."""
     if wanted is not None and not wanted:
         raise UsageError("--features names no column", "leave it out, or name columns by commas")
-    own = set(target)
+    own, known = set(target), frozenset(names)
     others = [n for n in names if n not in own]
     kept: dict[str, None] = {}
     leave: set[str] = set()
@@ -42,12 +42,12 @@ def chosen(wanted: Sequence[str] | None, names: Sequence[str], target: Iterable[
         else:
             taken = expanded(item, names)
             if len(taken) > 1 or item not in taken:
-                taken = [t for t in taken if t not in own]  # a glob may pass over the target
+                one = len(taken) == 1  # a glob may pass over the target
+                taken = [t for t in taken if one or own.isdisjoint(bases(t, known))]
             kept |= dict.fromkeys(taken)
     if not kept:
         kept = dict.fromkeys(others)
     found = [n for n in kept if n not in leave]
-    known = frozenset(names)
     for name in found:
         if not own.isdisjoint(bases(name, known)):
             raise UsageError(f"{name!r} is the target and cannot be a feature" if name in own else
@@ -147,7 +147,10 @@ def sides(table: Any, name: str) -> tuple[str, str]:
     """The factors of a product that are numbers, and those that are categories, each as one name; "" where there are none."""
     found: tuple[list[str], list[str]] = [], []
     for factor in [] if table.schema.get_all_field_indices(name) else factors(name, ()):
-        found[is_category(column(table, factor))].append(factor)
+        if tables.kind((made := column(table, factor)).type) in ("time", "other"):
+            raise DvarError(f"{name}: the column {factor} is of type {tables.called(made.type)}, neither number nor category",
+                            "of a date take year(…), month(…), weekday(…) or hour(…); or leave it out")
+        found[is_category(made)].append(factor)
     number, category = (side[0] if len(side) == 1 else ":".join(map(quoted, side)) for side in found)
     return number, category
 

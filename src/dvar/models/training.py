@@ -91,7 +91,9 @@ class Model:
 
 def taken(encoding: Encoding, column: str) -> str:
     """What a value is taken for that a category or number was not learned with."""
-    part = next(p for p in encoding.parts if p.column == column)
+    part = next((p for p in encoding.parts if p.column == column), None)
+    if part is None:  # numbers have slopes within it, and none there
+        return "taken as no level"
     if not isinstance(part, Category):
         return "taken as the mean"
     return "taken as missing" if part.missing else f"taken as {part.levels[0]!r}" if part.reference else "taken as no level"
