@@ -81,10 +81,9 @@ def checked(asked: Mapping[str, Any]) -> dict[str, Any]:
                          "give a number from 0 (none) to below 1, as 0.2")
     if options["max_levels"] < 1:
         raise UsageError(f"max-levels is {options['max_levels']}", "give a whole number of at least 1")
-    options["rate"] = number(options["rate"], "--rate")
     for name in ("rate", "steps"):
-        if options[name] is not None and options[name] != "auto":
-            options[name] = number(str(options[name]), f"--{name}")
+        if options[name] is not None and (name, options[name]) != ("rate", "auto"):
+            options[name] = number(options[name], f"--{name}")
     if options["rate"] != "auto" and not 0 < options["rate"] < math.inf:
         raise UsageError(f"the rate is {options['rate']!r}", 'give a positive number, such as 0.1, or "auto"')
     if options["steps"] is not None and not (options["steps"] >= 1 and options["steps"] % 1 == 0):

@@ -81,8 +81,6 @@ def numbers(text: str, what: str) -> Any:
 
 
 def number(text: str, what: str) -> Any:
-    if text == "auto":
-        return text
     try:
         value = float(text)
     except ValueError:

@@ -51,6 +51,8 @@ class Slope(NamedTuple):
 def slope(graph: Graph, given: dict[str, Any], nudge: float = 0.001, of: str | None = None) -> Slope:
     """Nudge one input of a graph of scalars. Raises UsageError where it is not clear which, or the nudge is not usable."""
     scalars = [n for n in graph.inputs if np.ndim(given[n]) == 0]
+    if not graph.inputs:
+        raise UsageError("there is no input to nudge: it is a constant", 'name one, as in "a**2" with a=2')
     if of is None:
         if len(graph.inputs) == 1 and not scalars:
             name = graph.inputs[0]

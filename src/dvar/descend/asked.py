@@ -16,7 +16,7 @@ def is_number(value: Any) -> bool:
 
 
 def whole(least: int) -> Callable[[Any], bool]:
-    return lambda v: v is None or (is_number(v) and bool(np.isfinite(v)) and v == int(v) >= least)
+    return lambda v: v is None or (is_number(v) and bool(abs(v) < np.inf) and v == int(v) >= least)
 
 
 # By option: whether a value is one, what it is called, and what to give instead.
