@@ -225,6 +225,16 @@ def test_random_losses_over_random_storages(forms, stored):
     same(graph.over(x=STORED[stored](x), y=y), graph.over(x=x, y=y), parameters(graph, N))
 
 
+@pytest.mark.parametrize("loss", ["inputs: W, x\nL = sum(tanh(x @ W))", "inputs: v, V, x\nL = tanh(x @ V @ v)",
+                                  "inputs: W, x, y\nz = x @ W; L = sum(outer(x, z)) - z[y]"])  # fmt: skip
+@pytest.mark.parametrize("stored", ["csr", "pandas, mixed", "arrow in uneven chunks"])
+def test_features_before_a_matrix(loss, stored):
+    x, y = base(700)
+    graph, at = dv.graph(loss), {"W": rng.normal(size=(N, 3)), "V": rng.normal(size=(N, 3)), "v": rng.normal(size=3)}
+    data, at = {"y": y} if "y" in graph.inputs else {}, {n: v for n, v in at.items() if n in graph.inputs}
+    same(graph.over(x=STORED[stored](x), **data), graph.over(x=x, **data), at, ("loop", "numpy"))
+
+
 SCALARS = {
     "pandas": lambda y: pd.Series(y, index=range(5, 5 + len(y))),
     "pandas, nullable": lambda y: pd.Series(y, dtype="Int16"),

@@ -206,6 +206,8 @@ class Writer:
             return f"{left} {OPS[node.op].text.strip('{} ')} {right if binds >= PRODUCT else f'({right})'}", SUM
         a, b = parts
         if node.op == "outer":
+            if one.nodes[a].op == INPUT:  # features that are no array know d @ x alone
+                return f"({self.atom(b)}.T @ {self.atom(a)}).T", ATOM
             return f"{self.atom(a)}.T @ {self.atom(b)}", PRODUCT
         if not (one.varies[a] and one.varies[b]):
             a, b = (b, a) if one.varies[a] else (a, b)
