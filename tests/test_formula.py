@@ -156,6 +156,7 @@ ERRORS = [
     ("a.T @ b", "'.' is not part of the language of formulas", 1, "transpose(a)"),
     ("exp(a, b)", "exp takes one operand, 2 given", 0, ""),
     ("1 + where(a, b)", "where takes 3 operands, 2 given", 4, ""),
+    ("f(a) = 3*a", "'f' is not an operation", 0, "a line is written without its inputs: f = …"),
     ("1 + expp(a)", "'expp' is not an operation; did you mean 'exp'", 4, ""),
     ("a < b < c", "comparisons do not chain", 2, "where"),
     ("a; b", "needs a name", 0, "u = …"),

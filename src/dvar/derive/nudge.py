@@ -41,10 +41,10 @@ class Slope(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"at {self.of} = {show(self.at)}:  f = {self.value!r}\n"
-            f"nudge {self.of} by {self.nudge!r}:  f = {self.nudged!r}\n"
-            f"slope = (f after − f before) / nudge = {self.slope!r}\n"
-            f"derivative = {self.derivative!r}{f'   ({self.kink})' if self.kink else ''}"
+            f"at {self.of} = {show(self.at)}:  f = {self.value:.10g}\n"  # digits that rounding leaves alone, as the page shows
+            f"nudge {self.of} by {self.nudge:.10g}:  f = {self.nudged:.10g}\n"
+            f"slope = (f after − f before) / nudge = {self.slope:.10g}\n"
+            f"derivative = {self.derivative:.10g}{f'   ({self.kink})' if self.kink else ''}"
         )
 
 

@@ -186,7 +186,10 @@ class Reader(Tokens):
     def call(self, name: str, where: int) -> int:
         op = CALLS.get(name)
         if op is None:
-            hint = HINTS.get(name) or (f"a product is written {name}*(…)" if name in self.known else "")
+            closed = next((k for k in range(self.at, self.last) if is_sign(self.tokens[k], ")")), self.last)
+            defines = is_sign(self.tokens[min(closed + 1, self.last)], "=")
+            hint = (f"a line is written without its inputs: {name} = …" if defines else HINTS.get(name)
+                    or (f"a product is written {name}*(…)" if name in self.known else ""))
             self.fail(f"{name!r} is not an operation{nearest(name, CALLS)}", where, hint)
         self.deeper(where)
         self.expect("(", "")

@@ -58,6 +58,7 @@ KOREAN = {
     "the formula ends": "수식이 여기에서 끝났습니다", "the statement ends": "문장이 여기에서 끝났습니다",
     "found {what}": "실제로 있는 것: {what}",
     "{name} is not an operation": "그런 연산이 없습니다: {name}",
+    "a line is written without its inputs: {line}": "식은 괄호와 입력 없이 이렇게 씁니다: {line}",
     "a product is written {product}": "곱은 이렇게 씁니다: {product}",
     "{name} takes a vector, or two values; {n} given": "{name}: 벡터 하나 또는 값 두 개를 받습니다. 주어진 것: {n}개",
     "write {instead}": "이렇게 쓰세요: {instead}",
