@@ -578,6 +578,8 @@ def test_only_what_a_click_unfolds_has_a_sign(opened):
 def test_a_page_says_that_its_output_is_not_defined(opened, lang, said):
     page = opened(dv.graph("J = log(a)*b").at(a=-1, b=2), f"#lang={lang}")
     assert page.text_content("#undefined").startswith(said)
+    assert page.locator("#slopes li").all_text_contents() == ["dJ = 1", "db = nan", "da = nan"]
+    assert page.locator("text[data-edge]").all_text_contents() == ["nan", "nan"]
     page.click("#first")
     assert page.text_content("#undefined") == ""
     page.click("#last")

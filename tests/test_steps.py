@@ -431,12 +431,12 @@ def test_no_condition_is_said_of_a_number_or_a_root_of_what_is_positive():
 
 
 @pytest.mark.parametrize(("text", "inputs", "told"), [
-    ("J = log(a)", {"a": -1.0}, "da = 1 / a = nan"),
-    ("J = a/b", {"a": 0.0, "b": 0.0}, "da = 1 / b = nan"),
-    ("u = sqrt(a); J = u*a", {"a": -1.0}, "du = a = nan"),
+    ("J = log(a)", {"a": -1.0}, "da = nan"),
+    ("J = a/b", {"a": 0.0, "b": 0.0}, "da = nan"),
+    ("u = sqrt(a); J = u*a", {"a": -1.0}, "du = nan"),
     ("J = a**b", {"a": -2.0, "b": 3.0}, "db = J * log(a) = (-8) * log(-2) = nan"),  # here J is defined
 ])
-def test_where_the_output_is_not_defined_no_numbers_stand_in_its_derivatives(text, inputs, told):
+def test_where_the_output_is_not_defined_no_formula_stands_for_its_derivatives(text, inputs, told):
     steps = pass_of(text, **inputs).steps()
     assert line(steps, told.split(" = ")[0]).line == told
 
@@ -669,7 +669,7 @@ def test_short_vectors_and_matrices_are_put_in():
     p = pass_of("z = W @ x + b; L = sum(z*v)", W=[[0.5, -0.25], [1, 2]], x=[1, -2], b=[0.5, 0], v=[3, 4])
     told = p.steps().text
     assert "z = W @ x + b = [[0.5, -0.25], [1, 2]] @ [1, -2] + [0.5, 0] = [1.5, -3] (2,)" in told
-    assert "dW = outer(dz, x) = outer([3, 4], [1, -2]) = [3, -6, 4, -8] (2, 2)" in told
+    assert "dW = outer(dz, x) = outer([3, 4], [1, -2]) = [[3, -6], [4, -8]] (2, 2)" in told
     assert r"[[0.5, -0.25], [1, 2]] \, [1, -2] + [0.5, 0]" in p.steps().latex
     long = pass_of("z = w @ x", w=np.arange(5.0), x=np.arange(5.0))
     assert "z = w @ x = 30" in long.steps().text

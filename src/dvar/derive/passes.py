@@ -91,18 +91,23 @@ def own(value: Any) -> Any:
 
 
 def defined(found: Derivation, given: Mapping[str, Any], value: Any, d: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The derivatives by name; where the output is not defined, it has none by what it depends on.
+    """The derivatives by name; where the output is not defined, it has none by what it depends on."""
+    lost = undefined(found, given, value)
+    return {name: plain(np.full(np.shape(v), np.nan)) if name in lost else v for name, v in d.items()}
+
+
+def undefined(found: Derivation, given: Mapping[str, Any], value: Any) -> set[str]:
+    """The nodes by which there is no derivative, since the output depends on them and is not defined.
 
     It is not defined where an input is nan or an operation is outside its domain. A nan that comes of infinities, as inf − inf of
     numbers too large for floats, says nothing of the derivatives: they are left as they are."""
     if not np.isnan(value):
-        return d
+        return set()
     nodes = found.run.nodes
     on, values = ancestors(nodes, [found.value[-1]]), evaluate(nodes, given)
     lost = any(on[k] and np.isnan(v).any() and all(np.isfinite(values[j]).all() for j in nodes[k].operands)
                for k, v in enumerate(values))
-    names = {node.name for node, k in zip(found.graph.nodes[:-1], found.value) if on[k] and lost}
-    return {name: plain(np.full(np.shape(v), np.nan)) if name in names else v for name, v in d.items()}
+    return {node.name for node, k in zip(found.graph.nodes[:-1], found.value) if on[k] and lost}
 
 
 def run(graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -116,7 +121,16 @@ def show(number: Any, few: int = 4) -> str:
     """A number as people write it: six significant digits, 0 for -0, what is true as 1; of an array its shape and first few
     elements."""
     if np.ndim(number):
-        flat = np.ravel(number)
-        first = ", ".join(f"{v + 0.0:.6g}" for v in flat[:few]) + (", …" if flat.size > few else "")
-        return f"[{first}] {np.shape(number)}"
+        return f"{elements(number, few)} {np.shape(number)}"
     return f"{number + 0.0:.6g}" if isinstance(number, float | bool) else str(number)
+
+
+def elements(array: Any, few: int) -> str:
+    """The first few elements: [1, 2, …], or row by row [[1, 2], [3, …], …]."""
+    told = list[str]()
+    for part in array:
+        if few <= 0:
+            return f"[{', '.join(told)}, …]"
+        told.append(elements(part, few) if np.ndim(part) else f"{part + 0.0:.6g}")
+        few -= np.size(part)
+    return f"[{', '.join(told)}]"

@@ -102,6 +102,11 @@ class Formulas(Chain):
             self.found[i] = one, self.comes_to(i, one)
         return self.found[i]
 
+    def told_formulas(self, i: int) -> list[str]:
+        """The formulas of the derivative of node i as text; none of the output's, nor where nothing comes back."""
+        told = self.formulas(i) if i in self.symbol and i != self.last else ()
+        return [self.written(k, self.few.names) for k in told if k is not None]
+
     def simple(self, algebra: Algebra, i: int, words: Words) -> int:
         """The derivative of node i, one step back."""
         found = algebra.told(self.total[i])

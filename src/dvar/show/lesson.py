@@ -140,7 +140,7 @@ def story(teller: Teller, box: Box, i: int, wanted: list[int]) -> dict[str, Any]
         told["numbers"] = write_root(teller.tape.nodes, i, {k: v for k, v in names.items() if k != i})
     if i in teller.symbol and i != teller.last:
         found = [k for k in teller.formulas(i) if k is not None]
-        told["steps"] = [teller.written(k, teller.few.names) for k in found]
+        told["steps"] = teller.told_formulas(i)
         if found[-1] not in names:
             told["put"] = write_root(teller.tape.nodes, found[-1], names)
     if told["derivative"] == f"d{told['name']}":

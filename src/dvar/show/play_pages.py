@@ -16,7 +16,7 @@ from .lesson import content
 from .messages import LANGUAGES, error_in, messages
 from .page import Content, framed, part, running, told
 from .picture import xml
-from .steps import steps
+from .steps import Teller
 from .wording import write_root
 
 FORMULA = 4_000  # characters
@@ -74,12 +74,13 @@ def slopes_page(asked: Mapping[str, str]) -> str:
 
 def derivative_told(graph: Graph, p: Pass) -> str:
     """The derivative of a function of one number as a formula in it: as the steps tell it, where the function is one line."""
-    told = steps(p).backward[-1]
-    if len(steps(p)) <= 3:
-        return " = ".join([told.name, *(told.formulas or ("0",))])
-    slope = graph.d(told.node).nodes
-    written = write_root(slope, len(slope) - 1, {i: spell_name(n.name) for i, n in enumerate(slope) if n.op == INPUT})
-    return f"{told.name} = {written}"
+    teller, i = Teller(p), graph.index(graph.inputs[0])
+    if len(teller.shown) > 2:
+        slope = graph.d(graph.inputs[0]).nodes
+        told = [write_root(slope, len(slope) - 1, {k: spell_name(n.name) for k, n in enumerate(slope) if n.op == INPUT})]
+    else:
+        told = teller.told_formulas(i) or ["0"]
+    return " = ".join([teller.label[i], *told])
 
 
 def examples_page(asked: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import ChainMap
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..derive.backprop import Contribution
-from ..derive.passes import Pass
+from ..derive.passes import Pass, undefined
 from ..derive.rewrite import Rewriter
 from ..derive.rules import EXACT, STABILITY
 from ..expression.graph import CONST, INPUT, Node
@@ -36,6 +37,10 @@ def steps(p: Pass, language: str = "en") -> Steps:
 class Teller(Formulas):
     """Tells the nodes of one pass."""
 
+    def __init__(self, p: Pass) -> None:
+        super().__init__(p)
+        self.undefined = undefined(p.derivation, p.given, p.value)
+
     # values
 
     def forward(self, i: int) -> Step:
@@ -56,7 +61,8 @@ class Teller(Formulas):
         for k in sorted(self.inside[i], reverse=True):
             if k in self.symbol:
                 near = self.simple(self.near, k, self.every)
-                inside.append(self.step(DERIVATIVE, k, self.label[k], (near,), self.value[self.symbol[k]], self.every))
+                told = self.step(DERIVATIVE, k, self.label[k], (near,), self.value[self.symbol[k]], self.every)
+                inside.append(self.without_formulas(told) if self.nodes[k].name in self.undefined else told)
         if i == self.last:
             return replace(self.step(DERIVATIVE, i, self.label[i], (), result, self.few), inside=tuple(inside))
         one, short = self.formulas(i)
@@ -65,8 +71,20 @@ class Teller(Formulas):
         if short is not None:
             parts += (self.step(COMES_TO, i, "", (short,), result, self.few),)
         where, latex_where = self.cancelled(i, one, short)
-        return replace(self.step(DERIVATIVE, i, self.label[i], formulas, result, self.few), parts=parts,
+        told = replace(self.step(DERIVATIVE, i, self.label[i], formulas, result, self.few), parts=parts,
                        inside=tuple(inside), where=where, latex_where=latex_where)
+        return self.without_formulas(told) if self.nodes[i].name in self.undefined else told
+
+    def without_formulas(self, s: Step) -> Step:
+        """The step of a derivative that is not defined: a formula of it may have a number, which would say nothing."""
+        if s.kind in (LOCAL, MAP):
+            lost = np.isnan(self.p.values[s.node])
+            if not lost.any():
+                return s
+            s = replace(s, kind=LOCAL, name=s.name if s.kind == LOCAL else "", result=math.nan)
+        kept = tuple(self.without_formulas(part) for part in s.parts if part.kind not in (PRODUCT, SUM, COMES_TO))
+        return replace(s, formulas=(), numbers="", latex_formulas=(), latex_numbers="", parts=kept, where=(), latex_where=(),
+                       result=None if s.kind == ALONG else s.result)
 
     def parts(self, i: int, one: int, result: Any) -> tuple[Step, ...]:
         """What came from the right, the local derivative and their product; at a fork so for each contribution, and the sum."""
@@ -137,9 +155,7 @@ class Teller(Formulas):
         numbers, last = "", next((k for k in reversed(formulas) if k == own or self.tape.nodes[k].op != CONST), -1)
         if last >= 0 and result is not None and (last == own or last not in words.names):
             numbers = self.written(last, words.numbers, own)
-            if kind != VALUE and np.isnan(self.p.value):
-                numbers = ""  # where the output is not defined, no number is what a formula of its derivatives comes to
-            elif numbers == "-0" or (np.isfinite(result).all() and not close(self.value_of(last, words), result)):
+            if numbers == "-0" or (np.isfinite(result).all() and not close(self.value_of(last, words), result)):
                 numbers = ""  # in floating point they do not come to the result, which was found without them
         if latex is None:
             latex = words.latex[i] if kind == VALUE else self.label_latex[i]

@@ -104,7 +104,7 @@ class Step:
         key = ALONG if self.kind == ALONG else LABELS.get(self.kind, "")
         word = say[key].format(name="").strip() if key else ""
         label = rf"\text{{{word} }} " if word else ""
-        told = [f"{indent}{label}{self.latex_name} &{sign}" + " = ".join(chain)]
+        told = [f"{indent}{label}{self.latex_name} &" + sign * bool(chain) + " = ".join(chain)]
         shown = self.parts if self.open else self.forks()
         for s in shown:
             told += replace(s, open=self.open).latex_lines(say, indent + LATEX_INDENT)

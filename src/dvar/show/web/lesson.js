@@ -8,20 +8,22 @@ const order = [...forward, ...backward], total = order.length; // of the boxes, 
 const stepOf = n => forward.length + backward.indexOf(n) + 1; // the number of a derivative's step
 let x = [...start], at = total, guesses = new Map(); // of derivatives to fill in: box → what was typed
 
-const several = (v, few = 4) => `[${v.slice(0, few).map(n => show(n)).join(", ")}${v.length > few ? ", …" : ""}]`;
-const one = (values, box, few = 4) => box.shape.length ? `${several(values, few)} (${box.shape.join(", ")}${box.shape.length === 1 ? "," : ""})` : show(values[0]);
+function elements(values, [size, ...inner], few = values.length) { // the first few: [1, 2, …], row by row [[1, 2], [3, …], …]
+  if (size === undefined) return show(values[0]);
+  const told = [], each = values.length / size;
+  for (let k = 0; k < size && few > 0; k++, few -= each) told.push(elements(values.slice(k * each, (k + 1) * each), inner, few));
+  return `[${[...told, ...(told.length < size ? ["…"] : [])].join(", ")}]`;
+}
+const one = (values, { shape }, few = 4) => shape.length ? `${elements(values, shape, few)} (${shape.join(", ")}${shape.length === 1 ? "," : ""})` : show(values[0]);
 const LONGEST = 44; // characters of a line in a box
 const glimpse = (before, values, box) => before + one(values, box, [4, 3, 2, 1].find(few => (before + one(values, box, few)).length <= LONGEST) ?? 1);
 const operand = v => v < 0 ? `(${show(v)})` : show(v);
-
-const literal = (values, [size, ...inner]) => size === undefined ? show(values[0]) // as it is put in: [1, 2], [[1, 2], [3, 4]]
-  : `[${Array.from({ length: size }, (_, k) => literal(values.slice(k * values.length / size, (k + 1) * values.length / size), inner)).join(", ")}]`;
 
 function put(template, r) { // numbers into a formula; without parentheses where they stand alone or between those of a function
   if (!template.includes("⟦")) return "";
   return template.replace(/(^|\(|, )?⟦([vd])(\d+)⟧(?=($|\)|,)?)/g, (_, before, kind, n, after) => {
     const values = (kind === "v" ? r.v : r.d)[n], bare = boxes[n].shape.length || (before !== undefined && after !== undefined);
-    return (before ?? "") + (bare ? literal(values, boxes[n].shape) : operand(values[0]));
+    return (before ?? "") + (bare ? elements(values, boxes[n].shape) : operand(values[0]));
   });
 }
 
@@ -31,7 +33,7 @@ function line(name, parts, number) { // what is said twice is said where it come
   return whole;
 }
 
-function fork(c) { return c.length > 1 && c.length < 5 ? c.map((v, k) => k ? operand(v) : show(v)).join(" + ") : ""; }
+function fork(c) { return c.length > 1 && c.length < 5 && !c.some(Number.isNaN) ? c.map((v, k) => k ? operand(v) : show(v)).join(" + ") : ""; }
 
 function fit(text) { // a number longer than the box is drawn narrower
   text.removeAttribute("textLength");
@@ -63,6 +65,7 @@ const fills = n => mode() === "blank" && !boxes[n].shape.length && n !== count -
 const valued = n => at > forward.indexOf(n);
 const stepped = n => at >= stepOf(n);
 const known = (n, r) => mode() === "blank" ? !fills(n) || judged(guesses.get(n), n, r)?.right === true : stepped(n);
+const lost = (n, r) => n !== count - 1 && [r.v[count - 1][0], r.d[n][0]].every(Number.isNaN); // no derivative of what is not defined
 const near = (guess, number) => Math.abs(guess - number) <= 0.005 * Math.max(Math.abs(number), 1e-9) + 5e-4 * (Math.abs(number) >= 0.1);
 
 const read = text => text.replace(",", ".").replace("−", "-").split("/").map(part => part.trim() ? Number(part) : NaN).reduce((a, b) => a / b); // 1/3, too
@@ -92,8 +95,8 @@ function draw(typing = document.activeElement?.dataset.fill) { // while one type
     hover(g, `${whole}d${PAGE.output}/d${b.name} = ${clear ? one(r.d[n], b) : "?"}`);
   });
   picture.querySelectorAll("text[data-edge]").forEach(text => {
-    const [k, n] = text.dataset.edge.split("-").map(Number), number = r.e[n][boxes[n].uses.indexOf(k)];
-    if (!text.textContent.includes(" → ")) text.textContent = Array.isArray(number) ? several(number, 2) : number == null ? "" : show(number); // a map stays
+    const [k, n] = text.dataset.edge.split("-").map(Number), number = lost(k, r) && r.v[n].some(Number.isNaN) ? NaN : r.e[n][boxes[n].uses.indexOf(k)];
+    if (!text.textContent.includes(" → ")) text.textContent = Array.isArray(number) ? elements(number, [number.length], 2) : number == null ? "" : show(number); // a map stays
     text.classList.toggle("hidden", !known(k, r));
   });
   $("values").replaceChildren(...[...given, ...forward].map(n => {
@@ -118,8 +121,8 @@ function item(step, inside, shown, now) { // numbered as the steps are counted; 
 }
 
 function sloped(n, r, now) { // a fork is added up where its own formula stands
-  const b = boxes[n], [formula, short] = b.steps, defined = !Number.isNaN(r.v[count - 1][0]), sum = defined && fork(r.c[n]), numbers = defined && put(b.put, r);
-  return item(stepOf(n), line(b.derivative, short ? [formula, sum, short, numbers] : [formula, numbers, sum], one(r.d[n], b)), known(n, r), now);
+  const b = boxes[n], [formula, short] = b.steps, sum = fork(r.c[n]), numbers = put(b.put, r);
+  return item(stepOf(n), line(b.derivative, lost(n, r) ? [] : short ? [formula, sum, short, numbers] : [formula, numbers, sum], one(r.d[n], b)), known(n, r), now);
 }
 
 function blanked(n, r) { // a derivative to fill in, and what is said of it
