@@ -71,7 +71,7 @@ def cut(name: str, form: str, start: bytes, decimal: str, content: Any = b"", en
 
 
 def western(content: Any) -> str:
-    """What text that is not UTF-8 is encoded in: as Windows writes it, with “ and €, but where a byte stands for nothing there."""
+    """How text is encoded that is not UTF-8: as Windows does, with “ and €, unless a byte stands for nothing there."""
     return "latin-1" if any(content.find(byte) >= 0 for byte in NOT_WINDOWS) else "cp1252"
 
 
