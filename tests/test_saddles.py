@@ -8,6 +8,7 @@ import dvar as dv
 X = np.linspace(-1.0, 1.0, 40)
 SECOND = ["newton", "proximal-newton"]
 FIRST = ["newton-cg", "l-bfgs", "gradient-descent", "fista"]
+FOURTH = "L = a**2 - b**4 + b**6 + 0*x"  # minima of -4/27 at b = ±sqrt(2/3); at b = 0 the fourth derivative is the first that tells
 QUARTIC = "L = a**2 - b**2 + b**4 + 0*x"  # minima of -1/4 at b = ±sqrt(1/2)
 
 
@@ -41,6 +42,8 @@ def test_a_saddle_is_left_for_a_minimum(loss, start, least, where, method):
     ("u**4/4 - u**2/2 + 0*x", {"u": 0.0}, -0.25),
     ("1e-8*(u**4/4 - u**2/2) + 0*x", {"u": 0.0}, -0.25e-8),
     ("1e8*(u**4/4 - u**2/2) + 0*x", {"u": 0.0}, -0.25e8),
+    (FOURTH, {"a": 1.0, "b": 0.0}, -4 / 27),
+    (FOURTH, {"a": 0.0, "b": 0.0}, -4 / 27),
     ("(u/1e6)**4/4 - (u/1e6)**2/2 + 0*x", {"u": 0.0}, -0.25),
     ("20 + a**2 + b**2 - 10*cos(2*pi*a) - 10*cos(2*pi*b) + 0*x", {"a": 0.5, "b": 0.5}, 0.0),  # Rastrigin's
     ("(a**2 + b - 11)**2 + (a + b**2 - 7)**2 + 0*x", {"a": -0.270844590667, "b": -0.923038522287}, 0.0),  # the maximum of Himmelblau's
@@ -65,10 +68,18 @@ def test_a_network_whose_units_begin_alike_learns(loss, scale):
     assert alike.cost < 1e-8
 
 
+@pytest.mark.parametrize("method", FIRST)
+def test_a_saddle_that_gradients_do_not_leave_is_told(method):
+    fit = fitted(FOURTH, {"a": 1.0, "b": 0.0}, method)
+    assert not fit.converged
+    assert "beside it the cost is lower (a saddle" in fit.message
+
+
 @pytest.mark.parametrize("method", SECOND + FIRST)
-def test_where_there_is_no_minimum_none_is_told(method):
+@pytest.mark.parametrize("loss", ["a**2 - b**2 + 0*x", "a**2 - b**4 + 0*x"])
+def test_where_there_is_no_minimum_none_is_told(loss, method):
     try:
-        fit = fitted("a**2 - b**2 + 0*x", {"a": 1.0, "b": 0.0}, method)
+        fit = fitted(loss, {"a": 1.0, "b": 0.0}, method)
     except dv.DvarError as error:
         assert "falls without bound" in str(error)
     else:
@@ -81,6 +92,9 @@ def test_where_there_is_no_minimum_none_is_told(method):
     (QUARTIC, {"a": 1.0, "b": 0.0}, {"bounds": {"b": (-2.0, 0.0)}}, {"a": 0.0, "b": np.sqrt(0.5)}),
     (QUARTIC, {"a": 1.0, "b": 0.0}, {"bounds": {"b": (0.0, 0.0)}}, {"a": 0.0, "b": 0.0}),
     (QUARTIC, {"a": 1.0, "b": 0.0}, {"bounds": {"a": (0.6, 2.0)}}, {"a": 0.6, "b": np.sqrt(0.5)}),
+    (FOURTH, {"a": 1.0, "b": 0.0}, {"bounds": {"b": (0.0, 2.0)}}, {"a": 0.0, "b": np.sqrt(2 / 3)}),
+    (FOURTH, {"a": 1.0, "b": 0.0}, {"bounds": {"a": (0.5, 2.0)}}, {"a": 0.5, "b": np.sqrt(2 / 3)}),
+    (FOURTH, {"a": 1.0, "b": 0.0}, {"bounds": {"b": (-0.1, 0.1)}}, {"a": 0.0, "b": 0.1}),
     (QUARTIC, {"a": 1.0, "b": 0.0}, {"l1": 0.1, "penalize": ["a"]}, {"a": 0.0, "b": np.sqrt(0.5)}),
     (QUARTIC, {"a": 1.0, "b": 0.0}, {"l1": 0.1, "penalize": ["b"]}, {"a": 0.0, "b": 0.0}),  # the kink at zero holds b there
 ])  # fmt: skip

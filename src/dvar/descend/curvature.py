@@ -104,6 +104,10 @@ class Curvature:
         """H⁻¹v, in the same sense."""
         return self.solve(v / self.roots) / self.roots
 
+    def left(self, gradient: Any) -> float:
+        """By how much a parabola falls that has this curvature and another slope."""
+        return 0.5 * float(gradient @ self.solved(gradient))
+
     def solve(self, v: Any) -> Any:
         """In scaled coordinates."""
         if self.factor is not None:

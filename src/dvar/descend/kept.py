@@ -9,7 +9,7 @@ import numpy as np
 
 from .curvature import Curvature
 from .endings import norm
-from .objective import Outcome, Point, Problem, Run
+from .objective import EPSILON, Outcome, Point, Problem, Run
 
 PATIENT = 10  # steps by gradients alone that may be left; where there are more, a Hessian costs less
 FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and the kept Hessian tells what is left by some digits
@@ -30,14 +30,14 @@ def kept_curvature(problem: Problem, now: Point, curved: Curvature, run: Run, en
     left to go at the pace of the last, and `steps` are."""
     theta, cost, gradient = now.theta, now.cost, now.gradient
     pairs: list[tuple[Any, Any]] = []
-    left = 0.5 * float(gradient @ curved.solved(gradient))
+    left = curved.left(gradient)
     while left > enough and not run.stopped and next(steps, None) is not None:
         move = -quasi(curved, pairs, gradient)
         new_cost, new_gradient = problem.smooth.value_gradient(theta + move)
         run.record(theta + move, new_cost, new_gradient, 1.0, norm(move))
         turned = new_gradient - gradient
-        rest = 0.5 * float(new_gradient @ curved.solved(new_gradient))
-        if not new_cost <= cost + 1e-15 * abs(cost) or not rest < left or not float(move @ turned) > 0:
+        rest, rounding = curved.left(new_gradient), max(EPSILON * abs(cost), run.rounding if left <= run.rounding else 0.0)
+        if not new_cost <= cost + rounding or not rest < left or not float(move @ turned) > 0:
             break
         theta, cost, gradient, before, left = theta + move, new_cost, new_gradient, left, rest
         if left > enough and np.log(left / enough) > PATIENT * np.log(before / left):

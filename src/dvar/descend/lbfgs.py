@@ -26,7 +26,7 @@ def lbfgs(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
         cost, gradient = problem.smooth.value_gradient(at)
         norm = run.record(at, cost, problem.slope(at, gradient), 1.0, float(np.linalg.norm(at - last)))
         last = at.copy()
-        if norm <= options.tol * run.small and cost <= run.best_cost:
+        if norm <= options.tol * run.small and cost <= run.best_cost + run.rounding:
             done.append(Outcome(last, cost, True, f"converged: the gradient's norm is {norm:.1e}"))
             raise Enough
         if run.stopped:

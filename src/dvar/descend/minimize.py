@@ -22,7 +22,7 @@ from .newton_cg import newton_cg
 from .objective import Objective, Options, Outcome, Penalised, Point, Problem, Row, Run, Solver, stoppable
 from .part import has_part
 from .proximal import proximal_newton
-from .saddle import lower_place
+from .saddle import lower_place, lower_where_level
 from .stochastic import adam, sgd
 from .subsampled import subsampled_newton
 from .working_set import working_set
@@ -250,8 +250,12 @@ def confirmed(problem: Problem, outcome: Outcome, run: Run, options: Options) ->
     run.beside += 1
     if not np.isfinite(hessian).all():
         return outcome
+    little = max(DOUBT, options.tol) * max(abs(run.usual[0]), abs(outcome.cost))
+    now = Point(outcome.theta, outcome.cost, gradient, hessian)
+    if not problem.smooth.convex and lower_where_level(problem, now, run, little) is not None:
+        return outcome._replace(converged=False, message=NO_OPTIMUM)
     left = Curvature(gradient, hessian).whole().promised
-    if left <= max(DOUBT, options.tol) * max(abs(run.usual[0]), abs(outcome.cost)):
+    if left <= little:
         return outcome
     return outcome._replace(converged=False, message=CRAWLS.format(float(np.linalg.norm(gradient)), left))
 

@@ -154,8 +154,8 @@ class Descent(Way):
         self.convex, self.fell, self.before, self.region.radius = False, 0.0, np.inf, np.inf
 
     def exact(self) -> bool:
-        """Nothing is left to explain."""
-        return abs(self.now.cost) <= NOTHING * abs(self.first.cost) > 0
+        """Nothing is left to explain by a square, which nothing is below."""
+        return self.region.squares and abs(self.now.cost) <= NOTHING * abs(self.first.cost) > 0
 
     def enough(self, share: float = 1.0) -> float:
         return share * max(self.options.tol**2 * abs(self.now.cost), NOTHING * abs(self.first.cost))
@@ -226,7 +226,7 @@ class Descent(Way):
         """The whole step; where the cost does not fall as it should, a region is begun."""
         new = self.evaluated(self.now.theta + self.step.move, 1.0, norm(self.step.move))
         self.fell = (self.now.cost - new.cost) / self.step.promised
-        if lowered(self.now, new, self.step.promised, 1e-4):
+        if lowered(self.now, new, self.step.promised, 1e-4, self.curved, self.run):
             self.now = new
         else:
             self.region.radius, self.fell = (0.25 if np.isfinite(new.cost) else 0.1) * self.step.length, 0.0

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import many
-from .objective import Options, Outcome, Problem, Run
+from .objective import EPSILON, Options, Outcome, Problem, Run
 
 INNER = 250  # products a step at the most
 LAST = 0.3  # of the gradient that is asked for: the last step need not leave less
@@ -46,7 +46,8 @@ def newton_cg(problem: Problem, theta: Any, run: Run, options: Options) -> Outco
             moved = tried - theta
             norm = run.record(tried, new_cost, new_slope, share, float(np.linalg.norm(moved)))
             wanted = ENOUGH * float(slope @ moved)
-            if new_cost <= cost + wanted or (new_cost <= cost + 1e-15 * abs(cost) and norm < np.linalg.norm(slope)):
+            rounding = max(EPSILON * abs(cost), run.rounding if -wanted < ENOUGH * run.rounding else 0.0)
+            if new_cost <= cost + wanted or (new_cost <= cost + rounding and norm < np.linalg.norm(slope)):
                 break
             if share < 1e-12 or run.stopped:
                 return run.kept(False, "stopped on request" if run.stopped else

@@ -18,6 +18,7 @@ from ..errors import DvarError
 FAR_OUT = 1e-3  # of the cost at the start is that of all parameters 0
 ENDLESS = 1e10  # times the cost at the start and the steepest slope: a cost so far below zero has no minimum
 ALMOST = 1e-10  # of the cost: what may be left to gain where rounding ends the steps
+EPSILON, CANCELLED = 1e-15, 1e-14  # of the cost is rounding; of the cost at the start, where terms as large cancel
 Rows = Sequence[slice] | None  # runs of examples to take the mean over; None: all of them
 
 
@@ -239,6 +240,11 @@ class Run:
         cost, norm = self.zero()
         far = 0 < abs(cost) < FAR_OUT * abs(first.cost) and 0 < norm < first.gradient
         return (cost, norm) if far else (first.cost, first.gradient)
+
+    @property
+    def rounding(self) -> float:
+        """By how much a cost is rounded whose terms are as large as the cost at the start, though they may cancel."""
+        return CANCELLED * abs(self.usual[0])
 
     @property
     def small(self) -> float:

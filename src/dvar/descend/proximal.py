@@ -13,19 +13,20 @@ So it is where a fit before this one, at a neighbouring penalty, say, tells of t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import many
 from .curvature import Curvature, cholesky
-from .endings import at_saddle
+from .endings import at_saddle, norm
 from .kept import PATIENT
 from .kinks import minimum
-from .objective import ALMOST, Options, Outcome, Point, Problem, Run
-from .part import part_of
-from .region import ROUNDING
-from .saddle import lower_beside, unheld
+from .objective import ALMOST, EPSILON, Options, Outcome, Point, Problem, Run
+from .part import has_part, part_of
+from .region import NEARER, ROUNDING
+from .saddle import lower_beside, lower_where_level, unheld
 
 SURE = 0.1  # of what is asked for: curvature that is not all rows' tells what is left to a digit
 WARM = 4  # steps from a fit before that may be left; a Hessian of all rows serves the fits after this one, too
@@ -47,70 +48,116 @@ NOWHERE = Ahead(None, 0.0, np.inf)
 
 
 def proximal_newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
-    some, left = part_of(problem, len(theta)), iter(range(options.steps))
-    if options.known is not None:
-        known = options.known._replace(cost=options.known.cost + problem.bends(theta))
-        theta, done = by_gradients(problem, known, run, options, left, warm=True)
-        if done and problem.smooth.convex:
-            return done._replace(message=done.message + BEFORE)
-    elif some is not None:
-        part, count = some
-        cost, gradient = problem.smooth.value_gradient(theta)
-        within = Run()
-        part_cost, part_gradient, hessian = part.value_gradient_hessian(theta)
-        within.record(theta, part_cost + problem.bends(theta), problem.slope(theta, part_gradient), 0.0)
-        run.begun(within, count / problem.examples)
-        now = Point(theta, cost + problem.bends(theta), gradient, hessian)
-        run.record(theta, now.cost, problem.slope(theta, gradient), 0.0)
-        theta, done = by_gradients(problem, now, run, options, left)
+    left = iter(range(options.steps))
+    first, said = near(problem, theta, run, options)
+    if first is not None:
+        theta, done = by_gradients(problem, first, run, options, left, warm=options.known is not None)
         if done and problem.smooth.convex:  # else the whole curvature tells whether it is an optimum
-            return done._replace(message=f"{done.message}; by the curvature of {count:,} rows")
-    now = whole(problem, theta)
-    slope = run.record(theta, now.cost, problem.slope(theta, now.gradient), 0.0)
-    enough, size, share = options.tol**2, abs(run.usual[0]), 1.0
-    while True:
-        if not now.finite:
-            return run.kept(False, f"stopped: the cost is {now.cost} or its derivatives are not finite")
-        step = parabola_step(problem, now)
-        move, downhill, promised = step
-        if gain(step) <= enough * max(size, abs(now.cost)):
-            end = finished(problem, now, promised, run)
-            lower = None if end.converged or run.stopped else lower_beside(problem, now, run)
-            if lower is None or next(left, None) is None:
-                return end
-            now = whole(problem, lower)
-            slope = run.record(lower, now.cost, problem.slope(lower, now.gradient), 1.0, float(np.linalg.norm(lower - now.theta)))
-            continue
-        if run.stopped:
-            return run.kept(False, "stopped on request", now.hessian)
-        if next(left, None) is None:
-            break
-        if some is not None and share == 1.0:
-            theta, done = by_gradients(problem, now, run, options, left)
-            if done and problem.smooth.convex:
-                return done
-            if theta is not now.theta:
-                now = whole(problem, theta)
-                slope = run.record(theta, now.cost, problem.slope(theta, now.gradient), 0.0)
-                continue
-        share = 1.0
+            return done._replace(message=done.message + said)
+    return Descent(problem, run, options, left, seen(problem, run, theta, 0.0, 0.0)).outcome()
+
+
+def near(problem: Problem, theta: Any, run: Run, options: Options) -> tuple[Point | None, str]:
+    """The start with the curvature that a fit before this one saw, or that of a part of the rows; and how that is told."""
+    some = part_of(problem, len(theta))
+    if options.known is not None:
+        return options.known._replace(cost=options.known.cost + problem.bends(theta)), BEFORE
+    if some is None:
+        return None, ""
+    (part, count), within = some, Run()
+    cost, gradient = problem.smooth.value_gradient(theta)
+    curved = seen(replace(problem, smooth=part), within, theta, 0.0, 0.0)
+    now = Point(theta, cost + problem.bends(theta), gradient, curved.hessian)
+    run.begun(within, count / problem.examples)
+    run.record(theta, now.cost, problem.slope(theta, gradient), 0.0)
+    return now, f"; by the curvature of {count:,} rows"
+
+
+@dataclass
+class Descent:
+    """Steps under way by the whole curvature, one for each, and gradients alone where these lead on."""
+
+    problem: Problem
+    run: Run
+    options: Options
+    left: Iterator[int]  # steps that may be taken
+    now: Point
+    step: Ahead = NOWHERE
+    share: float = 1.0  # of the last step that was taken
+    end: Outcome | None = None
+
+    def outcome(self) -> Outcome:
+        while self.end is None:
+            if not self.now.finite:
+                return self.run.kept(False, f"stopped: the cost is {self.now.cost} or its derivatives are not finite")
+            self.step = parabola_step(self.problem, self.now)
+            if gain(self.step) <= self.options.tol**2 * max(abs(self.run.usual[0]), abs(self.now.cost)):
+                self.ends()
+            elif self.run.stopped:
+                self.end = self.kept("stopped on request")
+            elif next(self.left, None) is None:
+                self.end = self.kept(f"did {many(self.options.steps, 'step')}; the gradient's norm is {self.slope:.1e}")
+            else:
+                self.by_gradients() or self.shortened()
+        return self.end
+
+    @property
+    def slope(self) -> float:
+        """Its norm where the cost was last asked for."""
+        return self.run.history[-1].gradient
+
+    def kept(self, message: str) -> Outcome:
+        return self.run.kept(False, message, self.now.hessian)
+
+    def ends(self) -> None:
+        """So it ends, unless this is a saddle or a maximum and there is a way down."""
+        end = finished(self.problem, self.now, self.step.promised, self.run)
+        lower = None
+        if not (self.problem.smooth.convex or self.run.stopped):
+            lower = (lower_where_level if end.converged else lower_beside)(self.problem, self.now, self.run)
+        if lower is None or next(self.left, None) is None:
+            self.end = end
+        else:
+            self.now = seen(self.problem, self.run, lower, 1.0, norm(lower - self.now.theta))
+
+    def by_gradients(self) -> bool:
+        """Where there are many rows, by gradients alone, after a whole step."""
+        if self.share < 1.0 or not has_part(self.problem.examples, len(self.now.theta)):
+            return False
+        theta, done = by_gradients(self.problem, self.now, self.run, self.options, self.left)
+        if done and self.problem.smooth.convex:
+            self.end = done
+        elif theta is not self.now.theta:
+            self.now = seen(self.problem, self.run, theta, 0.0, 0.0)
+        else:
+            return False
+        return True
+
+    def shortened(self) -> bool:
+        """The step, halved until the cost falls."""
+        now, (move, downhill, promised), self.share = self.now, self.step, 1.0
         while True:
-            new = whole(problem, problem.inside(now.theta + share * move) if share < 1 else now.theta + move)
-            slope = run.record(new.theta, new.cost, problem.slope(new.theta, new.gradient), share,
-                               share * float(np.linalg.norm(move)))
-            if falls(now, new.cost, share * downhill):
-                straight = float(move @ now.hessian @ move) <= STRAIGHT * -downhill
-                if straight and share == 1.0 and now.cost - new.cost > 0.5 * promised:
-                    new = straight_on(problem, now, new, move, run)
-                break
-            if promised <= ALMOST * abs(now.cost) and share < 1e-3 and not run.stopped:  # what is left is rounding of the cost
-                return finished(problem, now, promised, run)
-            if share < 1e-10 or run.stopped:
-                return run.kept(False, "stopped on request" if run.stopped else
-                                f"stopped: no step lowers the cost any more; the gradient's norm is {slope:.1e}", now.hessian)
-            share /= 2
-        now = new
-    return run.kept(False, f"did {many(options.steps, 'step')}; the gradient's norm is {slope:.1e}", now.hessian)
+            theta = self.problem.inside(now.theta + self.share * move) if self.share < 1 else now.theta + move
+            new = seen(self.problem, self.run, theta, self.share, self.share * norm(move))
+            if falls(now, new.cost, self.share * downhill) or self.hidden(new):
+                straight = self.share == 1.0 and float(move @ now.hessian @ move) <= STRAIGHT * -downhill
+                further = straight and now.cost - new.cost > 0.5 * promised
+                self.now = straight_on(self.problem, now, new, move, self.run) if further else new
+                return True
+            if self.run.stopped:
+                self.end = self.kept("stopped on request")
+            elif self.share < 1e-3 and promised <= max(ALMOST * abs(now.cost), self.run.rounding):
+                self.end = finished(self.problem, now, promised, self.run)  # what is left is rounding of the cost
+            elif self.share < 1e-10:
+                self.end = self.kept(f"stopped: no step lowers the cost any more; the gradient's norm is {self.slope:.1e}")
+            if self.end:
+                return True
+            self.share /= 2
+
+    def hidden(self, new: Point) -> bool:
+        """Whether rounding of terms that cancel hides the fall of the cost, which the gradient tells."""
+        little = self.share == 1.0 and self.step.promised <= self.run.rounding and new.cost <= self.now.cost + self.run.rounding
+        return little and new.finite and gain(parabola_step(self.problem, new)) < NEARER * gain(self.step)
 
 
 def straight_on(problem: Problem, now: Point, new: Point, move: Any, run: Run) -> Point:
@@ -122,8 +169,7 @@ def straight_on(problem: Problem, now: Point, new: Point, move: Any, run: Run) -
         theta = problem.inside(new.theta + share * move)
         if not np.isfinite(theta).all() or np.array_equal(theta, new.theta):
             break
-        further = whole(problem, theta)
-        run.record(theta, further.cost, problem.slope(theta, further.gradient), share, float(np.linalg.norm(theta - new.theta)))
+        further = seen(problem, run, theta, share, norm(theta - new.theta))
         if not further.cost < new.cost or not further.finite:
             break
         new = further
@@ -163,9 +209,12 @@ def by_gradients(
     return now.theta, None
 
 
-def whole(problem: Problem, theta: Any) -> Point:
+def seen(problem: Problem, run: Run, theta: Any, share: float, moved: float) -> Point:
+    """A pass there, by this share of a step; what is not smooth is in the cost."""
     cost, gradient, hessian = problem.smooth.value_gradient_hessian(theta)
-    return Point(theta, cost + problem.bends(theta), gradient, hessian)
+    point = Point(theta, cost + problem.bends(theta), gradient, hessian)
+    run.record(theta, point.cost, problem.slope(theta, gradient), share, moved)
+    return point
 
 
 def gain(step: Ahead) -> float:
@@ -185,16 +234,16 @@ def parabola_step(problem: Problem, now: Point) -> Ahead:
 
 def falls(now: Point, cost: float, downhill: float) -> bool:
     """Whether the cost falls by a share of what the slope tells, or is the same where that is rounding."""
-    still = -downhill < ROUNDING * abs(now.cost) and cost <= now.cost + 1e-15 * abs(now.cost)
+    still = -downhill < ROUNDING * abs(now.cost) and cost <= now.cost + EPSILON * abs(now.cost)
     return still or cost <= now.cost + 1e-4 * downhill
 
 
 def finished(problem: Problem, now: Point, promised: float, run: Run) -> Outcome:
-    norm = float(np.linalg.norm(problem.slope(now.theta, now.gradient)))
+    slope = norm(problem.slope(now.theta, now.gradient))
     if not problem.smooth.convex and saddle(problem, now, run):
-        return Outcome(now.theta, now.cost, False, f"stopped {at_saddle(norm, run.small)}; start elsewhere, with start or seed",
+        return Outcome(now.theta, now.cost, False, f"stopped {at_saddle(slope, run.small)}; start elsewhere, with start or seed",
                        now.hessian)
-    said = f"converged: the gradient's norm is {norm:.1e}, the cost can fall by at most {max(0.0, promised):.0e} more"
+    said = f"converged: the gradient's norm is {slope:.1e}, the cost can fall by at most {max(0.0, promised):.0e} more"
     zeros = int(np.sum((now.theta == 0) & (problem.l1 > 0)))
     if problem.sparse:
         said += f"; {zeros:,} of {int(np.sum(problem.l1 > 0)):,} penalised parameters are zero"

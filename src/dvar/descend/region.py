@@ -15,21 +15,26 @@ from typing import Any
 import numpy as np
 
 from .curvature import Curvature
-from .objective import Point, Problem, Run
+from .objective import EPSILON, Point, Problem, Run
 
 FIRST = 1.0  # the region at first, by the length of the parameters
 NEAR = 1e-6  # of the cost: where Newton's step promises no more, it is tried
 ROUNDING = 1e-12  # of the cost: what is promised below it cannot be judged by the cost
+NEARER = 0.1  # of what was promised is left to gain, by the gradient
 
 
 Evaluated = Callable[[Any, float, float], Point]  # parameters, the share of a whole step, how far they moved
 
 
-def lowered(now: Point, new: Point, promised: float, share: float) -> bool:
-    """Whether the cost fell by this share of what was promised, or is the same where that is rounding."""
+def lowered(now: Point, new: Point, promised: float, share: float, curved: Curvature, run: Run) -> bool:
+    """Whether the cost fell by this share of what was promised, or is the same where that is rounding; where its terms cancel,
+    so that more is rounding, the gradient tells."""
     if now.cost - new.cost > share * promised:
         return True
-    return promised < ROUNDING * abs(now.cost) and bool(new.cost <= now.cost + 1e-15 * abs(now.cost))
+    if promised < ROUNDING * abs(now.cost):
+        return bool(new.cost <= now.cost + EPSILON * abs(now.cost))
+    hidden = promised <= run.rounding and new.cost <= now.cost + run.rounding
+    return bool(hidden and curved.left(new.gradient) < NEARER * promised)
 
 
 @dataclass
@@ -45,16 +50,17 @@ class Region:
 
     def stepped(self, now: Point, evaluated: Evaluated, run: Run) -> Point | None:
         """The next point; None where no step lowers the cost, or someone asked to stop."""
-        return (self.whole(now, evaluated) if self.squares else None) or self.held(now, evaluated, run)
+        return (self.whole(now, evaluated, run) if self.squares else None) or self.held(now, evaluated, run)
 
-    def whole(self, now: Point, evaluated: Evaluated) -> Point | None:
+    def whole(self, now: Point, evaluated: Evaluated, run: Run) -> Point | None:
         """Newton's step near the optimum of a square; None elsewhere, or where it fails, as it does in curved valleys."""
         self.rest -= 1
-        step = Curvature(now.gradient, now.hessian).whole()
+        curved = Curvature(now.gradient, now.hessian)
+        step = curved.whole()
         if self.rest >= 0 or not 0 < step.promised <= NEAR * abs(now.cost):
             return None
         new = evaluated(now.theta + step.move, 1.0, float(np.linalg.norm(step.move)))
-        if lowered(now, new, step.promised, 0.25):
+        if lowered(now, new, step.promised, 0.25, curved, run):
             self.failures = 0
             return new
         self.failures += 1
@@ -79,7 +85,7 @@ class Region:
                 return None
             new = evaluated(now.theta + step.move, min(step.length / max(curved.whole().length, 1e-300), 1.0), moved)
             gained = (now.cost - new.cost) / step.promised if np.isfinite(new.cost) else -np.inf
-            if lowered(now, new, step.promised, 1e-4):
+            if lowered(now, new, step.promised, 1e-4, curved, run):
                 break
             self.radius = (0.25 if np.isfinite(new.cost) else 0.1) * step.length
         if gained < 0.25:

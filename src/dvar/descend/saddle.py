@@ -48,18 +48,19 @@ def lower_beside(problem: Problem, now: Point, run: Run) -> Any:
     return None
 
 
-def lower_where_level(problem: Problem, now: Point, run: Run) -> Any:
-    """A place where the cost is lower, (P,), along directions without curvature, where only a third derivative, say, tells of
-    a way down; None where none was found."""
-    curved = Curvature(now.gradient, now.hessian)
+def lower_where_level(problem: Problem, now: Point, run: Run, least: float = 0.0) -> Any:
+    """A place where the cost is lower, (P,), by so much at the least, along directions without curvature, where only a third
+    derivative, say, tells of a way down; None where none was found."""
+    free = unheld(problem, now, run)
+    curved = Curvature(now.gradient[free], now.hessian[np.ix_(free, free)])
     values, vectors, _ = curved.spectrum
     level = vectors[:, np.abs(values) <= SINGULAR * np.max(np.abs(values), initial=0.0)]
-    rng = np.random.default_rng(0)
-    far = AWAY * max(float(np.linalg.norm(curved.roots * now.theta)), 1.0)
+    rng, move = np.random.default_rng(0), np.zeros_like(now.theta)
+    far = AWAY * max(float(np.linalg.norm(curved.roots * now.theta[free])), 1.0)
     for way in rng.normal(size=(min(TRIES, level.shape[1]), level.shape[1])) @ level.T:
-        move = far / float(np.linalg.norm(way)) * way / curved.roots
-        for theta in (now.theta + move, now.theta - move):
-            if not run.stopped and lower(problem, now, theta, LEAST * abs(now.cost), run):
+        move[free] = far / float(np.linalg.norm(way)) * way / curved.roots
+        for theta in (problem.inside(now.theta + move), problem.inside(now.theta - move)):
+            if not run.stopped and lower(problem, now, theta, max(least, LEAST * abs(now.cost), run.rounding), run):
                 return theta
     return None
 

@@ -75,7 +75,7 @@ def stepped(problem: Problem, theta: Any, curved: Curvature, run: Run, options: 
         while True:
             new_cost, new_gradient = problem.smooth.value_gradient(theta + share * move)
             run.record(theta + share * move, new_cost, new_gradient, share, share * float(np.linalg.norm(move)))
-            rounding = -share * slope < ROUNDING * abs(cost)  # then the gradient tells
+            rounding = -share * slope < max(ROUNDING * abs(cost), run.rounding)  # then the gradient tells
             if new_cost <= cost + ENOUGH * share * slope or (rounding and promised(curved, pairs, new_gradient)[1] < left):
                 break
             if rounding or run.stopped:
@@ -91,4 +91,4 @@ def stepped(problem: Problem, theta: Any, curved: Curvature, run: Run, options: 
 def promised(curved: Curvature, pairs: list[tuple[Any, Any]], gradient: Any) -> tuple[Any, float]:
     """The step, and what the cost can fall by: by the Hessian as it is corrected, or as it was where that tells of more."""
     move = -quasi(curved, pairs, gradient)
-    return move, 0.5 * max(-float(gradient @ move), float(gradient @ curved.solved(gradient)))
+    return move, max(-0.5 * float(gradient @ move), curved.left(gradient))
