@@ -47,6 +47,50 @@ def test_elsewhere_there_is_no_such_factor(matrix):
     assert narrow(matrix) is None
 
 
+@pytest.mark.parametrize("free", [0, 1, 3])
+@pytest.mark.parametrize("least", [1e-5, 1e-3, 10.0])
+@pytest.mark.parametrize("rank", [3, 60])
+def test_what_a_diagonal_holds_up_is_solved_as_by_all_numbers(rank, least, free):
+    held = RNG.uniform(least, 2 * least, P)
+    held[RNG.permutation(P)[:free]] = 0.0
+    hessian, gradient = of_rank(rank) + np.diag(held), RNG.normal(size=P)
+    one, other = Curvature(gradient, hessian, held=held), Curvature(gradient, hessian)
+    assert isinstance(one.factor, curvature.Held)
+    assert isinstance(other.factor, curvature.Factor)
+    np.testing.assert_allclose(one.whole().move, other.whole().move, rtol=1e-6, atol=1e-9 * np.abs(other.whole().move).max())
+    assert one.whole().promised == pytest.approx(other.whole().promised, rel=1e-9)
+    assert vanished(hessian, hessian, held=held)[0].shape == vanished(hessian, hessian)[0].shape == (P, 0)
+
+
+@pytest.mark.parametrize("spoiled", ["nothing is held", "too many are free", "not of small rank", "negative beside it"])
+def test_elsewhere_nothing_is_held_up(spoiled):
+    held = np.full(P, 0.0 if spoiled == "nothing is held" else 0.1)
+    matrix = of_rank(P if spoiled == "not of small rank" else 5)
+    if spoiled == "too many are free":
+        held[: curvature.FEW + 1] = 0.0
+    matrix += np.diag(held)
+    if spoiled == "negative beside it":
+        held[0] = 0.0
+        matrix[0, 0] = -1.0
+    assert curvature.held_up(matrix, held) is None
+
+
+@pytest.mark.parametrize("loss", ["L = (w @ x + b - y)**2/2", "z = w @ x + b; L = softplus(z) - y*z"])
+def test_newton_with_l2_is_the_same_by_either(loss, monkeypatch):
+    x = RNG.normal(size=(60, P)) + 1.0
+    cost = dv.graph("inputs: w, b, x, y\n" + loss).over(x=x, y=(x[:, 0] > 1.0) * 1.0)
+    made = []
+    monkeypatch.setattr(curvature, "held_up", lambda *given, held_up=curvature.held_up: made.append(held_up(*given)) or made[-1])
+    few = cost.minimize("newton", l2=0.01)
+    assert made
+    assert all(made)
+    monkeypatch.setattr(curvature, "held_up", lambda *given: None)
+    full = cost.minimize("newton", l2=0.01)
+    assert few.passes == full.passes
+    np.testing.assert_allclose(few.params["w"], full.params["w"], rtol=1e-7, atol=1e-12)
+    assert few.params["b"] == pytest.approx(full.params["b"], rel=1e-9)
+
+
 @pytest.mark.parametrize("rank", [3, 60])
 def test_the_inverse_and_what_it_knows_are_those_of_the_eigenvalues(rank, by_eigenvalues):
     matrix = of_rank(rank)

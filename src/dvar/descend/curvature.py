@@ -46,20 +46,64 @@ class Factor:
         return x
 
 
+class Held:
+    """What N + a diagonal solves, N of small rank: by Woodbury's identity (Golub & Van Loan, 2013, 2.1.4) among the parameters
+    that the diagonal holds, and by what these leave of the matrix (Schur's complement) for the few others."""
+
+    def __init__(self, matrix: Any, held: Any, at: Any, few: tuple[Any, Any]) -> None:
+        self.matrix, self.held, self.at = matrix, held[at], at
+        self.columns = few[1] * np.sqrt(few[0])
+        self.inner = np.linalg.inv(np.eye(len(few[0])) + self.columns.T @ (self.columns / self.held[:, None]))
+        self.beside = matrix[np.ix_(at, ~at)]
+        self.across = self.among(self.beside.T).T
+        self.rest = matrix[np.ix_(~at, ~at)] - self.beside.T @ self.across
+
+    def among(self, v: Any) -> Any:
+        """Of v (…, k), by the parameters that are held."""
+        v = v / self.held
+        return v - (v @ self.columns @ self.inner @ self.columns.T) / self.held
+
+    def once(self, v: Any) -> Any:
+        x = np.empty_like(v)
+        x[~self.at] = np.linalg.solve(self.rest, v[~self.at] - self.across.T @ v[self.at])
+        x[self.at] = self.among(v[self.at]) - self.across @ x[~self.at]
+        return x
+
+    def solve(self, v: Any) -> Any:
+        x = self.once(v)
+        return x + self.once(v - self.matrix @ x)
+
+
+def held_up(matrix: Any, held: Any) -> Held | None:
+    """What a matrix solves that is positive definite as a diagonal (P,) holds up one of small rank; None where it is not so."""
+    at = held > SINGULAR
+    if len(held) < WIDE or np.sum(~at) > FEW:
+        return None
+    rest = matrix[np.ix_(at, at)]
+    rest.flat[:: len(rest) + 1] -= held[at]
+    few = narrow(rest)
+    found = None if few is None else Held(matrix, held, at, few)
+    return found if found is not None and cholesky(found.rest - SINGULAR * np.eye(len(found.rest))) is not None else None
+
+
 class Curvature:
     """The parabola gᵀp + ½pᵀHp at a point. Parameters are scaled by the Hessian's diagonal (or by `least`, where that is more,
-    as it does for Moré, 1978), so that units do not matter."""
+    as it does for Moré, 1978), so that units do not matter. `held` (P,): a diagonal without which H may be of small rank."""
 
-    def __init__(self, gradient: Any, hessian: Any, least: Any = 0.0) -> None:
+    def __init__(self, gradient: Any, hessian: Any, least: Any = 0.0, held: Any = None) -> None:
         roots = np.maximum(np.sqrt(np.abs(np.diag(hessian))), least)
         self.roots = np.where(roots > 0, roots, 1.0)
         self.downhill = -gradient / self.roots
         self.scaled = hessian / self.roots[:, None]
         self.scaled /= self.roots
+        self.held = None if held is None else held / self.roots**2
 
     @cached_property
-    def factor(self) -> Factor | None:
+    def factor(self) -> Factor | Held | None:
         """None where the Hessian is not positive definite to rounding."""
+        found = None if self.held is None else held_up(self.scaled, self.held)
+        if found is not None:
+            return found
         lower = cholesky(self.scaled)
         return Factor(lower) if lower is not None and np.min(np.diag(lower), initial=1.0) ** 2 > SINGULAR else None
 
@@ -203,24 +247,26 @@ def narrow(matrix: Any) -> tuple[Any, Any] | None:
     return roots**2, vectors.T
 
 
-def vanished(hessian: Any, first: Any, share: float = VANISHED) -> tuple[Any, Any, int]:
+def vanished(hessian: Any, first: Any, share: float = VANISHED, held: Any = None) -> tuple[Any, Any, int]:
     """The directions (P, k) along which the curvature has vanished since the start; the units (P,) of the coordinates in which
     they are told and orthonormal; and how many others never had any, which are taken out first, as they would mix."""
     diagonal = np.abs(np.diag(first))
     scale = np.where(diagonal > 0, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 1.0)
     now, start = hessian * scale[:, None] * scale, first * scale[:, None] * scale
     lowered = now.copy()
-    lowered.flat[:: len(now) + 1] -= share * float(np.max(np.sum(np.abs(start), axis=0), initial=0.0))
-    if cholesky(lowered) is not None:  # no eigenvalue is as low as that
+    low = share * float(np.max(np.sum(np.abs(start), axis=0), initial=0.0))
+    lowered.flat[:: len(now) + 1] -= low
+    few = None if held is None else held_up(lowered, held * scale**2 - low)
+    if few is not None or cholesky(lowered) is not None:  # no eigenvalue is as low as that
         return np.zeros((len(now), 0)), scale, 0
     few_now = narrow(now)
-    few = few_now and narrow(start)
-    values, vectors = few or np.linalg.eigh(start)
+    few_first = few_now and narrow(start)
+    values, vectors = few_first or np.linalg.eigh(start)
     curved = np.abs(values) > 1e-10 * np.max(np.abs(values), initial=0.0)
     had, never = vectors[:, curved], vectors[:, ~curved]
     left, turned = np.linalg.eigh(had.T @ now @ had)
     before = np.abs(np.einsum("ij,ij->j", turned, had.T @ start @ had @ turned))
-    if not (few and few_now):
+    if not (few_first and few_now):
         still = np.abs(np.linalg.eigvalsh(never.T @ now @ never))
     else:  # most of the directions that never had any are not written out: along these there is none now, either
         beside = few_now[1] * np.sqrt(few_now[0])

@@ -93,7 +93,7 @@ def at_saddle(slope: float, first: float) -> str:
 
 def without_curvature(problem: Problem, now: Point, first: Point, run: Run) -> tuple[tuple[int, ...], int]:
     """The parameters without a finite optimum, and along how many directions the cost does not change."""
-    away, units, alike = vanished(now.hessian, first.hessian)
+    away, units, alike = vanished(now.hessian, first.hessian, held=problem.held)
     moved = (now.theta - first.theta) / units
     along = away.T @ moved
     if not away.size:

@@ -127,7 +127,7 @@ class Descent(Way):
         return self.end
 
     def look(self) -> None:
-        self.curved = Curvature(self.now.gradient, self.now.hessian)
+        self.curved = Curvature(self.now.gradient, self.now.hessian, held=self.problem.held)
         self.step = self.curved.whole()
         self.crawls = LINEAR * self.before < self.step.promised <= ROUNDING * abs(self.now.cost)
         self.before = self.step.promised

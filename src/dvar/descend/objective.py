@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ..errors import DvarError
+from .curvature import NARROW
 
 FAR_OUT = 1e-3  # of the cost at the start is that of all parameters 0
 ENDLESS = 1e10  # times the cost at the start and the steepest slope: a cost so far below zero has no minimum
@@ -70,14 +71,14 @@ class Penalised:
 
     def value_gradient_hessian(self, theta: Any, rows: Rows = None) -> tuple[float, Any, Any]:
         value, gradient, hessian = self.inner.value_gradient_hessian(theta, rows)
-        return value + self.value(theta), gradient + self.l2 * (theta - self.about), hessian + np.diag(self.l2)
+        return value + self.value(theta), gradient + self.l2 * (theta - self.about), raised(hessian, self.l2)
 
     def hessian_times(self, theta: Any, v: Any, rows: Rows = None) -> Any:
         return self.inner.hessian_times(theta, v, rows) + self.l2 * v
 
     def gauss_newton(self, theta: Any) -> Any:
         found = self.inner.gauss_newton(theta)
-        return None if found is None else found + np.diag(self.l2)
+        return None if found is None else raised(found, self.l2)
 
     def among(self, kept: Any) -> Objective | None:
         found = self.inner.among(kept)
@@ -87,10 +88,17 @@ class Penalised:
         """What is seen where the inner objective shows `inner`; with the share −1 the other way round."""
         theta, cost, gradient, hessian = inner
         return Point(theta, cost + share * self.value(theta), gradient + share * self.l2 * (theta - self.about),
-                     hessian + share * np.diag(self.l2))
+                     raised(hessian, share * self.l2))
 
     def value(self, theta: Any) -> float:
         return 0.5 * float(np.sum(self.l2 * (theta - self.about) ** 2))
+
+
+def raised(hessian: Any, diagonal: Any) -> Any:
+    """The sum of a matrix (P, P) and a diagonal (P,)."""
+    found = hessian.copy()
+    found.flat[:: len(found) + 1] += diagonal
+    return found
 
 
 @dataclass(frozen=True)
@@ -137,6 +145,12 @@ class Problem:
         """The problem of the parameters that a mask (P,) keeps, the others being 0; None where the objective cannot be cut."""
         smooth = self.smooth.among(kept)
         return None if smooth is None else Problem(smooth, self.l1[kept], self.lower[kept], self.upper[kept], self.examples)
+
+    @property
+    def held(self) -> Any:
+        """l2 (P,), where parameters are so many more than examples that the Hessian is of small rank but for it; else None."""
+        few = NARROW * self.examples <= len(self.l1)
+        return self.smooth.l2 if few and isinstance(self.smooth, Penalised) else None
 
     @property
     def bounded(self) -> bool:
