@@ -18,7 +18,7 @@ from dvar.derive.nudge import Check, Slope
 from dvar.derive.nudge import Row as Nudged
 from dvar.derive.rules import EXACT, STABILITY, Rule
 from dvar.descend.minimize import minimize
-from dvar.descend.objective import Row
+from dvar.descend.run import Row
 from dvar.expression.ops import ROWS
 from dvar.models.inferred import Inference, Line
 from dvar.models.tests_between import Tested

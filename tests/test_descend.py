@@ -10,7 +10,7 @@ import pytest
 
 import dvar as dv
 from dvar.descend.curvature import Factor
-from dvar.descend.minimize import METHODS
+from dvar.descend.methods import METHODS
 
 rng = np.random.default_rng(11)
 X = rng.normal(size=(200, 4)) @ np.diag([1.0, 3.0, 0.1, 1.0]) + [0, 1, 0, -2]
@@ -328,6 +328,23 @@ def test_a_slope_too_large_for_numbers_is_refused_and_nothing_converged(method):
 def test_a_method_that_is_none_is_refused(method):
     with pytest.raises(dv.UsageError, match="there is no method"):
         COST.minimize(method)
+
+
+@pytest.mark.parametrize(("loss", "named"), [
+    ("r = y - (w @ x + b); L = maximum(0.9*r, -0.1*r)", "maximum"),
+    ("L = abs(w @ x + b - y)", "abs"),
+    ("L = relu(1 - (2*y - 1)*(w @ x + b))", "relu"),
+])  # fmt: skip
+@pytest.mark.parametrize("method", ["auto", "newton", "l-bfgs", "proximal-newton"])
+def test_where_kinks_end_the_steps_they_are_told(loss, named, method):
+    fit = dv.graph(loss).over(x=X, y=Y + 0.1 * X[:, 0]).minimize(method)
+    assert not fit.converged
+    assert f"the loss has kinks ({named}), and no gradient tells the way along one" in fit.message
+
+
+def test_kinks_are_not_told_of_where_none_is_met():
+    for loss in ("L = abs(w @ x + b - y)**3", "L = (w @ x + b - abs(y))**2"):
+        assert "kinks" not in dv.graph("inputs: w, b, x, y\n" + loss).over(x=X, y=Y).minimize().message
 
 
 @pytest.mark.parametrize("method", ["gradient-descent", "newton"])

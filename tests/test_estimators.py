@@ -668,7 +668,7 @@ def test_dvar_alone_does_not_load_scikit_learn():
 def test_centre_and_spread_of_sparse_columns_are_those_of_dense_ones(weight):
     from scipy import sparse
 
-    from dvar.models.coordinates import centre_spread
+    from dvar.models.spreads import centre_spread
 
     r = np.random.default_rng(0)
     x = r.normal(size=(40, 7)) * (r.random((40, 7)) < [1, 1, 0.5, 0.2, 0, 0.1, 1])

@@ -14,7 +14,7 @@ from sklearn.linear_model import Lasso
 import dvar as dv
 from dvar.descend import kinks
 from dvar.descend.kinks import minimum, one_by_one
-from dvar.descend.minimize import METHODS
+from dvar.descend.methods import METHODS
 
 rng = np.random.default_rng(5)
 X = rng.normal(size=(400, 12)) @ np.diag(np.r_[np.ones(9), 3.0, 0.3, 1.0]) + np.r_[np.zeros(10), 1.0, -2.0]

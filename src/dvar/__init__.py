@@ -22,7 +22,7 @@ _HOMES = {
     "errors": ("DvarError", "DvarWarning", "UsageError"),
     "models.any_graph": ("Estimator",),
     "models.estimators": ("LinearRegression", "LogisticRegression", "PoissonRegressor"),
-    "descend.minimize": ("Fit",),
+    "descend.fit": ("Fit",),
     "models.inference": ("inference",),
     "models.diagnostics": ("diagnose",),
     "models.tests_between": ("lr_test", "score_test", "wald_test"),

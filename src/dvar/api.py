@@ -37,7 +37,7 @@ from .vectorize.program import NotWritable, Program, listing
 from .vectorize.targets import on_floats, written
 
 if TYPE_CHECKING:
-    from .descend.minimize import Fit
+    from .descend.fit import Fit
     from .show.story import Steps
 
 

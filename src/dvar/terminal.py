@@ -22,7 +22,7 @@ from .errors import DvarError, UsageError, nearest
 if TYPE_CHECKING:
     from cyclopts import CycloptsError
 
-    from .descend.objective import Row
+    from .descend.run import Row
 
 STOPPED = 130
 MATRIX = re.compile(r"\[\s*\[[^][]*\](\s*,\s*\[[^][]*\])*\s*\]")

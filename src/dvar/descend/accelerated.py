@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import many
-from .objective import Options, Outcome, Problem, Run
+from .objective import Options, Problem
+from .run import Outcome, Run
 
 GROW = 0.95  # the bound on curvature falls by this a step, so that the rate can grow where the cost is flatter
 ROUNDING = 1e-10  # of the cost: differences below are not judged

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .curvature import Curvature, directions_of, vanished
-from .objective import ALMOST, Outcome, Point, Problem, Run
+from .objective import ALMOST, Point, Problem
+from .run import NO_STEP, Outcome, Run
 
 SADDLE = "at a saddle or a maximum: the gradient's norm is {:.1e}{}"
 HIDDEN = ("stopped where rounding hides the curvature, at a gradient's norm of {:.1e}: a column varies by little beside its "
@@ -42,8 +43,8 @@ def no_better(way: Way, promised: float) -> Outcome:
     if way.run.stopped:
         return way.run.kept(False, "stopped on request", now.hessian)
     if promised <= max(ALMOST * abs(now.cost), LITTLE * abs(way.first.cost)):
-        return finished(way, "no step lowers the cost any more")
-    return way.run.kept(False, f"stopped: no step lowers the cost any more; the gradient's norm is {norm(now.gradient):.1e}",
+        return finished(way, NO_STEP)
+    return way.run.kept(False, f"stopped: {NO_STEP}; the gradient's norm is {norm(now.gradient):.1e}",
                         now.hessian)
 
 

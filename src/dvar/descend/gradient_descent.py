@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import many
 from .accelerated import accelerated
-from .objective import Objective, Options, Outcome, Problem, Run
+from .objective import Objective, Options, Problem
+from .run import NO_STEP, Outcome, Run
 
 RISE = 1e-12  # relative to the cost: less than this is rounding
 SWING = 10.0  # momentum swings through a valley; above the start by this many times what was won, it has left it
@@ -93,7 +94,7 @@ def found_rate(objective: Objective, theta: Any, run: Run, options: Options) -> 
             theta, cost, gradient = tried, new_cost, new_gradient
             rate *= 2
         elif rate * np.sqrt(square) <= 1e-15 * float(np.linalg.norm(theta)) + 1e-300:
-            return run.kept(False, f"no step lowers the cost any more; the gradient's norm is {np.sqrt(square):.1e}")
+            return run.kept(False, f"{NO_STEP}; the gradient's norm is {np.sqrt(square):.1e}")
         else:
             rate /= 2
     norm = float(np.linalg.norm(gradient))

@@ -9,7 +9,8 @@ import numpy as np
 
 from .curvature import Curvature
 from .endings import norm
-from .objective import EPSILON, Outcome, Point, Problem, Run
+from .objective import EPSILON, Point, Problem
+from .run import Outcome, Run
 
 PATIENT = 10  # steps by gradients alone that may be left; where there are more, a Hessian costs less
 FINE = 1e-3  # of what is asked for: steps by gradients alone cost little, and the kept Hessian tells what is left by some digits

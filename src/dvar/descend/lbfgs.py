@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import many
-from .objective import Options, Outcome, Problem, Run
+from .objective import Options, Problem
+from .run import NO_STEP, Outcome, Run
 
 PAIRS = 20  # of the last steps and gradients that stand for the curvature
 
@@ -47,7 +48,7 @@ def lbfgs(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
         return done[0] if done else run.kept(False, "stopped on request")
     best = min(run.history, key=lambda row: row.cost if np.isfinite(row.cost) else np.inf)
     ended = iterations >= options.steps
-    why = f"did {many(options.steps, 'step')}" if ended else "stopped: no step lowers the cost any more"
+    why = f"did {many(options.steps, 'step')}" if ended else f"stopped: {NO_STEP}"
     return run.kept(False, f"{why}; the gradient's norm is {best.gradient:.1e}, {options.tol * run.small:.1e} was asked")
 
 

@@ -24,9 +24,10 @@ from ..errors import many
 from .curvature import Curvature, Step
 from .endings import NOTHING, STEPS, Way, certain, finished, gone, no_better, norm, without_curvature
 from .kept import FINE, ended, kept_curvature
-from .objective import Options, Outcome, Penalised, Point, Problem, Run
+from .objective import Options, Penalised, Point, Problem
 from .part import part_of
 from .region import ROUNDING, Region, lowered
+from .run import Outcome, Run
 from .saddle import lower_beside, lower_where_level
 
 DECAY = 2 * (1 - np.exp(-1))  # what a step wins, by what its parabola promised, where the cost decays exponentially: all of

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import many
-from .objective import EPSILON, Options, Outcome, Problem, Run
+from .objective import EPSILON, Options, Problem
+from .run import NO_STEP, Outcome, Run
 
 INNER = 250  # products a step at the most
 LAST = 0.3  # of the gradient that is asked for: the last step need not leave less
@@ -51,7 +52,7 @@ def newton_cg(problem: Problem, theta: Any, run: Run, options: Options) -> Outco
                 break
             if share < 1e-12 or run.stopped:
                 return run.kept(False, "stopped on request" if run.stopped else
-                                f"stopped: no step lowers the cost any more; the gradient's norm is {np.linalg.norm(slope):.1e}")
+                                f"stopped: {NO_STEP}; the gradient's norm is {np.linalg.norm(slope):.1e}")
             share /= 2
         theta, cost, gradient, slope = tried, new_cost, new_gradient, new_slope
     return run.kept(False, f"did {many(options.steps, 'step')}; the gradient's norm is {norm:.1e}, {small:.1e} was asked")

@@ -23,9 +23,10 @@ from .curvature import Curvature, cholesky
 from .endings import at_saddle, norm
 from .kept import PATIENT
 from .kinks import minimum
-from .objective import ALMOST, EPSILON, Options, Outcome, Point, Problem, Run
+from .objective import ALMOST, EPSILON, Options, Point, Problem
 from .part import has_part, part_of
 from .region import NEARER, ROUNDING
+from .run import NO_STEP, Outcome, Run
 from .saddle import lower_beside, lower_where_level, unheld
 
 SURE = 0.1  # of what is asked for: curvature that is not all rows' tells what is left to a digit
@@ -149,7 +150,7 @@ class Descent:
             elif self.share < 1e-3 and promised <= max(ALMOST * abs(now.cost), self.run.rounding):
                 self.end = finished(self.problem, now, promised, self.run)  # what is left is rounding of the cost
             elif self.share < 1e-10:
-                self.end = self.kept(f"stopped: no step lowers the cost any more; the gradient's norm is {self.slope:.1e}")
+                self.end = self.kept(f"stopped: {NO_STEP}; the gradient's norm is {self.slope:.1e}")
             if self.end:
                 return True
             self.share /= 2

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from .curvature import Curvature
-from .objective import EPSILON, Point, Problem, Run
+from .objective import EPSILON, Point, Problem
+from .run import Run
 
 FIRST = 1.0  # the region at first, by the length of the parameters
 NEAR = 1e-6  # of the cost: where Newton's step promises no more, it is tried

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from .curvature import SINGULAR, Curvature
-from .objective import Outcome, Point, Problem, Run
+from .objective import Point, Problem
 from .region import ROUNDING
+from .run import Outcome, Run
 
 FALLS = 0.1  # of what the parabola promised
 SMALLER = 30  # times that a region shrinks to a quarter

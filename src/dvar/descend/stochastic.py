@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .objective import Options, Outcome, Problem, Run
+from .objective import Options, Problem
+from .run import Outcome, Run
 
 BATCH, RUNS = 256, 16  # rows, and runs of rows that make up a batch, unless told
 ADAM = 0.01  # rate unless told

@@ -14,9 +14,10 @@ from .curvature import Curvature
 from .endings import GONE, lost, without_curvature
 from .kept import FINE, Kept, ended, quasi
 from .lbfgs import lbfgs
-from .objective import Options, Outcome, Point, Problem, Run
+from .objective import Options, Point, Problem
 from .part import part_of
 from .region import ROUNDING
+from .run import Outcome, Run
 
 ROUGH = 1e-3  # of the gradient at the start is left at the part's optimum, which is that of all rows to a few digits only
 CERTAIN = 1e-7  # as L-BFGS ends, which goes on where the steps by that Hessian do not

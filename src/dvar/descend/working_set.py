@@ -15,8 +15,9 @@ import numpy as np
 from ..errors import many
 from .kinks import nearer
 from .newton_cg import newton_cg, zeros
-from .objective import Options, Outcome, Point, Problem, Run
+from .objective import Options, Point, Problem
 from .proximal import BEFORE, definite, proximal_newton
+from .run import Outcome, Run
 
 FIRST = 128  # parameters at first, beside those that are not zero or not penalised
 SETTLED, ROUGH = 0.05, 12  # of the working set: where fewer are missing, its exact minimum is found; and after so many rounds

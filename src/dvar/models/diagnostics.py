@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..descend.minimize import Fit
+from ..descend.fit import Fit
 from ..vectorize.by_example import by_example
 from ..vectorize.core import core
 from ..vectorize.cost import Cost

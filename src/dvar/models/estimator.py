@@ -9,7 +9,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
 from ..data.source import Source
-from ..descend.minimize import Fit, minimize
+from ..descend.fit import Fit
+from ..descend.minimize import minimize
 from ..errors import UsageError
 from ..expression.graph import Graph
 from ..vectorize.cost import Cost

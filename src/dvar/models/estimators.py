@@ -13,7 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d
 
-from ..descend.minimize import Fit
+from ..descend.fit import Fit
 from ..errors import DvarError, UsageError
 from ..expression.graph import Graph
 from ..vectorize.cost import Cost

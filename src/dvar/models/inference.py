@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..descend.curvature import WIDE
-from ..descend.minimize import Fit
+from ..descend.fit import Fit
 from ..errors import UsageError, nearest
 from ..expression.graph import INPUT
 from ..expression.ops import OPS

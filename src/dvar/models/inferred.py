@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..descend.minimize import Fit, minimize
+from ..descend.fit import Fit
+from ..descend.minimize import minimize
 from ..errors import DvarError, UsageError, nearest
 from ..vectorize.core import core
 from ..vectorize.cost import Cost

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ..descend.minimize import Fit
+from ..descend.fit import Fit
 from ..errors import DvarError, DvarWarning, many
 from ..vectorize.cost import Cost
 from .coordinates import HIDES, Standardised

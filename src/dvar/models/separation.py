@@ -15,7 +15,7 @@ import numpy as np
 
 from ..data.columns import Category, Columns
 from ..descend.curvature import directions_of, vanished
-from ..descend.minimize import Fit
+from ..descend.fit import Fit
 from ..descend.part import runs_of
 from ..vectorize.by_example import ByExample, by_example
 from ..vectorize.cost import Cost

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..descend.minimize import Fit
+from ..descend.fit import Fit
 from ..vectorize.by_example import ByExample
 from ..vectorize.cost import Cost
 from .covariance import weights

@@ -18,8 +18,9 @@ from ..data.columns import Category
 from ..data.encoding import Encoding
 from ..data.learning import MAX_LEVELS
 from ..data.source import Source
-from ..descend.minimize import Fit, minimize
-from ..descend.objective import Row
+from ..descend.fit import Fit
+from ..descend.minimize import minimize
+from ..descend.run import Row
 from ..errors import DvarError, UsageError, many
 from ..expression.formula import parse
 from ..expression.graph import Graph

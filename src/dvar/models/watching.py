@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..descend.minimize import Fit
-from ..descend.objective import Row
+from ..descend.fit import Fit
+from ..descend.run import Row
 from ..errors import many
 from ..vectorize.cost import Cost
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..derive.passes import Pass, show
-from ..descend.minimize import Fit
+from ..descend.fit import Fit
 from ..errors import UsageError, many
 from .lesson import html
 from .page import part

@@ -177,6 +177,14 @@ class Cost(Summed):
                     return f"{name} holds nan or inf in {bad:,} of {many(self.m, 'example')}: leave these out, or fill them"
         return ""
 
+    def kinks(self) -> tuple[str, ...]:
+        """The operations of the loss whose slope jumps as the parameters move."""
+        moves: list[bool] = []
+        for node in self.graph.nodes:
+            moves.append(node.name in self.inputs if node.op == INPUT else any(moves[k] for k in node.operands))
+        return tuple(dict.fromkeys(n.op for n, yes in zip(self.graph.nodes, moves) if yes and n.op in OPS and OPS[n.op].kink
+                                   and not OPS[n.op].analytic))
+
     def __repr__(self) -> str:
         told = ", ".join(f"{n} {self.sizes.get(n, '?')}" for n in self.inputs)
         said = "".join(f"\n  {note}" for note in self.notes)
