@@ -104,6 +104,22 @@ def test_saddles_within_bounds_and_beside_kinks(loss, start, options, where):
     assert {n: abs(v) for n, v in fit.params.items()} == pytest.approx(where, abs=1e-6)
 
 
+@pytest.mark.parametrize("method", [*SECOND, *FIRST, "auto", "subsampled-newton"])
+@pytest.mark.parametrize("loss", [
+    "u = (a + b*x - 100)/4.685; L = where(abs(u) < 1, (1 - (1 - u**2)**3)/6, 1/6)",  # Tukey's, out of reach of every example
+    "L = relu(a - 10)*x",
+])  # fmt: skip
+def test_a_plateau_is_told(loss, method):
+    fit = fitted(loss, {n: 0.0 for n in dv.graph(loss).inputs if n in "ab"}, method)
+    assert not fit.converged
+    assert "on a plateau: around the start no parameter changes the cost" in fit.message
+
+
+def test_the_bottom_of_a_power_is_no_plateau():
+    for method in (*SECOND, *FIRST):
+        assert fitted("(a*a)**2*(2 + sin(a)) + 0*x", {"a": 0.0}, method).converged
+
+
 def test_dispersion_without_end_is_no_saddle():
     r = np.random.default_rng(5)
     x = r.normal(size=(230, 7))

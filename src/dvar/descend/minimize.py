@@ -21,6 +21,7 @@ from .saddle import lower_place, lower_where_level
 
 NO_OPTIMUM = ("stopped where the gradient is zero, but beside it the cost is lower (a saddle, a maximum or "
               "a kink): start elsewhere, with start or seed")
+PLATEAU = "stopped on a plateau: around the start no parameter changes the cost; start elsewhere, with start or seed"
 CRAWLS = ("stopped: the gradient's norm is {:.1e}, little beside that at the start, but the cost can fall by {:.1g} more: "
           "features are on scales too far apart for gradients alone; take the method newton, or measure them from their means, "
           "in units of their spreads")
@@ -134,7 +135,7 @@ def solved(method: str, problem: Problem, theta: Any, run: Run, options: Options
             return outcome._replace(converged=False, message=NO_OPTIMUM)
         theta, run.left_saddle, left = beside, True, left + 1
         outcome = METHODS[method].solve(problem, theta, run, options)
-    return outcome
+    return outcome._replace(converged=False, message=PLATEAU) if run.plateau else outcome
 
 
 def ended_at(cost: Sums, smooth: Objective, end: Point | None) -> End | None:

@@ -49,6 +49,7 @@ class Run:
     steepest: float = 0.0  # the largest norm of a gradient so far
     steep: float = 0.0  # the largest where the cost was the lowest yet
     left_saddle: bool = False  # and begun again beside it
+    plateau: bool = False  # nothing changes the cost around the start
     zero: Callable[[], tuple[float, float]] | None = None  # cost and gradient's norm of all parameters 0, if it begins elsewhere
 
     def record(self, theta: Any, cost: float, gradient: Any, rate: float, step: float = 0.0) -> float:

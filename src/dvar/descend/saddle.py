@@ -136,11 +136,14 @@ def lower_place(problem: Problem, start: Any, end: Outcome, run: Run, by_gradien
 
 def lower_nearby(problem: Problem, theta: Any, cost: float, run: Run) -> Any:
     """A place where the cost is lower beside a point without a slope, which is then no optimum; None where none was found by a
-    few steps both ways, by chance."""
-    rng = np.random.default_rng(0)
+    few steps both ways, by chance: where none of them changes the cost, the run is told of a plateau."""
+    rng, alike = np.random.default_rng(0), True
     for way in rng.normal(size=(TRIES, theta.size)) * NEARBY * np.maximum(np.abs(theta), 1.0):
         for at in (problem.inside(theta + way), problem.inside(theta - way)):
             run.beside += 1
-            if problem.smooth.value_gradient(at)[0] + problem.bends(at) < cost - LEAST * abs(cost):
+            beside = problem.smooth.value_gradient(at)[0] + problem.bends(at)
+            if beside < cost - LEAST * abs(cost):
                 return at
+            alike = alike and beside == cost and not np.array_equal(at, theta)
+    run.plateau = alike
     return None
