@@ -165,6 +165,26 @@ def test_the_optimum_is_scipys(name):
         np.testing.assert_allclose(theirs.x, best, rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_quantiles_are_near_those_of_the_linear_program(share):
+    fit = dv.graph(f"inputs: w, b, x, y\nr = y - (w @ x + b); L = maximum({share}*r, {share - 1}*r)").over(x=X, y=REAL).minimize()
+    costs = np.r_[np.zeros(3), np.full(M, share) / M, np.full(M, 1 - share) / M]  # of w, b, what is above, what is below
+    limits = [(None, None)] * 3 + [(0, None)] * (2 * M)
+    best = optimize.linprog(costs, A_eq=np.c_[X, np.ones(M), np.eye(M), -np.eye(M)], b_eq=REAL, bounds=limits)
+    assert (fit.method, fit.converged) == ("l-bfgs", False)  # no gradient tells that this is the end, and the fit says so
+    assert "the loss has kinks (maximum)" in fit.message
+    assert best.fun <= fit.cost <= best.fun * (1 + 1e-4)
+
+
+def test_laplaces_scale_beside_least_deviations_is_that_of_the_linear_program():
+    fit = dv.graph("L = abs(y - (w @ x + b))*exp(-s) + s").over(x=X, y=TAILED).minimize()
+    costs, limits = np.r_[np.zeros(3), np.full(2 * M, 1 / M)], [(None, None)] * 3 + [(0, None)] * (2 * M)
+    best = optimize.linprog(costs, A_eq=np.c_[X, np.ones(M), np.eye(M), -np.eye(M)], b_eq=TAILED, bounds=limits)
+    assert fit.method == "l-bfgs"  # Newton's steps end at a kink before
+    assert fit.cost == pytest.approx(1 + np.log(best.fun), rel=1e-5)
+    assert fit.params["s"] == pytest.approx(np.log(best.fun), rel=1e-3)
+
+
 def test_factors_by_codes_fit_as_well_as_alternating_least_squares():
     r = np.random.default_rng(0)
     i, j = (a.ravel() for a in np.meshgrid(np.arange(20), np.arange(15), indexing="ij"))

@@ -87,7 +87,7 @@ def automatic(cost: Sums, told: set[str]) -> str:
     if "bounds" in told:
         return "proximal-newton" if second else "l-bfgs"
     if second:
-        return "newton"
+        return "l-bfgs" if cost.kinks() and not cost.bends() else "newton"  # no Hessian tells of what bends at kinks alone
     curved = cost.size <= CURVED or (cost.size <= MANY and has_part(cost.m, cost.size))
     if curved and cost.convex and cost.has_curves():
         return "subsampled-newton"

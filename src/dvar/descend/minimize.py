@@ -76,7 +76,7 @@ def minimize(
     lower, upper = limits(cost, bounds)
     told = {"rate": rate != "auto", "momentum": momentum != 0, "nesterov": nesterov, "batch": batch is not None, "l1": l1 != 0,
             "bounds": bool(bounds)}
-    method = chosen(cost, method, {name for name, yes in told.items() if yes})
+    auto, method = method == "auto", chosen(cost, method, {name for name, yes in told.items() if yes})
     problem = Problem(Penalised(cost, l2s) if l2 else cost, l1s, lower, upper, cost.m)
     theta = inside(problem, theta, start)
     one = METHODS[method]
@@ -89,6 +89,10 @@ def minimize(
         outcome = solved(method, problem, theta, run, options)
         if outcome.converged and method in BY_GRADIENTS and cost.size <= MANY and cost.has_hessian():
             outcome = confirmed(problem, outcome, run, options)
+        if auto and method == "newton" and at_kinks(cost, outcome, patient=steps is None):
+            method, one = "l-bfgs", METHODS["l-bfgs"]  # what it takes for curvature bends at kinks, too (Lewis & Overton,
+            # Mathematical Programming 141, 2013): from the start, as where Newton's steps ended is no way on
+            outcome = solved(method, problem, theta, run, options._replace(steps=one.steps, tol=one.tol if tol is None else tol))
     if not np.isfinite(run.best_cost):
         first = run.history[0].cost
         why = cost.bad_rows() or "the loss is not defined there; give another start (start=, --start)"

@@ -98,6 +98,9 @@ class Standardised:
     def has_hessian(self) -> bool:
         return bool(self.cost.has_hessian())
 
+    def bends(self) -> bool:
+        return bool(self.cost.bends())
+
     def has_curves(self) -> bool:
         return bool(self.cost.has_curves())
 

@@ -103,12 +103,12 @@ class Summed(Examples):
         return self.size <= FUSED_HESSIAN and pays(self, second=True)
 
     @cached_property
-    def second(self) -> tuple[Callable[..., tuple[Any, ...]], Callable[..., Any]] | None:
+    def second(self) -> tuple[Callable[..., tuple[Any, ...]], Callable[..., Any], bool] | None:
         found = second_order(self.derivation, tuple(self.data))
         if found is None:
             return None
         one, pairs = found
-        return compiled(write_numpy(one), "numpy"), assemble(pairs, self.places, self.size)
+        return compiled(write_numpy(one), "numpy"), assemble(pairs, self.places, self.size), bool(pairs)
 
     @cached_property
     def groups(self) -> list[list[slice]]:
@@ -179,7 +179,7 @@ class Summed(Examples):
             from .by_example import hessian_by_example
 
             return *self.value_gradient(theta, rows), hessian_by_example(self, theta, groups) / self.total_of(rows)
-        program, assembled = self.second
+        program, assembled, _ = self.second
         parameters, total = self.operands(theta), self.total_of(rows)
         count = 1 + len(self.inputs)
 
@@ -194,6 +194,10 @@ class Summed(Examples):
 
     def has_hessian(self) -> bool:
         return self.second is not None
+
+    def bends(self) -> bool:
+        """Whether the Hessian that there is holds a second derivative at all."""
+        return self.second is not None and self.second[2]
 
     def has_curves(self) -> bool:
         """Whether there is a Hessian at all: example by example it takes longer than a gradient, the more results there are."""
