@@ -77,6 +77,7 @@ def test_any_format_in_and_out(capsys, table):
         kept = reading.read(f"kept.{form}")
         assert kept.column_names == [*table.column_names, "probability", "prediction"]
         assert kept.column("id").to_pylist() == table.column("id").to_pylist()
+        assert pa.types.is_integer(kept.column("wt").type)
     for model, answer in zip(models, answers):
         assert model == models[0]
         assert answer.to_pydict() == answers[0].to_pydict()

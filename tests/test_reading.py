@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -401,6 +402,31 @@ def test_what_is_written_is_read_again(tmp_path, names, m, form, data):
         if table.column(name).type == pa.date32() and form.startswith("json"):  # which has no dates, only texts that look like some
             found, was = [str(v)[:10] for v in found], [str(v) for v in was]
         assert found == was
+
+
+TIMES = [  # times in JSON, the type they are read as
+    (["2024-01-31T17:45:01", None], "timestamp[s]"),
+    ([None, "2024-01-31T17:45:01.5", "2024-01-31 00:00:00.123456"], "timestamp[us]"),
+    (["2024-01-31T17:45:01.123Z", "2024-01-31T19:45:01.5+02:00"], "timestamp[us, tz=UTC]"),
+    (["2024-01-31T17:45:01.123456789"], "timestamp[ns]"),
+    (["2024-01-31T17:45:01.5", "never"], "string"),
+    (["2024-01-31T17:45:01.5", "2024-01-31T17:45:01.5Z"], "string"),
+    (["17:45:01.5"], "string"),
+]
+
+
+@pytest.mark.parametrize(("times", "type_"), TIMES)
+def test_times_in_json(tmp_path, times, type_):
+    table, _ = read(tmp_path / "t.jsonl", "".join(json.dumps({"t": t}) + "\n" for t in times).encode())
+    assert str(table.column("t").type) == type_
+    one = str if type_ == "string" else pd.Timestamp
+    assert [t and one(t) for t in table.column("t").to_pylist()] == [t and one(t) for t in times]
+
+
+def test_json_of_times_and_decimals_is_read_again(tmp_path):
+    table = pa.table({"d": pa.array([Decimal("8.96"), None]), "t": pa.array([1, 10**15 + 1], pa.timestamp("us"))})
+    writing.write(str(tmp_path / "t.jsonl"), iter([table]))
+    assert reading.read(tmp_path / "t.jsonl").to_pydict() == {"d": [8.96, None], "t": table.column("t").to_pylist()}
 
 
 def test_views_of_text_are_written_as_text(tmp_path):

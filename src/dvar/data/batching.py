@@ -83,7 +83,8 @@ def json_batches(name: str, stream: Ahead) -> Iterator[Any]:
 
 
 def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str, str]) -> Iterator[Any]:
-    """Types are those of the first block, but what is wanted as levels is text, and whole numbers may go on as others."""
+    """Types are those of the first block, but what is wanted as levels is text, and, where more follows, whole numbers may go on
+    as others."""
     import pyarrow as pa
     from pyarrow import csv
 
@@ -107,7 +108,7 @@ def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str,
             if as_what == "category":
                 types[column] = pa.string()
             elif pa.types.is_integer(type_) or pa.types.is_null(type_):
-                types[column] = pa.float64() if as_what == "number" else pa.string()
+                types[column] = pa.float64() if as_what == "number" else type_ if ends else pa.string()
             else:
                 types[column] = type_.value_type if pa.types.is_dictionary(type_) else type_
         parse, convert = options(made, how, types)

@@ -9,7 +9,9 @@ import io
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from ..errors import DvarError, UsageError, many
@@ -21,6 +23,7 @@ from .passing import Spaces
 MISSING_TEXT = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "NaN", "nan", "?")
 MOST_LEVELS = 2**16  # beyond these, text of a CSV file is kept as text and not as codes
 LARGEST_BLOCK = 2**31 - 1
+IN_FRACTIONS = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d")
 WHY = {"utf-16": "by the mark it begins with", "cp1252": "since it is not UTF-8", "latin-1": "since it is not UTF-8",
        "utf-16-le": "since every other byte is 0", "utf-16-be": "since every other byte is 0"}
 
@@ -215,7 +218,7 @@ def json_lines(name: str, content: Any) -> Any:
 
     for block_size in (2**23, min(len(content) + 1, LARGEST_BLOCK)):
         try:
-            return json.read_json(pa.BufferReader(content), json.ReadOptions(block_size=block_size))
+            return with_times(json.read_json(pa.BufferReader(content), json.ReadOptions(block_size=block_size)))
         except pa.ArrowInvalid as error:
             wrong = error
     row = re.search(r"in row (\d+)", str(wrong))
@@ -223,3 +226,18 @@ def json_lines(name: str, content: Any) -> Any:
     what = re.sub(r"JSON parse error: | in row \d+$", "", str(wrong).splitlines()[0])[:200]
     raise DvarError(f"{name}{where} cannot be read: {what}",
                     "JSON lines hold one object a line, each column of one type")
+
+
+def with_times(table: Any) -> Any:
+    """The table, text that is times made so: of JSON, PyArrow takes them for text where they have fractions of a second."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    for k, field in enumerate(table.schema):
+        if not pa.types.is_string(field.type) or not IN_FRACTIONS.match(compute.first(table.column(k)).as_py() or ""):
+            continue
+        for unit, zone in product(("us", "ns"), (None, "UTC")):
+            with suppress(pa.ArrowInvalid):
+                table = table.set_column(k, field.name, table.column(k).cast(pa.timestamp(unit, zone)))
+                break
+    return table

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +121,12 @@ def lines(file: Any, schema: Any, closing: list[Any]) -> Any:
     def value(v: Any) -> Any:
         return None if isinstance(v, float) and not math.isfinite(v) else v
 
+    def other(v: Any) -> Any:
+        return float(v) if isinstance(v, Decimal) else str(v)
+
     def put(table: Any) -> None:
         rows = ({k: value(v) for k, v in row.items()} for row in table.to_pylist())
-        file.write("".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows).encode())
+        file.write("".join(json.dumps(row, ensure_ascii=False, default=other) + "\n" for row in rows).encode())
 
     return put
 
