@@ -671,6 +671,27 @@ def test_ctrl_c_while_learning_keeps_the_best():
         assert "stopped on request" in json.loads(Path("y.json").read_text())["reached"]
 
 
+def test_letters_that_standard_output_has_not(capsys):
+    table = made().rename_columns(["y", "x", "città", *made().column_names[3:]])
+    pq.write_table(table, "t.parquet")
+    fitted(capsys, "--target", "y", "--features", "città")
+    plain = os.environ | {"PYTHONIOENCODING": "ascii"}
+    for tokens, said in ((["show", "y.json"], "citt\\xe0=b"), (["show", "y.json", "--json"], '"citt\\u00e0=b"'), (["explain", "J=2*a", "a=1", "--lang", "ko"], "da = 2"),
+                         (["fit", "t.parquet", "--target", "y", "--overwrite", "--features", "città"], "95 % from"), (["derivatives"], "\\u2026")):
+        out, err = (child := process(*tokens, env=plain)).communicate(timeout=120)
+        assert (child.returncode, said in out, "error" in err) == (0, True, False)
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (1, 2), (0, 1, 2)])
+def test_streams_that_the_caller_closed(table, closed):
+    for tokens, status in ((["fit", "t.parquet", "--target", "y", "--overwrite"], 0), (["fit", "none.csv", "--target", "y"], 2)):
+        out, err = (child := process(*tokens, preexec_fn=lambda: [os.close(k) for k in closed])).communicate(timeout=120)
+        assert child.returncode == status
+        assert bool(out) == (1 not in closed and not status)
+        assert bool(err) == (2 not in closed)
+    assert _model("y.json").target == "y"
+
+
 def test_a_full_disk(capsys, table):
     fitted(capsys, "--target", "y", "--features", "n")
     with open("/dev/full", "w") as full:

@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import os
+import threading
 from pathlib import Path
 
 import jsonschema
@@ -215,6 +216,20 @@ def test_only_the_same_command_replaces_its_model(csv, capsys):
     Path("folder").mkdir()
     Path("folder/t.csv").write_text(Path(csv).read_text())
     assert "another command" in fit(capsys, "folder/t.csv", "--target", "t", "--l2", "0.1", status=2)
+
+
+def test_models_through_pipes(csv, capsys):
+    os.mkfifo("pipe.json")
+    heard: list[str] = []
+    for told in (["fit", csv, "--target", "t", "--out", "pipe.json"], ["show", "pipe.json"]):
+        other = (lambda: heard.append(Path("pipe.json").read_text())) if told[0] == "fit" else lambda: Path("pipe.json").write_text(heard[0])
+        beside = threading.Thread(target=other)
+        beside.start()
+        assert cli.main(told) == 0
+        beside.join()
+    assert "made by: dvar fit t.csv --target t --out pipe.json" in capsys.readouterr().out
+    assert sorted(os.listdir()) == ["pipe.json", "t.csv"]
+    assert Path("pipe.json").is_fifo()
 
 
 def test_where_it_came_from_without_folders(csv, capsys, tmp_path):

@@ -12,7 +12,12 @@ from uuid import uuid4
 
 @contextmanager
 def whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write, beside its place until it is whole, then moved there. Raises OSError where that fails."""
+    """A file to write, beside its place until it is whole, then moved there; a pipe or a device is written to as it is. Raises
+    OSError where that fails."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as file:
+            yield file
+        return
     target = Path(os.path.realpath(path))  # a link stays, and what it leads to is replaced
     beside = target.with_name(f".{uuid4().hex}.part")
     try:

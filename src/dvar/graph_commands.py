@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .errors import DvarError
-from .terminal import assignments, jsonable, next_command, say
+from .terminal import answer, assignments, in_unicode, jsonable, next_command, say
 
 if TYPE_CHECKING:
     from .derive.nudge import Check
@@ -52,12 +51,12 @@ def explained(
             say(said["wrote"].format(path=path))
     if as_json:
         worst = check.worst
-        print(json.dumps({
+        answer({
             "value": jsonable(p.value),
             "values": {k: jsonable(v) for k, v in p.values.items()},
             "derivatives": {k: jsonable(v) for k, v in p.d.items()},
             "check": {"ok": check.ok, "worst": None if worst is None else worst.name},
-        }))
+        })
         return
     steps = p.steps(words).unfold() if unfold else p.steps(words)
     if latex:
@@ -78,9 +77,8 @@ def picture(p: Pass, language: str) -> str:
     """The graph in characters that the terminal has; "" where it is wider."""
     from .show.terminal import drawn
 
-    unicode = (getattr(sys.stdout, "encoding", None) or "ascii").lower().startswith("utf")
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
-    return drawn(p.graph, p, shutil.get_terminal_size((100, 24)).columns, unicode, colour=colour, language=language)
+    return drawn(p.graph, p, shutil.get_terminal_size((100, 24)).columns, in_unicode(), colour=colour, language=language)
 
 
 def fitted(text: str) -> str:
@@ -124,7 +122,7 @@ def slope(formula: str, values: Sequence[str], nudge: float, of: str | None, as_
 
     found = measured(formula, assignments(values), nudge=nudge, of=of)
     if as_json:
-        print(json.dumps({k: jsonable(getattr(found, k)) for k in ("value", "nudged", "slope", "derivative")}))
+        answer({k: jsonable(getattr(found, k)) for k in ("value", "nudged", "slope", "derivative")})
         return
     print(found)
     say(next_command("explain", formula, *values))
@@ -136,7 +134,7 @@ def derivatives(name: str | None, as_json: bool) -> None:
     found = table(name)
     if as_json:
         keys = ("name", "formula", "derivatives", "domain", "kink", "note")
-        print(json.dumps([{k: getattr(row, k) for k in keys} for row in found.rows], ensure_ascii=False))
+        answer([{k: getattr(row, k) for k in keys} for row in found.rows])
         return
     from .show.terminal import between_words
 

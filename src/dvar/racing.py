@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
 import numpy as np
 
 from .errors import DvarError, UsageError, many
-from .terminal import columns, next_command, say
+from .terminal import answer, columns, next_command, say
 
 TARGETS = {"loop": "plain Python, a for-loop over rows", "numpy": "NumPy, vectorised",
            "fused": "compiled, blocks of rows on threads"}
@@ -34,7 +33,7 @@ def race(file: str | None, target: str | None, features: str | None, rows: int, 
     seconds = {name: f[1] for name, f in zip(TARGETS, found)}
     first = {name: f[2] for name, f in zip(TARGETS, found)}
     if as_json:
-        print(json.dumps({"m": cost.m, "n": int(cost.size), "seconds": seconds, "first_call": first, "apart": apart}))
+        answer({"m": cost.m, "n": int(cost.size), "seconds": seconds, "first_call": first, "apart": apart})
         return
     print(told(cost, what, seconds, first, apart))
     say(next_command("fit", file, "--target", str(target)) if file else

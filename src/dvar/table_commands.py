@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError, many
-from .terminal import Progress, Stopped, assignments, columns, next_command, number, say
+from .terminal import Progress, Stopped, answer, assignments, columns, next_command, number, say
 
 if TYPE_CHECKING:
     from .data.text import How
@@ -53,7 +52,7 @@ def fit(file: str, out: str | None, overwrite: bool, as_json: bool, how: How, as
         say(f"stopped: the best so far, not converged (cost {trained.fit.cost:.6g}), is in {place}")
         raise Stopped
     try:
-        print(json.dumps(report.as_json(trained), ensure_ascii=False) if as_json else report.told(trained))
+        answer(report.as_json(trained)) if as_json else print(report.told(trained))
     except KeyboardInterrupt:
         say(f"stopped; the model is in {place}")
         raise Stopped from None
@@ -146,11 +145,11 @@ def evaluate(model: str, file: str, threshold: float, how: How, as_json: bool) -
         print(evaluation(known, found))
         say(next_command("show", model))
         return
-    print(json.dumps({
+    answer({
         "model": known.name, "target": known.target, "positive": known.positive or None, "m": found.rows,
         **{k: v if math.isfinite(v) else None for k, v in found.figures.items()},
         "calibration": [vars(b) for b in found.calibration], "threshold": found.threshold, "confusion": found.confusion,
-    }, ensure_ascii=False))
+    })
 
 
 def evaluation(model: Model, found: Evaluation) -> str:
@@ -180,7 +179,7 @@ def show(model: str, as_json: bool) -> None:
 
     known = model_file.read(model)
     if as_json:
-        print(json.dumps(plain(known), ensure_ascii=False))
+        answer(plain(known))
         return
     print(told(known))
     say(next_command("predict", model, "new.csv", "-o", "predictions.csv"))

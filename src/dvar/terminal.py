@@ -38,6 +38,18 @@ def say(line: object) -> None:
     print(str(line).translate(UNSEEN), file=sys.stderr)
 
 
+def in_unicode() -> bool:
+    """Whether standard output takes any letter."""
+    return (getattr(sys.stdout, "encoding", None) or "ascii").lower().startswith("utf")
+
+
+def answer(value: object) -> None:
+    """One JSON object to a program."""
+    import json
+
+    print(json.dumps(value, ensure_ascii=not in_unicode()))
+
+
 class Progress:
     """Called after every pass: keeps a line on a terminal up to date, and says nothing elsewhere."""
 
@@ -129,8 +141,11 @@ def run(app: Any, arguments: list[str], usage: Callable[..., str]) -> int:
     sys.unraisablehook = heard_again
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
-    if sys.stdout is None:  # closed by the caller: there is nobody to read the answer
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # closed by the caller: there is nobody to read it
+            setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115
+    if not in_unicode() and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()

@@ -113,7 +113,7 @@ def check_place(path: str | Path, overwrite: bool, run: str) -> str:
     try:
         if path.is_dir():
             raise UsageError(f"{path} is a folder", "name a file with --out")
-        if overwrite or not path.exists():
+        if overwrite or not path.is_file():  # to a pipe or a device it goes as it is
             return ""
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", "name another file with --out") from None
@@ -131,16 +131,18 @@ def check_place(path: str | Path, overwrite: bool, run: str) -> str:
 
 def loaded(path: Path) -> dict[str, Any]:
     """The object in a model file whose format is this one. Raises DvarError for any other."""
-    if (size := path.stat().st_size) > LARGEST:
-        raise DvarError(f"{path} has {size:,} bytes, too many for a model", DAMAGED)
-    if not size:
-        raise DvarError(f"{path} is empty (0 bytes)", DAMAGED)
     try:
-        content = path.read_bytes().decode("utf-8")
-        value = json.loads(content)
-        json.dumps(value, ensure_ascii=False).encode()  # half a letter ("\\ud800") is no text
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
     except PermissionError:
         raise DvarError(f"{path} may not be read: no permission", "ask its owner, or copy it where you may read") from None
+    if len(content) > LARGEST:
+        raise DvarError(f"{path} has more than {LARGEST:,} bytes, too many for a model", DAMAGED)
+    if not content:
+        raise DvarError(f"{path} is empty (0 bytes)", DAMAGED)
+    try:
+        value = json.loads(content.decode("utf-8"))
+        json.dumps(value, ensure_ascii=False).encode()  # half a letter ("\\ud800") is no text
     except (ValueError, RecursionError) as error:
         help = DAMAGED if path.suffix == ".json" else f"{DAMAGED}; the model comes first, the table after it"
         why = "it is no text" if isinstance(error, UnicodeDecodeError) else str(error).splitlines()[0][:200]
@@ -158,7 +160,7 @@ def loaded(path: Path) -> dict[str, Any]:
 def read(path: str | Path) -> Model:
     """The model in a file. Raises UsageError where there is none, DvarError naming what is wrong with it; runs nothing."""
     path = Path(path)
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         raise UsageError(f"there is no model file {path}", "dvar fit writes one: TARGET.json")
     value = loaded(path)
     if set(value) != set(FIELDS):
