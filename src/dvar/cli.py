@@ -12,6 +12,11 @@ def at_once(number: int, frame: object) -> None:
     os._exit(130)
 
 
+def ended(number: int, frame: object) -> None:
+    """Asked to end, a command takes what is half-written with it."""
+    raise SystemExit(128 + number)
+
+
 def main(tokens: list[str] | None = None) -> int:
     """Run one command; the exit status."""
     heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -22,6 +27,9 @@ def main(tokens: list[str] | None = None) -> int:
 
     if tokens is None and heard:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if tokens is None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, ended)
     return run(app, list(sys.argv[1:] if tokens is None else tokens), usage)
 
 
