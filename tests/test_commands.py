@@ -176,6 +176,15 @@ def test_targets(capsys, table, target, positive, label):
     assert rate == pytest.approx(np.mean(y if label in ("true", "1", "yes") else ~y))
 
 
+def test_the_next_command_reads_text_in_the_same_way(capsys):
+    rows = "".join(f"{k % 7},5;{'-' if k % 5 else k};{k % 3 % 2}\n" for k in range(60))
+    Path("t.csv").write_text("x;z;y\n" + rows)
+    _, err = dvar(capsys, "fit", "t.csv", "--target", "y", "--decimal", ",", "--missing", "-")
+    assert err.endswith("next: dvar predict y.json t.csv --decimal , --missing - -o predictions.csv\n")
+    _, err = dvar(capsys, *err.rpartition("next: dvar ")[2].split())
+    assert "next: dvar evaluate y.json t.csv --decimal , --missing - if it knows y" in err
+
+
 def test_what_makes_the_target_is_no_feature(capsys, table):
     _, err = dvar(capsys, "fit", "t.parquet", "--target", "n > 15")
     assert "left out: n: it makes the target n > 15" in err
@@ -368,6 +377,8 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     (["predict", "t.parquet", "t.parquet"], 1, "is not a model", "fit again"),
     (["predict", "m.json", "lacks.parquet"], 1, "`n` is lacking", "learned from"),
     (["predict", "m.json", "other.parquet"], 1, "`n` is of type", "learned from"),
+    (["fit", "hollow.parquet", "--target", "y", "--positive", ""], 2, "an empty text would count as yes", "--positive 'yes'"),
+    (["evaluate", "m.json", "hollows.parquet"], 1, "has the values '', 'no ' beside 'yes'", "two values"),
     (["predict", "pairs.json", "dates.parquet"], 1, "`c` is of type date32[day] where a category", "learned from"),
     (["predict", "m.json", "t.parquet", "-o", "p.doc"], 2, "does not end in .csv", "-o out.csv"),
     (["predict", "m.json", "t.parquet", "-o", "_half"], 2, "_half is a folder", "a file in it"),
@@ -432,6 +443,8 @@ def learned(tmp_path_factory) -> str:
     table, squared = str(folder / "t.parquet"), ["--loss", "z = w@x + b; L = (z - y)**2", "--out", str(folder / "count.json")]
     assert cli.main(["fit", table, "--target", "y", "--features", "n", "--out", str(folder / "m.json")]) == 0
     assert cli.main(["fit", table, "--target", "n", "--features", "wt", *squared]) == 0
+    pq.write_table(pa.table({"y": ["yes", "", "yes", ""], "n": [1, 2, 3, 4]}), folder / "hollow.parquet")
+    pq.write_table(pa.table({"y": ["yes", "", "no "], "n": [1, 2, 3]}), folder / "hollows.parquet")
     pairs = whole.append_column("two", pa.array(["p", "q"] * 300))
     pq.write_table(pairs, folder / "pairs.parquet")
     pq.write_table(pairs.set_column(2, "c", pa.array([18262] * 600, pa.date32())), folder / "dates.parquet")

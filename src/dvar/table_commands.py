@@ -33,8 +33,8 @@ def fit(file: str, out: str | None, overwrite: bool, as_json: bool, how: How, as
         raise UsageError(f"--out {out!r} names no file", "e.g. --out model.json, or leave it out")
     place = out or (re.sub(r"[^\w.-]+", "_", target).strip("_")[:LONGEST] or "model") + ".json"
     given = {k: v for k, v in asked.items() if v is not None and v != DEFAULTS.get(k)}
-    given |= {"decimal": how.decimal} if how.decimal != "." else {}
-    made = model_file.made_by(file, command(file, given, how.missing, out), {**given, "missing": how.missing, "out": place})
+    arguments = given | {"missing": how.missing, "out": place} | ({"decimal": how.decimal} if how.decimal != "." else {})
+    made = model_file.made_by(file, command(file, given, how, out), arguments)
     options = checked(asked)
     table = read(file, how, say)
     replaces = model_file.check_place(place, overwrite, made["run"])
@@ -57,17 +57,19 @@ def fit(file: str, out: str | None, overwrite: bool, as_json: bool, how: How, as
         say(f"stopped; the model is in {place}")
         raise Stopped from None
     again = "new.csv" if file == "-" else file
-    say(f"wrote the model to {place}; {next_command('predict', place, again, '-o', 'predictions.csv')}")
+    say(f"wrote the model to {place}; {next_command('predict', place, again, *words(how), '-o', 'predictions.csv')}")
 
 
-def command(file: str, given: Mapping[str, Any], missing: tuple[str, ...], out: str | None) -> str:
+def command(file: str, given: Mapping[str, Any], how: How, out: str | None) -> str:
     """The command as one would type it beside the file: no folders."""
-    words = ["dvar", "fit", file if file == "-" else Path(file).name]
-    for name, value in given.items():
-        words += [f"--{name.replace('_', '-')}", str(value)]
-    for value in missing:
-        words += ["--missing", value]
-    return shlex.join([*words, *(["--out", Path(out).name] if out else [])])
+    options = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    where = ["--out", Path(out).name] if out else []
+    return shlex.join(["dvar", "fit", file if file == "-" else Path(file).name, *options, *words(how), *where])
+
+
+def words(how: How) -> list[str]:
+    """How text is read, as options of a command."""
+    return [*(["--decimal", how.decimal] if how.decimal != "." else []), *(w for v in how.missing for w in ("--missing", v))]
 
 
 def checked(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,7 +129,8 @@ def predict(model: str, file: str, keep: bool, how: How, out: str | None) -> Non
     for note in notes:
         say(note)
     if out is not None:
-        say(f"wrote {many(rows, 'row')} to {out}; {next_command('evaluate', model, file)} if it knows {known.target}")
+        again = next_command("evaluate", model, file, *words(how))
+        say(f"wrote {many(rows, 'row')} to {out}; {again} if it knows {known.target}")
 
 
 def evaluate(model: str, file: str, threshold: float, how: How, as_json: bool) -> None:

@@ -228,6 +228,8 @@ def target(table: Any, name: str, positive: str | None = None) -> tuple[np.ndarr
         yes = texts.index(positive if positive in texts else positive.lower())
     else:
         raise UsageError(f"{positive!r} is not a value of target `{name}`", f"its values: {_listed(texts)}")
+    if not texts[yes]:
+        raise UsageError(f"of target `{name}` an empty text would count as yes", f"name the other: --positive {texts[1 - yes]!r}")
     return np.where(known, codes == found[yes], np.nan), known, texts[yes]
 
 
@@ -255,12 +257,16 @@ def _check_two(name: str, count: int, texts: list[str], rows: int, numeric: bool
     if count == 1:
         raise DvarError(f"target `{name}` is always {texts[0]}", "take a column of two values")
     if count > 2:
-        some = ", ".join(t if t == t.strip() else repr(t) for t in texts[:5]) + (", …" if count > 5 else "")
-        what = f"target `{name}` has {many(count, 'value')} ({some}), not two"
+        what = f"target `{name}` has {many(count, 'value')} ({some_of(texts)}), not two"
         if not numeric:
             raise DvarError(what, "take a column of two values, or of numbers with a --loss")
         raise DvarError(what, f"cut it in two, as --target '{name} > {texts[len(texts) // 2]}', or give a loss of a number, as "
                               "--loss 'z = w@x + b; L = (z - y)**2'")
+
+
+def some_of(texts: Sequence[str]) -> str:
+    """The first values of a column, as they are or, where they begin or end with a space or are empty, in quotation marks."""
+    return ", ".join(t if t and t == t.strip() else repr(t) for t in texts[:5]) + (", …" if len(texts) > 5 else "")
 
 
 def as_text(value: Any) -> str:

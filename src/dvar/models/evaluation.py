@@ -91,8 +91,7 @@ def answers(model: Model, table: Any) -> tuple[Any, Any]:
         raise DvarError(f"target `{model.target}` is missing in all {many(len(codes), 'row')}",
                         "take a table that knows the answers")
     if len(others) > 1:
-        some = ", ".join(others[:5]) + (", …" if len(others) > 5 else "")
-        raise DvarError(f"target `{model.target}` has the values {some} beside {model.positive!r}, not one",
+        raise DvarError(f"target `{model.target}` has the values {tables.some_of(others)} beside {model.positive!r}, not one",
                         "take a column of two values")
     yes = np.array([*(t == model.positive for t in texts), False])
     return np.where(known, yes.take(codes), np.nan), known
