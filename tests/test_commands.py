@@ -154,6 +154,21 @@ def test_evaluate_a_numeric_target(capsys, table):
     assert said["root_mean_square_error"] ** 2 == pytest.approx(said["cost"], rel=1e-12)
 
 
+def test_numbers_past_the_largest_float(capsys):
+    """Squares of errors overflow, which the errors do not; a prediction that is none is counted."""
+    x = np.random.default_rng(0).normal(size=200)
+    pq.write_table(pa.table({"t": (2 * x + 1) * 1e150, "x": x}), "t.parquet")
+    fitted(capsys, "--target", "t", "--loss", "z = w@x + b; L = (z - y)**2")
+    pq.write_table(pa.table({"t": [3e200, -4e200], "x": [1.0, 1.0]}), "far.parquet")
+    out, err = dvar(capsys, "evaluate", "t.json", "far.parquet", "--json")
+    said = json.loads(out)
+    assert (said["mean_absolute_error"], said["root_mean_square_error"]) == pytest.approx((3.5e200, 12.5**0.5 * 1e200))
+    assert err == ""
+    pq.write_table(pa.table({"x": [1.0, 1e200, -1e200]}), "far.parquet")
+    out, err = dvar(capsys, "predict", "t.json", "far.parquet")
+    assert (out.split()[2:], err) == (["inf", "-inf"], "prediction: 2 rows without a finite number\n")
+
+
 def test_weights_are_counts(capsys, table):
     said = fitted(capsys, "--target", "y", "--features", "c,n", "--weight", "wt", "--holdout", "0")
     frame = table.to_pandas()

@@ -59,9 +59,11 @@ def evaluate(model: Model, table: Any, threshold: float = 0.5) -> Evaluation:
     unknown = len(known) - len(rows)
     if not model.positive:
         if guess.ndim == 1:
-            off = guess - truth
-            figures |= {"mean_absolute_error": float(np.average(np.abs(off), weights=weight)),
-                        "root_mean_square_error": float(np.sqrt(np.average(off**2, weights=weight)))}
+            with np.errstate(all="ignore"):
+                off = np.abs(guess - truth)
+                size = off.max() or 1.0  # in which no square of a large number overflows
+                figures |= {"mean_absolute_error": float(size * np.average(off / size, weights=weight)),
+                            "root_mean_square_error": float(size * np.sqrt(np.average((off / size) ** 2, weights=weight)))}
         return Evaluation(len(rows), unknown, figures, (), threshold, {}, notes)
     figures |= of_answers(guess, truth, weight)
     told = guess >= threshold

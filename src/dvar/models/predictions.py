@@ -20,7 +20,9 @@ def predictions(model: Model, tables: Iterable[Any], keep: bool, notes: list[Not
     """
     for table in tables:
         values, seen = model.predict(table)
-        add(notes, seen)
+        finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        lost = [] if finite.all() else [Note("prediction", "without a finite number", int(np.count_nonzero(~finite)))]
+        add(notes, [*seen, *lost])
         made = columns(model, values)
         if keep and (both := sorted(set(made).intersection(table.column_names))):
             raise DvarError(f"the table has a column {both[0]!r} already", "leave out --keep, or rename the column")
