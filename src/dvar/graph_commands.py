@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .errors import DvarError
+from .options import Json, Whole, Yes
 from .terminal import answer, assignments, in_unicode, jsonable, next_command, say
 
 if TYPE_CHECKING:
@@ -17,60 +19,86 @@ if TYPE_CHECKING:
 
 
 def explain(
-    formula: str, values: Sequence[str], svg: str | None, html: str | None, unfold: bool, latex: bool, lang: str | None,
-    as_json: bool,
+    formula: str,
+    /,
+    *values: str,
+    svg: str | None = None,
+    html: str | None = None,
+    unfold: Yes = False,
+    latex: Yes = False,
+    lang: str | None = None,
+    json_: Json = False,
 ) -> None:
-    from .show.messages import error_in, messages
+    """Values left to right, derivatives right to left, step by step.
 
-    words = lang or "en"
-    messages(words)
-    try:
-        explained(formula, values, svg, html, unfold, latex, lang, as_json)
-    except DvarError as error:
-        told = error_in(words, error)
-        raise type(error)(told.what, told.help or messages(words)["how"]) from error.__cause__
-
-
-def explained(
-    formula: str, values: Sequence[str], svg: str | None, html: str | None, unfold: bool, latex: bool, lang: str | None,
-    as_json: bool,
-) -> None:
+    Parameters
+    ----------
+    formula
+        Named lines; the last one is the output.
+    values
+        A value for every input: a=5, w=1,2,3 for a vector, or W=[[1,2],[3,4]] for a matrix.
+    svg
+        Write the picture to this file.
+    html
+        Write the picture and the steps to this page.
+    unfold
+        Tell every step in parts: what came from the right, the local derivative, their product.
+    latex
+        Print the steps as LaTeX.
+    lang
+        The language: en or ko. Unless named it is English, and of a page that of the browser.
+    json_
+        Print one JSON object.
+    """
     from .making import graph
     from .show.messages import messages
 
     words = lang or "en"
     said = messages(words)
-    p = graph(formula).at(assignments(values))
-    check = p.check()
-    for path in (svg, html):
-        if path is not None:
-            try:
-                p.save(path, lang)
-            except OSError as error:
-                raise DvarError(f"{path} cannot be written: {error.strerror}", "name another file") from None
-            say(said["wrote"].format(path=path))
-    if as_json:
-        worst = check.worst
-        answer({
-            "value": jsonable(p.value),
-            "values": {k: jsonable(v) for k, v in p.values.items()},
-            "derivatives": {k: jsonable(v) for k, v in p.d.items()},
-            "check": {"ok": check.ok, "worst": None if worst is None else worst.name},
-        })
-        return
-    steps = p.steps(words).unfold() if unfold else p.steps(words)
-    if latex:
-        print(steps.latex)
-        return
-    pictured = picture(p, words)
-    if pictured:
-        print(f"{pictured}\n")
-    print(f"{fitted(steps.text)}\n\n{said['nudged']}\n" + "\n".join("  " + line for line in nudged(check, words)))
-    if not pictured and svg is None:
-        say(said["wider"])
-    if html is None:
-        again = next_command("explain", formula, *values, "--html", "graph.html").removeprefix("next: ")
-        say(said["continue"].format(command=again))
+    with told_in(words):
+        p = graph(formula).at(assignments(values))
+        check = p.check()
+        for path in (svg, html):
+            if path is not None:
+                try:
+                    p.save(path, lang)
+                except OSError as error:
+                    raise DvarError(f"{path} cannot be written: {error.strerror}", "name another file") from None
+                say(said["wrote"].format(path=path))
+        if json_:
+            worst = check.worst
+            answer({
+                "value": jsonable(p.value),
+                "values": {k: jsonable(v) for k, v in p.values.items()},
+                "derivatives": {k: jsonable(v) for k, v in p.d.items()},
+                "check": {"ok": check.ok, "worst": None if worst is None else worst.name},
+            })
+            return
+        steps = p.steps(words).unfold() if unfold else p.steps(words)
+        if latex:
+            print(steps.latex)
+            return
+        pictured = picture(p, words)
+        if pictured:
+            print(f"{pictured}\n")
+        print(f"{fitted(steps.text)}\n\n{said['nudged']}\n" + "\n".join("  " + line for line in nudged(check, words)))
+        if not pictured and svg is None:
+            say(said["wider"])
+        if html is None:
+            again = next_command("explain", formula, *values, "--html", "graph.html").removeprefix("next: ")
+            say(said["continue"].format(command=again))
+
+
+@contextmanager
+def told_in(language: str) -> Iterator[None]:
+    """What is wrong, in the words of a language."""
+    from .show.messages import error_in, messages
+
+    try:
+        yield
+    except DvarError as error:
+        told = error_in(language, error)
+        raise type(error)(told.what, told.help or messages(language)["how"]) from error.__cause__
 
 
 def picture(p: Pass, language: str) -> str:
@@ -111,28 +139,61 @@ def nudged(check: Check, language: str) -> list[str]:
     return [*lines, *(f"{said['note']}: {said_in(language, n)}" for n in check.notes)]
 
 
-def play(port: int, browser: bool) -> None:
+def play(*, port: Whole = 8000, browser: bool = True) -> None:
+    """A page on this machine: slopes, the graph, logistic regression, m examples.
+
+    Parameters
+    ----------
+    port
+        Where it is served, on the loopback interface alone; 0 for any that is free.
+    browser
+        Open it in the browser.
+    """
     from .show.play import play as serve
 
     serve(port, browser)
 
 
-def slope(formula: str, values: Sequence[str], nudge: float, of: str | None, as_json: bool) -> None:
+def slope(formula: str, /, *values: str, nudge: float = 0.001, of: str | None = None, json_: Json = False) -> None:
+    """How far f moves when an input is nudged, beside the derivative.
+
+    Parameters
+    ----------
+    formula
+        A formula.
+    values
+        A value for every input: a=2.
+    nudge
+        How far the input is moved.
+    of
+        Which input, where there are several.
+    json_
+        Print one JSON object.
+    """
     from .making import slope as measured
 
     found = measured(formula, assignments(values), nudge=nudge, of=of)
-    if as_json:
+    if json_:
         answer({k: jsonable(getattr(found, k)) for k in ("value", "nudged", "slope", "derivative")})
         return
     print(found)
     say(next_command("explain", formula, *values))
 
 
-def derivatives(name: str | None, as_json: bool) -> None:
+def derivatives(name: str | None = None, /, *, json_: Json = False) -> None:
+    """The table of operations and their derivatives, or one row of it.
+
+    Parameters
+    ----------
+    name
+        An operation, or a part of a row.
+    json_
+        Print one JSON object.
+    """
     from .derive.formulary import derivatives as table
 
     found = table(name)
-    if as_json:
+    if json_:
         keys = ("name", "formula", "derivatives", "domain", "kink", "note")
         answer([{k: getattr(row, k) for k in keys} for row in found.rows])
         return

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
-import numpy as np
+from cyclopts import Parameter
 
 from .errors import DvarError, UsageError, many
+from .options import Features, Json, Whole
 from .terminal import answer, columns, next_command, say
 
 TARGETS = {"loop": "plain Python, a for-loop over rows", "numpy": "NumPy, vectorised",
@@ -16,7 +17,32 @@ CLOSE = 1e-9  # how far programs may differ, relative to the largest derivative:
 SECONDS = 0.3  # a program is called again for about so long; its fastest call counts
 
 
-def race(file: str | None, target: str | None, features: str | None, rows: int, as_json: bool) -> None:
+def race(
+    file: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    /,
+    *,
+    target: str | None = None,
+    features: Features = None,
+    rows: Whole = 20_000,
+    json_: Json = False,
+) -> None:
+    """The programs that one graph writes – a plain loop, NumPy, compiled – on the same data: the same answer, three times.
+
+    Parameters
+    ----------
+    file
+        A table. Default: made-up numbers.
+    target
+        The yes/no column of the table.
+    features
+        As for dvar fit.
+    rows
+        How many rows at most: the plain loop takes its time.
+    json_
+        Print one JSON object.
+    """
+    import numpy as np
+
     if (file is None) != (target is None):
         raise UsageError("a race on a table needs its target" if target is None else "a target needs a table",
                          "dvar race FILE --target COLUMN, or dvar race alone")
@@ -32,7 +58,7 @@ def race(file: str | None, target: str | None, features: str | None, rows: int, 
         raise DvarError(f"the programs differ by {apart:.2g} of the largest derivative", "this should not be: please report it")
     seconds = {name: f[1] for name, f in zip(TARGETS, found)}
     first = {name: f[2] for name, f in zip(TARGETS, found)}
-    if as_json:
+    if json_:
         answer({"m": cost.m, "n": int(cost.size), "seconds": seconds, "first_call": first, "apart": apart})
         return
     print(told(cost, what, seconds, first, apart))
@@ -57,6 +83,8 @@ def told(cost: Any, what: str, seconds: dict[str, float], first: dict[str, float
 
 
 def made_up(rows: int) -> tuple[Any, str]:
+    import numpy as np
+
     from .models.named import LOGISTIC
     from .vectorize.cost import Cost
 
@@ -67,6 +95,8 @@ def made_up(rows: int) -> tuple[Any, str]:
 
 
 def of_table(file: str, target: str, features: str | None, rows: int) -> tuple[Any, str]:
+    import numpy as np
+
     from .data import features as asked
     from .data.encoding import Encoding
     from .data.reading import read
@@ -88,6 +118,8 @@ def of_table(file: str, target: str, features: str | None, rows: int) -> tuple[A
 
 def timed(cost: Any, name: str, given: dict[str, Any]) -> tuple[Any, float, float]:
     """What a program answers, raveled; the seconds of its fastest call, and of its first, writing and compiling included."""
+    import numpy as np
+
     start = time.perf_counter()
     program = cost.program(name)
     values = [given[n] for n in cost.inputs]
