@@ -187,8 +187,9 @@ def test_losses_without_a_fused_program(text, data, at, why):
 def test_no_number_of_a_class_is_refused_as_elsewhere():
     cost = dv.graph("inputs: W, x, y\nL = -log(softmax(W @ x)[y])").over(x=np.ones((700_000, 3)), y=np.full(700_000, 3))
     cost.__dict__["runs_fused"] = True
-    with pytest.raises(dv.DvarError, match="not one of the numbers 0 … 2"):
-        cost.at(W=np.ones((3, 3)))
+    for call in (cost.at, cost.sized({"W": np.ones((3, 3))}).program("fused")):
+        with pytest.raises(dv.DvarError, match="not one of the numbers 0 … 2"):
+            call(W=np.ones((3, 3)))
 
 
 # the same answer whatever runs it

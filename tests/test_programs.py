@@ -308,6 +308,13 @@ REFUSED = [
     ({"x": X3, "y": Y1, "axis": 2}, "axis is 2", "0 where"),
     ({"x": X3, "y": Y1, "axis": 1}, "number of examples differs", "axis"),
     ({"x": X3, "y": Y1, "weight": np.ones(3)}, "number of examples differs", ""),
+    ({"x": X3, "y": Y1, "weight": np.ones((4, 2))}, "the weights have shape (4, 2)", "one number per example"),
+    ({"x": X3, "y": Y1, "weight": sparse.csr_array(np.ones((4, 1)))}, "the weights have shape (4, 1)", "one number per example"),
+    ({"x": X3, "y": sparse.csr_array(np.ones((4, 1)))}, "shape (1,)", "y.toarray().ravel()"),
+    ({"x": X3, "y": pa.table({"y": Y1.astype(np.float32), "z": Y1})}, "shape (2,)", "sum it"),
+    ({"x": [[1, 2, 3], [1, 2]], "y": Y1}, "x is no vector or matrix: its rows differ in length", "rows of one length"),
+    ({"x": X3, "y": None}, "y is NoneType", "shape (m,)"),
+    ({"x": (row for row in X3), "y": Y1}, "x is generator", "shape (m,)"),
     ({"x": X3, "y": Y1, "weight": -Y1}, "weights must be finite, at least 0", ""),
     ({"x": X3, "y": Y1, "weight": 0 * Y1}, "not all 0", ""),
     ({"x": X3, "y": Y1, "weight": Y1 * np.nan}, "weights must be", ""),
@@ -331,6 +338,7 @@ def test_data_refused(data, said, help):
         ({"w": np.ones(4), "b": 0.0}, r"w \(4,\) and x \(3,\)"),
         ({"w": np.ones((3, 1)), "b": 0.0}, "shape"),
         ({"w": np.ones(3), "b": "a"}, "not a number"),
+        ({"w": [1, [2], 3], "b": 0.0}, "'w' is no vector or matrix: its rows differ in length"),
     ],
 )
 def test_parameters_refused(at, said):
@@ -338,6 +346,16 @@ def test_parameters_refused(at, said):
     for call in (cost.at, cost.program("numpy"), cost.program("loop"), cost.hessian):
         with pytest.raises(dv.UsageError, match=said):
             call(**at)
+
+
+@pytest.mark.parametrize(("direction", "said"), [
+    (np.ones(4), "the direction is ndarray"), ({"v": 1.0}, "'v', which is no parameter"), ({3: 1.0}, "3, which is no parameter"),
+    ({"w": np.ones(2)}, r"'w' has shape \(2,\), the parameter \(3,\)"), ({"w": list("abc")}, "not a number"),
+    ({"b": 1j}, "not a number"), ({"w": [1, [2], 3]}, "rows differ in length"),
+])
+def test_directions_refused(direction, said):
+    with pytest.raises(dv.UsageError, match=said):
+        dv.graph(LOGISTIC).over(x=X3, y=Y1).hvp(w=np.ones(3), b=0.0, direction=direction)
 
 
 def test_a_refused_question_leaves_the_cost_as_it_was():
@@ -422,7 +440,7 @@ def test_the_hessian_times_a_direction_is_the_slope_of_the_gradient(text, data, 
     up, down = (cost.at({k: np.add(v, s * h * np.asarray(move[k])) for k, v in at.items()}).d for s in (1, -1))
     for name in parameters:
         np.testing.assert_allclose(found[name], (up[name] - down[name]) / (2 * h), rtol=1e-6, atol=1e-7)
-    with pytest.raises(dv.UsageError, match="no parameter 'q'"):
+    with pytest.raises(dv.UsageError, match="'q', which is no parameter"):
         cost.hvp(at, direction={"q": 1.0})
 
 

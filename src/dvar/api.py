@@ -291,8 +291,8 @@ class Cost(_Cost):
     """
 
     def minimize(self, method: str = "auto", **options: Any) -> Fit:
-        """Minimise J over its parameters, by "auto" or a method of the table in `dvar.descend.methods`; `dvar.descend.minimize`
-        says all options: rate=, momentum=, nesterov=, batch=, steps=, tol=, l1=, l2=, penalize=, bounds=, start=, seed=, watch=."""
+        """Minimise J over its parameters, by "auto" or a method of the table in `dvar.descend.methods`; `dvar.descend.minimize` says
+        all options: rate=, momentum=, nesterov=, batch=, steps=, tol=, l1=, l2=, penalize=, bounds=, start=, seed=, watch=."""
         from .models.coordinates import minimized
 
         return minimized(self, method, options)

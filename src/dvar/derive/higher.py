@@ -70,17 +70,24 @@ def times_direction(graph: Graph, given: Mapping[str, Any], direction: Mapping[s
 
     Inputs that the direction leaves out stay where they are. Raises UsageError for names and shapes that do not match.
     """
-    if not isinstance(direction, Mapping):
-        raise UsageError(f"the direction is {type(direction).__name__}", f"give it by name, of {', '.join(graph.inputs)}")
-    for name, value in direction.items():
-        if name not in graph.inputs:
-            raise UsageError(f"the direction has {name!r}, which is no input{nearest(name, graph.inputs)}")
-        if np.shape(value) != np.shape(given[name]):
-            raise UsageError(f"the direction of {name!r} has shape {np.shape(value)}, the input {np.shape(given[name])}")
-    slope, names = along(graph, tuple(np.shape(given[n]) for n in graph.inputs), tuple(direction))
-    moved = {names[n]: as_array(v, f"the direction of {n!r}") for n, v in direction.items()}
-    d = evaluated(slope, {**given, **moved})[2]
+    moves = as_direction(direction, {n: np.shape(given[n]) for n in graph.inputs}, "input")
+    slope, names = along(graph, tuple(np.shape(given[n]) for n in graph.inputs), tuple(moves))
+    d = evaluated(slope, {**given, **{names[n]: v for n, v in moves.items()}})[2]
     return {n: d[n] for n in graph.inputs}
+
+
+def as_direction(direction: Mapping[str, Any], sizes: Mapping[str, Shape], what: str) -> dict[str, Any]:
+    """By name, how inputs or parameters move, as arrays. Raises UsageError for names and shapes that do not match."""
+    if not isinstance(direction, Mapping):
+        raise UsageError(f"the direction is {type(direction).__name__}", f"give it by name, of {', '.join(sizes)}")
+    moves = {}
+    for name, value in direction.items():
+        if name not in sizes:
+            raise UsageError(f"the direction has {name!r}, which is no {what}{nearest(str(name), sizes)}")
+        moves[name] = as_array(value, f"the direction of {name!r}")
+        if moves[name].shape != sizes[name]:
+            raise UsageError(f"the direction of {name!r} has shape {moves[name].shape}, the {what} {sizes[name]}")
+    return moves
 
 
 def hessian(graph: Graph, given: Mapping[str, Any]) -> Any:

@@ -231,9 +231,17 @@ def digits(value: Value) -> Value | str:
     return value if isinstance(value, float) and value else repr(value)
 
 
+def array_of(value: Any, what: str) -> Any:
+    """`value` as an array of any type. Raises UsageError for rows that are no array together."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise UsageError(f"{what} is no vector or matrix: its rows differ in length", "give rows of one length") from None
+
+
 def as_array(value: Any, what: str) -> Any:
     """`value` as float64, a scalar, vector or matrix. Raises UsageError naming `what` is not one."""
-    array = np.asarray(value)
+    array = array_of(value, what)
     if hasattr(value, "mask") and np.ma.is_masked(value):  # what has none need not wait for np.ma
         raise UsageError(f"{what} has masked elements", "fill them first, with .filled(…), or leave them out")
     if array.dtype == object and all(isinstance(v, (int, float, np.number)) for v in array.flat):

@@ -16,15 +16,7 @@ from .ops import OPS
 def bind(graph: Graph, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Positional and named values as {input: float64 array}. Raises UsageError for too many, missing or unknown ones, and for
     shapes that the graph is not made for."""
-    given = {}
-    for n, v in assign(graph.inputs, args, kwargs).items():
-        try:
-            given[n] = as_array(v, f"the input {n!r}")
-        except ValueError as why:
-            if isinstance(why, UsageError):
-                raise
-            what = f"the input {n!r} is no vector or matrix: its rows differ in length"
-            raise UsageError(what, "give rows of one length") from None
+    given = {n: as_array(v, f"the input {n!r}") for n, v in assign(graph.inputs, args, kwargs).items()}
     if graph.exact:
         check_sizes(graph, {n: v.shape for n, v in given.items()})
     return given

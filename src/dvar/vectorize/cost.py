@@ -14,7 +14,7 @@ import numpy as np
 from ..data.columns import Columns
 from ..data.sparse import Sparse
 from ..derive.derivation import derivative_name, derive
-from ..derive.higher import along
+from ..derive.higher import along, as_direction
 from ..derive.passes import defined
 from ..errors import UsageError, many, nearest
 from ..expression.graph import INPUT, Graph
@@ -22,8 +22,7 @@ from ..expression.op import Shape
 from ..expression.ops import OPS
 from ..expression.values import assign, bind, plain
 from .program import Program
-from .run import added
-from .summed import Summed, finite
+from .summed import Summed
 from .targets import written
 
 
@@ -49,12 +48,7 @@ class Cost(Summed):
         `direction` says by name how the parameters move; those it leaves out stay."""
         given = self.bound(args, parameters)
         cost = self.sized(given)
-        moves = {n: np.zeros(s) for n, s in cost.sizes.items()}
-        moves |= {n: np.asarray(v, dtype=np.float64) for n, v in direction.items()}
-        for name, move in moves.items():
-            if cost.sizes.get(name) != move.shape:
-                raise UsageError(f"the direction of {name!r} has shape {move.shape}, the parameter {cost.sizes.get(name)}"
-                                 if name in cost.sizes else f"there is no parameter {name!r}{nearest(name, cost.inputs)}")
+        moves = {n: np.zeros(s) for n, s in cost.sizes.items()} | as_direction(direction, cost.sizes, "parameter")
         slope, names = cost.slope_along
         d = slope.at({**given, **{names[n]: v for n, v in moves.items()}}).d
         return {n: d[n] for n in cost.inputs}
@@ -131,19 +125,12 @@ class Cost(Summed):
             if cost is not self:
                 raise UsageError(f"this program was written for parameters of the shapes {self.sizes}, now given {cost.sizes}",
                                  "ask for the program of these shapes: J.sized(parameters).program(…)")
-            values = self.operands(self.flat(given))
-            if target == "fused":
-                assert not isinstance(self.fused, str)
-                value, *slopes = self.run_fused(self.fused, self.named(self.flat(given)))
-                if not finite(value, slopes):  # as `value_gradient` does
-                    value, gradient = self.value_gradient(self.flat(given))
-                    slopes = [*self.named(gradient).values()]
-            elif target == "numpy":
-                value, *slopes = added(lambda rows: function(*values, *self.counted(rows)[0].values(), self.total),
-                                       self.groups, self.threads)
-            else:
+            theta = self.flat(given)
+            if target == "loop":
                 with np.errstate(all="ignore"):
-                    value, *slopes = function(*values, *self.whole().values())
+                    value, *slopes = function(*self.operands(theta), *self.whole().values())
+            else:
+                value, *slopes = self.run_blocks(theta, fused=target == "fused")
             return float(value), *(float(s) if np.ndim(s) == 0 else np.asarray(s) for s in slopes)
 
         return Program(target, source, call, (self, asked))

@@ -139,9 +139,12 @@ class Examples:
             return derive(self.graph, sizes)
         except UsageError as error:
             thin = [n for n, v in self.data.items() if len(np.shape(v)) == 2 and np.shape(v)[1] == 1]
-            if thin and not isinstance(self.data[thin[0]], TYPED):
-                raise UsageError(error.what, f"{thin[0]} has shape {np.shape(self.data[thin[0]])}: where it is one number "
-                                             f"per example, pass {thin[0]}.ravel()") from None
+            if thin:
+                name, value = thin[0], self.data[thin[0]]
+                flat = name + ".toarray()" * isinstance(value, Sparse) + ".ravel()"
+                flat = "the column itself" if isinstance(value, Columns) else flat
+                raise UsageError(error.what, f"{name} has shape {np.shape(value)}: where it is one number per example, "
+                                             f"pass {flat}") from None
             raise
 
     def listed(self) -> Listing:

@@ -12,7 +12,7 @@ from ..data.native import Chunked, native_dtype, streamed, told
 from ..data.sparse import Sparse, is_sparse, sparse
 from ..derive.tape import ancestors
 from ..errors import DvarError, UsageError
-from ..expression.graph import CONST, INPUT, Builder, Graph
+from ..expression.graph import CONST, INPUT, Builder, Graph, array_of
 from ..expression.op import Op, Shape, elementwise
 from ..expression.ops import OPS
 from ..expression.values import result_shape
@@ -58,6 +58,8 @@ def is_frame(value: Any) -> bool:
 def as_weights(value: Any, axis: int, notes: list[str]) -> Any:
     """The examples' weights. Raises DvarError for what cannot weigh."""
     weight = by_row("weight", value, axis, False, notes)
+    if len(weight.shape) != 1:
+        raise UsageError(f"the weights have shape {weight.shape}", "give one number per example, of shape (m,)")
     least, total = (float(np.min(weight)), float(np.sum(weight, dtype=np.float64))) if len(weight) else (0.0, 1.0)
     if not (least >= 0 and 0 < total < np.inf):
         raise DvarError(f"the weights must be finite, at least 0 and not all 0; their smallest is {least:g}, their sum {total:g}")
@@ -66,12 +68,14 @@ def as_weights(value: Any, axis: int, notes: list[str]) -> Any:
 
 def array_by_row(name: str, value: Any, axis: int, vector: bool, notes: list[str]) -> Any:
     """A view, never a copy of an array."""
-    array = np.asarray(value)
+    array = array_of(value, name)
     if hasattr(value, "mask") and np.ma.is_masked(value):  # what has none need not wait for np.ma
         raise UsageError(f"{name} has masked elements", "fill them with .filled(…), leave these rows out, or give a frame: "
                                                         "what is missing in a column gets a coefficient that says so")
     if array.dtype.kind not in "biuf" or array.ndim not in (1, 2):
-        raise UsageError(f"{name} is an array of {array.dtype} with shape {array.shape}", "give numbers of shape (m,) or (m, n)")
+        plainly = array.dtype == object and not array.ndim  # what is no list either
+        kind = type(value).__name__ if plainly else f"an array of {array.dtype} with shape {array.shape}"
+        raise UsageError(f"{name} is {kind}", "give numbers of shape (m,) or (m, n)")
     if array.dtype != native_dtype(array.dtype):
         lost = ", which holds fewer digits" if array.dtype.itemsize > 8 else ""
         plain = native_dtype(array.dtype)

@@ -5,7 +5,7 @@ The loss is a graph of one example; the programs it writes run over blocks of ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -133,19 +133,22 @@ class Summed(Examples):
 
     def value_gradient(self, theta: Any, rows: Sequence[slice] | None = None) -> tuple[float, Any]:
         """J and its gradient (P,) at a flat vector: one pass over the data, or the mean over these runs of rows alone."""
-        if self.runs_fused and not isinstance(self.fused, str):
-            value, *slopes = self.run_fused(self.fused, self.named(theta), rows)
-            if finite(value, slopes):
-                return float(value), raveled(slopes)
-            # A number of no class, say, is nan there, and so is a loss without end times the weight 0; the other program says
-            # what is wrong, and leaves out what does not count.
+        value, *slopes = self.run_blocks(theta, rows, fused=self.runs_fused)
+        return float(value), raveled(slopes)
+
+    def run_blocks(self, theta: Any, rows: Sequence[slice] | None = None, *, fused: bool) -> list[Any]:
+        """J and its derivatives by the fused program or the NumPy program. Where the former's numbers are not finite, as of a class
+        that is none or of an endless loss times the weight 0, the latter says what is wrong, and leaves out what does not count."""
+        if fused and not isinstance(self.fused, str):
+            found = self.run_fused(self.fused, self.named(theta), rows)
+            if finite(found):
+                return found
         parameters, total = self.operands(theta), self.total_of(rows)
 
         def sums(block: slice) -> tuple[Any, ...]:
             return self.first(*parameters, *self.counted(block)[0].values(), total)
 
-        value, *slopes = added(sums, self.groups if rows is None else within(self.groups, rows), self.threads)
-        return float(value), raveled(slopes)
+        return added(sums, self.groups if rows is None else within(self.groups, rows), self.threads)
 
     def run_fused(
         self, program: FusedProgram, parameters: Mapping[str, Any], rows: Sequence[slice] | None = None
@@ -169,7 +172,7 @@ class Summed(Examples):
         """
         if self.runs_fused_second and not isinstance(self.fused_second, str):
             value, *slopes, hessian = self.run_fused(self.fused_second, self.named(theta), rows)
-            if finite(value, [*slopes, hessian]):
+            if finite((value, *slopes, hessian)):
                 return float(value), raveled(slopes), hessian
         if self.size > MOST_SECOND:
             raise DvarError(f"the Hessian of {self.size:,} parameters has {self.size**2:,} numbers, "
@@ -219,8 +222,9 @@ class Summed(Examples):
         added(fill, self.groups, self.threads)
         return out
 
-def finite(value: Any, derivatives: Sequence[Any]) -> bool:
-    return bool(np.isfinite(value)) and all(np.isfinite(d).all() for d in derivatives)
+
+def finite(numbers: Iterable[Any]) -> bool:
+    return all(np.isfinite(n).all() for n in numbers)
 
 
 def within(groups: list[list[slice]], rows: Sequence[slice]) -> list[list[slice]]:
