@@ -260,14 +260,11 @@ class Pass(_passes.Pass):
         return html(self, lang)
 
     def save(self, path: Any, lang: str | None = None) -> None:
-        """Write the picture (.svg), the page (.html) or the steps (.tex), whole or not at all. Raises UsageError for another
-        ending."""
-        words = lang or "en"
-        endings: dict[str, Any] = {".svg": lambda: self.svg(lang=words), ".html": lambda: self.html(lang),
-                                   ".tex": lambda: self.steps(words).latex + "\n"}
+        """Write the picture (.svg) or the page (.html), whole or not at all. Raises UsageError for another ending."""
+        endings: dict[str, Any] = {".svg": lambda: self.svg(lang=lang or "en"), ".html": lambda: self.html(lang)}
         made = endings.get("." + str(path).rpartition(".")[2].lower())
         if made is None:
-            raise UsageError(f"{str(path)!r} does not end in {', '.join(endings)}", "name a file such as J.svg")
+            raise UsageError(f"{str(path)!r} does not end in {' or '.join(endings)}", "name a file such as J.svg")
         save(made(), path)
 
     def widget(self) -> Any:
@@ -291,8 +288,8 @@ class Cost(_Cost):
     """
 
     def minimize(self, method: str = "auto", **options: Any) -> Fit:
-        """Minimise J over its parameters, by "auto" or a method of the table in `dvar.descend.methods`; `dvar.descend.minimize` says
-        all options: rate=, momentum=, nesterov=, batch=, steps=, tol=, l1=, l2=, penalize=, bounds=, start=, seed=, watch=."""
+        """Minimise J over its parameters, by "auto" or a method of the table in `dvar.descend.methods`; `dvar.descend.minimize`
+        tells options: rate=, momentum=, nesterov=, batch=, steps=, tol=, l1=, l2=, penalize=, bounds=, start=, seed=, watch=."""
         from .models.coordinates import minimized
 
         return minimized(self, method, options)

@@ -49,7 +49,7 @@ def kept_curvature(problem: Problem, now: Point, curved: Curvature, run: Run, en
 
 def ended(kept: Kept) -> Outcome:
     """An optimum that gradients tell; the Hessian, which was near enough to go there by, is not that of this place."""
-    said = f"converged: the gradient's norm is {norm(kept.gradient):.1e}, the cost can fall by at most {kept.left:.0e} more"
+    said = f"converged: the gradient's norm is {norm(kept.gradient):.1e}, the cost can fall by at most {abs(kept.left):.0e} more"
     return Outcome(kept.theta, kept.cost, True, said, regular=True)
 
 

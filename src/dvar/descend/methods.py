@@ -50,6 +50,11 @@ METHODS = {
 }
 
 
+def sees_gradients(method: str, convex: bool) -> bool:
+    """Whether a method sees of its end the gradient alone; of a convex cost a Hessian of a part of the rows tells enough."""
+    return method in BY_GRADIENTS or (method == "subsampled-newton" and not convex)
+
+
 def known(method: str) -> None:
     """Raises UsageError for a method that there is not."""
     if method != "auto" and method not in METHODS:

@@ -14,7 +14,7 @@ from ..vectorize.run import one_blas_thread
 from .asked import checked, limits, penalties, starting_point
 from .curvature import Curvature
 from .fit import End, Fit
-from .methods import BY_GRADIENTS, MANY, METHODS, STOCHASTIC, chosen, known
+from .methods import MANY, METHODS, STOCHASTIC, chosen, known, sees_gradients
 from .objective import Objective, Options, Penalised, Point, Problem, Sums
 from .run import NO_STEP, Outcome, Row, Run, stoppable
 from .saddle import lower_place, lower_where_level
@@ -87,7 +87,7 @@ def minimize(
     # A rate too high is told, not warned of.
     with stoppable(run), one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         outcome = solved(method, problem, theta, run, options)
-        if outcome.converged and method in BY_GRADIENTS and cost.size <= MANY and cost.has_hessian():
+        if outcome.converged and sees_gradients(method, cost.convex) and cost.size <= MANY and cost.has_hessian():
             outcome = confirmed(problem, outcome, run, options)
         if auto and method == "newton" and at_kinks(cost, outcome, patient=steps is None):
             method, one = "l-bfgs", METHODS["l-bfgs"]  # what it takes for curvature bends at kinks, too (Lewis & Overton,
@@ -134,7 +134,8 @@ def at_kinks(cost: Sums, outcome: Outcome, patient: bool) -> str:
 def solved(method: str, problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
     """How a method ends; where that is a saddle, it begins again beside it, some times."""
     outcome, left = METHODS[method].solve(problem, theta, run, options), 0
-    while (beside := lower_place(problem, theta, outcome, run, method in BY_GRADIENTS)) is not None:
+    gradients = sees_gradients(method, problem.smooth.convex)
+    while (beside := lower_place(problem, theta, outcome, run, gradients)) is not None:
         if left == SADDLES or method in STOCHASTIC:
             return outcome._replace(converged=False, message=NO_OPTIMUM)
         theta, run.left_saddle, left = beside, True, left + 1

@@ -137,8 +137,8 @@ class Summed(Examples):
         return float(value), raveled(slopes)
 
     def run_blocks(self, theta: Any, rows: Sequence[slice] | None = None, *, fused: bool) -> list[Any]:
-        """J and its derivatives by the fused program or the NumPy program. Where the former's numbers are not finite, as of a class
-        that is none or of an endless loss times the weight 0, the latter says what is wrong, and leaves out what does not count."""
+        """J and its derivatives by the fused program or the NumPy program. Where the former's numbers are not finite, as of a
+        class that is none or of an endless loss times the weight 0, the latter says what is wrong, or leaves such rows out."""
         if fused and not isinstance(self.fused, str):
             found = self.run_fused(self.fused, self.named(theta), rows)
             if finite(found):
