@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,7 +105,14 @@ def picture(p: Pass, language: str) -> str:
     from .show.terminal import drawn
 
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
-    return drawn(p.graph, p, shutil.get_terminal_size((100, 24)).columns, in_unicode(), colour=colour, language=language)
+    return drawn(p.graph, p, width(), in_unicode(), colour=colour, language=language)
+
+
+def width() -> int:
+    """Of the terminal, in columns."""
+    import shutil
+
+    return shutil.get_terminal_size((100, 24)).columns
 
 
 def fitted(text: str) -> str:
@@ -115,8 +121,7 @@ def fitted(text: str) -> str:
 
     if not sys.stdout.isatty():
         return text
-    width = shutil.get_terminal_size((100, 24)).columns
-    return "\n".join(row for line in text.split("\n") for row in in_width(line, width))
+    return "\n".join(row for line in text.split("\n") for row in in_width(line, width()))
 
 
 def nudged(check: Check, language: str) -> list[str]:
@@ -200,6 +205,5 @@ def derivatives(name: str | None = None, /, *, json_: Json = False) -> None:
     from .show.terminal import between_words
 
     whole = str(found)
-    width = shutil.get_terminal_size((100, 24)).columns
-    fits = not sys.stdout.isatty() or max(map(len, whole.split("\n"))) <= width
-    print(whole if fits else "\n".join(part for row in found for part in between_words(str(row), width)))
+    fits = not sys.stdout.isatty() or max(map(len, whole.split("\n"))) <= width()
+    print(whole if fits else "\n".join(part for row in found for part in between_words(str(row), width())))
