@@ -3,6 +3,7 @@ one piece or in chunks. All programs answer the same as for the same numbers in 
 bits of an answer depend on the data alone, not on threads or chunks; memory beyond the data stays small."""
 
 import math
+import multiprocessing
 import os
 import threading
 import tracemalloc
@@ -21,7 +22,7 @@ import dvar as dv
 from dvar.data import native
 from dvar.threads import ahead, each, thread_count
 from dvar.vectorize.fused import groups
-from dvar.vectorize.run import added, group_count, one_blas_thread, partition
+from dvar.vectorize.run import _Blas, added, group_count, one_blas_thread, partition
 
 rng = np.random.default_rng(11)
 
@@ -692,6 +693,36 @@ def test_blas_is_held_until_the_last_leaves():
             other.join()
             assert set(blas()) == {1}
         assert blas() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+def test_the_child_of_a_fork_beside_a_running_program_holds_blas_and_gives_it_back():
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with one_blas_thread(), _Blas.lock:
+            inside.set()
+            leave.wait(60)
+
+    def child():
+        for _ in range(2):
+            with one_blas_thread():
+                assert set(blas()) == {1}
+            assert blas() == [2] * len(blas())
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        other = threading.Thread(target=hold)
+        other.start()
+        inside.wait(60)
+        process = multiprocessing.get_context("fork").Process(target=child)
+        process.start()
+        process.join(60)
+        alive = process.is_alive()
+        process.kill()
+        leave.set()
+        other.join()
+    assert not alive
+    assert process.exitcode == 0
 
 
 def test_nothing_runs_on_after_an_error():

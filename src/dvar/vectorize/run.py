@@ -91,14 +91,24 @@ class _Blas:
 
     lock = threading.Lock()
     inside = 0
-    limit: Any = None
+    limit: Any = None  # what gives them back; in the child of a fork inside one, until it is used there
+
+
+def alone() -> None:
+    """In the child of a fork: the threads that were inside, one of them holding the lock maybe, are not there."""
+    _Blas.lock, _Blas.inside = threading.Lock(), 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=alone)
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     with _Blas.lock:
         if _Blas.inside == 0:
-            _Blas.limit = controller(len(sys.modules)).limit(limits=1, user_api="blas")
+            limit = controller(len(sys.modules)).limit(limits=1, user_api="blas")
+            _Blas.limit = _Blas.limit or limit
         _Blas.inside += 1
     try:
         yield
