@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..expression.graph import CONST, INPUT, Node
-from ..expression.op import AWAY, FROM_0, LINEAR, OTHER, Bend, elementwise
+from ..expression.op import AWAY, FROM_0, LINEAR, OTHER, Bend, Op, elementwise
 from ..expression.ops import OPS
 from .tape import Tape, ancestors
 
@@ -49,7 +49,7 @@ def is_convex(tape: Tape, root: int, parameters: Collection[str], ranges: Callab
 def of(node: Node, operands: Sequence[Told]) -> Told:
     op = OPS[node.op]
     meant = [one for k, one in enumerate(operands) if k not in op.likes]  # the others lend their shape
-    bend = LINEAR if op.moves else powered(node, meant) or op.bends
+    bend = bend_of(op, node, meant)
     low, high = ranged(node, meant, bend)
     if not any(one.moves for one in meant):
         return Told(True, True, False, low, high)
@@ -78,22 +78,14 @@ def keeps(inside: Told, goes: int | None, curve: int) -> bool:
     return (inside.convex and inside.concave) or (goes != 0 and (inside.convex if goes == curve else inside.concave))
 
 
-def powered(node: Node, operands: Sequence[Told]) -> Bend | None:
-    """How a power bends, by its exponent where that is known; a·a is one too."""
-    if node.op == "times" and len(set(node.operands)) == 1:
-        return FROM_0
-    if node.op != "power":
-        return None
-    base, exponent = operands[0], operands[1].low
-    if operands[1].moves or exponent != operands[1].high:
-        return None
-    if exponent in (0.0, 1.0):
+def bend_of(op: Op, node: Node, operands: Sequence[Told]) -> Bend | None:
+    if op.moves:
         return LINEAR
-    if exponent > 0 and exponent % 2 == 0:
-        return FROM_0
-    if base.low < 0:
-        return None
-    return Bend(-1 if 0 < exponent < 1 else 1, (1 if exponent > 0 else -1,))
+    if op.bends_twice and len(set(node.operands)) == 1:
+        return op.bends_twice
+    if op.bends_to and not operands[1].moves and operands[1].low == operands[1].high:
+        return op.bends_to(operands[0].low, operands[1].low)
+    return op.bends
 
 
 def sign(one: Told) -> int:
@@ -112,8 +104,8 @@ def ranged(node: Node, operands: Sequence[Told], bend: Bend | None) -> Range:
             found = [op.compute(*(low for low, _ in ends))]
         elif bend == FROM_0:
             found = [op.compute(*[0.0] * len(ends)) if op.bends else 0.0, np.inf]
-        elif node.op == "times":
-            found = [a * b if a and b else 0.0 for a in ends[0] for b in ends[1]]
+        elif op.linear == (0, 1):  # a product, largest at the ends; 0 times inf is 0 here
+            found = [op.compute(a, b) if a and b else 0.0 for a in ends[0] for b in ends[1]]
         elif op.bends and set(ways := each(op.bends, operands)) <= {1, -1}:
             found = [op.compute(*(end[way != side] for end, way in zip(ends, ways))) for side in (1, -1)]
         else:

@@ -201,7 +201,7 @@ def reduction(
 
 ROWS = [
     infix("dot", "@", np.matmul, ("b", "a"), PRODUCT, "dot", shape=matmul_shape, domain="vectors and matrices", analytic=True,
-          linear=(0, 1), pull=dot_pull, unroll=unrolling.dot, numpy=dot_form, element=dot_element, bends=BY_OTHER,
+          linear=(0, 1), maps=True, pull=dot_pull, unroll=unrolling.dot, numpy=dot_form, element=dot_element, bends=BY_OTHER,
           beside=matmul_beside, latex=r"{} \, {}"),
     reduction("sum", np.sum, "spread(g, a)", lambda ranks, axis: (f"spread(g, a{over(axis)})",), analytic=True,
               numpy=along("np.sum"), element=sum_element, unroll=unrolling.reduced(unrolling.total),

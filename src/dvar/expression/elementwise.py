@@ -147,6 +147,14 @@ def polygamma(a: Any, b: Any) -> Any:
     return value
 
 
+def power_bends(low: float, exponent: float) -> Bend | None:
+    if exponent in (0.0, 1.0):
+        return LINEAR
+    if exponent > 0 and exponent % 2 == 0:
+        return FROM_0
+    return Bend(-1 if 0 < exponent < 1 else 1, (1 if exponent > 0 else -1,)) if low >= 0 else None
+
+
 def compare(name: str, sign: str, compute: Any, latex: str) -> Op:
     kink = "jumps where a = b; no derivative flows"
     return infix(name, sign, compute, (None, None), COMPARE, name, latex=f"{{}} {latex} {{}}", kink=kink)
@@ -162,12 +170,12 @@ ROWS = [
           bends=LINEAR),
     infix("minus", "-", np.subtract, ("1", "-1"), SUM, "minus", exact=operator.sub, analytic=True, bends=Bend(0, (1, -1))),
     infix("times", "*", np.multiply, ("b", "a"), PRODUCT, "times", latex=r"{} \cdot {}", commutes=True, exact=operator.mul,
-          linear=(0, 1), analytic=True, positive=2, bends=BY_OTHER),
+          linear=(0, 1), analytic=True, positive=2, bends=BY_OTHER, bends_twice=FROM_0),
     infix("over", "/", np.divide, ("1/b", "-a/b**2"), PRODUCT, "over", latex=r"\frac{{{}}}{{{}}}", latex_sides=(0, 0),
           domain="b ≠ 0", linear=(0,), analytic=True, positive=2, bends=Bend(0, (OTHER, None))),
     infix("power", "**", np.power, ("b*a**(b - 1)", "a**b*log(a)"), POWER, "to", latex="{}^{{{}}}",
           latex_sides=(ATOM, 0), domain="a > 0, or b a whole number", kink="by b at a = 0 < b: 0", analytic=True,
-          floats="pow({}, {})", by_last=POWERS, positive=1),
+          floats="pow({}, {})", by_last=POWERS, positive=1, bends_to=power_bends),
     Op("neg", np.negative, ("-1",), text="-{}", latex="-{}", binds=MINUS, sides=(POWER,), word="neg", analytic=True,
        linear=(0,), bends=Bend(0, (-1,))),
     call("exp", np.exp, "exp(a)", latex="e^{{{}}}", latex_binds=POWER, analytic=True, positive=0, bends=CONVEX),

@@ -112,10 +112,13 @@ class Op:
     numbers: Container[int] = ()  # operands that are numbers where nothing says otherwise
     unroll: Callable[..., list[int]] | None = None  # number by number
     linear: tuple[int, ...] = ()  # operands that it is a multiple of: a factor of such a one is a factor of the whole
+    maps: bool = False  # it sums features times weights: w @ x, W @ x
     moves: bool = False  # it only moves numbers about, and puts in zeros
     reflected: str = ""  # what it is of -a, in its value of a
     positive: int | None = None  # it is positive where so many of its first operands are: 0, everywhere
     bends: Bend | None = None  # None: it does not, or not always
+    bends_twice: Bend | None = None  # where both operands are one
+    bends_to: Callable[[float, float], Bend | None] | None = None  # of (the least that a may be, a b that is constant)
     spell: Callable[..., str] | None = None  # options → "{}[0]"
     brackets: str = ""  # "{}[{}]": as text, where that is no call; see `written`
     numpy: Callable[[Layout], Form] | None = None  # in a vectorised program

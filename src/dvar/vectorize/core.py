@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ..expression.graph import INPUT, Builder, Graph
 from ..expression.op import Shape
+from ..expression.ops import OPS
 from ..expression.values import shapes
 
 
@@ -73,7 +74,7 @@ def core(graph: Graph, sizes: Mapping[str, Shape], data: frozenset[str]) -> Core
 def linear_map(graph: Graph, i: int, data: frozenset[str], shape: Shape) -> tuple[str, str] | None:
     """(parameter, data) where node i is the product w @ x or x @ w of a parameter and an example's features, or W @ x."""
     node = graph.nodes[i]
-    if node.op != "dot":
+    if not node.operands or not OPS[node.op].maps:
         return None
     a, b = (graph.nodes[k] for k in node.operands)
     if a.op != INPUT or b.op != INPUT or (a.name in data) == (b.name in data):

@@ -15,6 +15,7 @@ from ..derive.derivation import derive
 from ..errors import DvarError, UsageError, nearest
 from ..expression.graph import Graph, as_array
 from ..expression.op import Shape
+from ..expression.ops import OPS
 from ..expression.values import assign
 from .given import TYPED, as_block, as_weights, beside_dot, by_row, infer, weighted, written_out
 from .hessian import slots
@@ -202,7 +203,7 @@ class Examples:
         found = slots(self.derivation, tuple(self.data)) or []
         pairs = {(s.parameter, s.data) for s in found if s.data}
         nodes, beside = self.graph.nodes, {d for _, d in pairs}
-        other = any(nodes[k].name in beside and n.op != "dot" for n in nodes for k in n.operands)
+        other = any(nodes[k].name in beside and not OPS[n.op].maps for n in nodes for k in n.operands)
         once = len({p for p, _ in pairs}) == len(beside) == len(pairs)
         cut = all(isinstance(self.data[d], (np.ndarray, Sparse)) for d in beside)
         return dict(pairs) if once and cut and not other else {}

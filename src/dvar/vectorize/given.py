@@ -22,7 +22,7 @@ TYPED = (Columns, Sparse)  # features that are no arrays: they know their own li
 
 def beside_dot(graph: Graph) -> set[str]:
     """The inputs that stand beside @: vectors per example, even where a vector has one number."""
-    return {graph.nodes[k].name for node in graph.nodes if node.op == "dot" for k in node.operands}
+    return {graph.nodes[k].name for node in graph.nodes if node.operands and OPS[node.op].maps for k in node.operands}
 
 
 def by_row(name: str, value: Any, axis: int, vector: bool, notes: list[str] | None = None, weight: Any = None) -> Any:
@@ -163,7 +163,7 @@ def hidden(graph: Graph, at: int, found: Sequence[Shape | None], parameters: tup
     """Of v @ h with an unknown v: the length of h is a width that is nowhere in the data. "" for any other operation."""
     nodes = graph.nodes
     wide = [nodes[k].name for k in nodes[at].operands if nodes[k].op not in (INPUT, CONST) and not found[k]]
-    if nodes[at].op != "dot" or not wide:
+    if not OPS[nodes[at].op].maps or not wide:
         return ""
     inside = ancestors(nodes[: at + 1], [at])
     names = [n.name for n, yes in zip(nodes, inside) if yes and n.name in parameters]

@@ -18,6 +18,7 @@ from ..derive.rewrite import Rewriter
 from ..derive.rules import EXACT, STABILITY
 from ..derive.tape import ancestors
 from ..expression.graph import INPUT
+from ..expression.ops import OPS
 from .given import written_out
 from .program import Listing, listing
 
@@ -45,7 +46,7 @@ def slots(derivation: Derivation, data: tuple[str, ...]) -> list[Slot] | None:
             if operand.op != INPUT or operand.name in data or tape.shapes[k] == ():
                 continue
             other = tape.nodes[next((j for j in node.operands if j != k), k)]
-            if node.op != "dot" or tape.shapes[i] != () or other.op != INPUT or other.name not in data:
+            if not OPS[node.op].maps or tape.shapes[i] != () or other.op != INPUT or other.name not in data:
                 return None
             found.append(Slot(i, operand.name, other.name))
     return found

@@ -103,13 +103,14 @@ def linking(
 
 @lru_cache(maxsize=1)
 def linked_kernels() -> dict[Any, Any]:
-    """By kernel, its twin for programs."""
-    space: dict[str, Any] = vars(kernels) | vars(block_kernels) | vars(gram_kernels) | vars(sparse_kernels)
-    twins = {}
-    for kernel in filter(is_compiled, space.values()):
+    """By kernel, its twin for programs, which finds in its module's names what it calls."""
+    spaces = {module.__name__: dict(vars(module)) for module in (kernels, block_kernels, gram_kernels, sparse_kernels)}
+    twins: dict[Any, Any] = {}
+    for kernel in {k: None for space in spaces.values() for k in space.values() if is_compiled(k)}:
         options = {k: v for k, v in kernel.targetoptions.items() if k in ("fastmath", "error_model", "forceinline")}
-        twins[kernel] = linking(kernel.py_func, space, options)
-    exchange(space, twins)
+        twins[kernel] = linking(kernel.py_func, spaces[kernel.py_func.__module__], options)
+    for space in spaces.values():
+        exchange(space, twins)
     return twins
 
 

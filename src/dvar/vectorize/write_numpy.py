@@ -34,12 +34,12 @@ def used_as_numbers(listing: Listing) -> set[str]:
     stack = [i for i in range(len(nodes)) if writer.alone(i) or i in summed]
     written = set(stack)
     while stack:
-        i = stack.pop()
-        linear = nodes[i].op == "dot" and not all(listing.varies[k] for k in nodes[i].operands)
-        for position, k in enumerate(nodes[i].operands):
-            if nodes[k].op == INPUT and listing.varies[k] and listing.shapes[k] and not linear:
-                if position not in OPS[nodes[i].op].likes:
-                    found.add(nodes[k].name)
+        node = nodes[stack.pop()]
+        for position, k in enumerate(node.operands):
+            op = OPS[node.op]
+            linear = op.maps and not all(listing.varies[j] for j in node.operands)
+            if nodes[k].op == INPUT and listing.varies[k] and listing.shapes[k] and not linear and position not in op.likes:
+                found.add(nodes[k].name)
             if k not in written:
                 written.add(k)
                 stack.append(k)
