@@ -4,6 +4,7 @@ import json
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -147,13 +148,34 @@ def test_separated_beside_collinear_columns_alone_has_no_finite_optimum():
     assert [line.name for line in found.lines if line.error is None] == ["x0", "again", "k=d"]
 
 
+TYPED = {  # numbers of a frame are measured from their means; what is said of them is in their own units
+    "collinear": ({"x": X[:, 1], "again": 1.8 * X[:, 1] + 32}, YES, "again = 1.8·x + 32 in every row (collinear)"),
+    "collinear with gaps": ({"x": (GAPS := np.where(LEVEL == 1, np.nan, X[:, 1])), "again": 2 * GAPS}, YES, "again = 2·x in every row"),
+    "three columns": ({"x0": X[:, 0], "x1": X[:, 1], "sum": X[:, 0] - X[:, 1] / 2 + 3}, YES, "sum = x0 − 0.5·x1 + 3 in every row"),
+    "a threshold": ({"x": X[:, 0], "x1": X[:, 1]}, ABOVE, "y is 1 where x1 is from 4.50"),
+    "below it": ({"x": X[:, 0], "x1": X[:, 1]}, np.where(ABOVE, "cold", "warm"), "y is cold where x1 is from 4.50"),
+    "at the mean": ({"x1": X[:, 1]}, X[:, 1] > X[:, 1].mean(), "y is True where x1 is from 3.947"),
+    "yes or no": ({"told": ALL_YES == 1, "x": X[:, 0]}, np.where(ALL_YES == 1, "yes", "no"),
+                  "y is yes where told is 1 and no where it is 0, in all 200 rows (perfect separation)"),
+    "two numbers": ({"x": np.where(LEVEL == 1, 2.5, -1.25)}, LEVEL, "y is 1 where x is 2.5 and 0 where it is -1.25, in all 200 rows"),
+}
+
+
+@pytest.mark.parametrize("case", TYPED)
+def test_of_a_frame_it_is_said_in_its_own_units_and_answers(case):
+    columns, y, told = TYPED[case]
+    with pytest.warns(dv.DvarWarning) as said:
+        dv.LogisticRegression().fit(pd.DataFrame(columns), y)
+    assert any(told in str(one.message) for one in said), [str(one.message) for one in said]
+
+
 def test_the_command_says_it(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     rows = ["x,again,k,y", *(f"{a!r},{2 * a!r},{'d' if d else 'e'},{int(y)}" for a, d, y in zip(X[:, 0].tolist(), LEVEL, ALL_YES))]
     (tmp_path / "t.csv").write_text("\n".join(rows) + "\n")
     assert cli.main(["fit", "t.csv", "--target", "y", "--holdout", "0"]) == 0
     out = capsys.readouterr().out
-    assert "again = x in every row (collinear)" in out
+    assert "again = 2·x in every row (collinear)" in out
     assert "y is 1 where k=e is 0, in 9 of 200 rows (quasi-complete separation)" in out
     assert out.count("no finite optimum, the last finite value is shown") == 1
     assert cli.main(["fit", "t.csv", "--target", "y", "--holdout", "0", "--json"]) == 0

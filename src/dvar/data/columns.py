@@ -182,6 +182,17 @@ class Columns:
         self._standardised(i, z)
         return z
 
+    def as_given(self, j: int) -> np.ndarray:
+        """The column of coefficient j in its own units, (m,) float64: a missing number is its mean, a level 1 or 0."""
+        i = next(i for i, at in enumerate(self.encoding.slices) if at.start <= j < at.stop)
+        part, gaps = self.encoding.parts[i], self.gaps[i]
+        if not isinstance(part, Number):
+            return self.feature(j)
+        x = np.array(self.data[i], dtype=np.float64)
+        if gaps is not None:
+            x[gaps] = part.mean
+        return x
+
     @cached_property
     def joint(self) -> tuple[np.ndarray, ...]:
         """The joint codes of each group of categories: (m,) intp."""

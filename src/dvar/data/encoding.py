@@ -95,6 +95,13 @@ class Encoding:
         return tuple(names)
 
     @cached_property
+    def units(self) -> tuple[np.ndarray, np.ndarray]:
+        """Shift and scale (n,) of what each coefficient is multiplied with: 0 and 1 of what is no number."""
+        both = [(p.shift, p.scale) if isinstance(p, Number) else (0.0, 1.0) for p in self.parts for _ in p.names]
+        shift, scale = np.array(both).T
+        return shift, scale
+
+    @cached_property
     def slices(self) -> tuple[slice, ...]:
         """Where each part's coefficients are."""
         ends = np.cumsum([0] + [len(part.names) for part in self.parts]).tolist()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.columns import Columns
 from ..vectorize.cost import Cost
 from ..vectorize.hessian import product
 from .covariance import inverse
@@ -16,7 +17,8 @@ TERMS = 6  # that an equation is written out with
 
 
 def relations(cost: Cost, name: str, intercept: bool) -> list[Any]:
-    """Vectors v (1 + n,) with v₀ + Σ v_j x_j = 0 in every row that counts; v₀ is 0 without an intercept.
+    """Vectors v (1 + n,) with v₀ + Σ v_j x_j = 0 in every row that counts, x in the columns' own units; v₀ is 0 without an
+    intercept.
 
     Each makes one column of those before it: its last entry that is not 0 is −1, and no two share it.
     """
@@ -31,8 +33,23 @@ def relations(cost: Cost, name: str, intercept: bool) -> list[Any]:
         last = np.flatnonzero(vector)[-1]
         vector = tidy(vector / -vector[last])
         if holds(cost, name, vector, sizes):
-            kept.append(vector)
+            kept.append(in_own_units(vector, cost.data[name]))
     return kept
+
+
+def in_own_units(vector: Any, x: Any) -> Any:
+    """The relation of the columns as they were given; typed ones are standardised where they are read, a missing number their
+    mean."""
+    if not isinstance(x, Columns):
+        return vector
+    shift, scale = x.encoding.units
+    own = vector.copy()
+    own[1:] /= scale
+    moved = own[1:] * shift
+    own[0] -= moved.sum()
+    if abs(own[0]) <= EXACT * np.abs(moved).sum():
+        own[0] = 0.0
+    return tidy(own / -own[np.flatnonzero(own)[-1]])
 
 
 def gram_of(cost: Cost, name: str, intercept: bool) -> Any:

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
-from ..data.columns import Columns, Number
+from ..data.columns import Columns
 from ..descend.curvature import directions_of, vanished
 from ..descend.endings import without_optimum
 from ..descend.fit import End, Fit
@@ -217,9 +217,8 @@ def standardised(cost: Any, x: Any, free: bool = True, l2: Any = 0.0) -> Standar
     if x is None or not names:
         return Standardised(cost, (), units)
     if isinstance(x, Columns):
-        scale = np.concatenate([np.full(len(p.names), p.scale if isinstance(p, Number) else 1.0) for p in x.encoding.parts])
         for name in names:
-            units[cost.places[name]] = np.resize(1.0 / scale, np.prod(cost.sizes[name]))
+            units[cost.places[name]] = np.resize(1.0 / x.encoding.units[1], np.prod(cost.sizes[name]))
         return Standardised(cost, (), units)
     centre, spread = centre_spread(x, cost.data.get(cost.weight))
     return through(cost, names, intercept if free else "", centre, widened(spread, l2))

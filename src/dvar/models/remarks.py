@@ -54,7 +54,7 @@ def remarks(estimator: Any, cost: Cost) -> list[str]:
     if unsure or few or cost.m <= cost.size or not fit.converged:
         try:
             given = ONE if bounded else GIVEN
-            said += diagnose(cost, fit, flat_names(estimator, cost), l2=float(penalised), given=given)
+            said += diagnose(cost, fit, flat_names(estimator, cost), l2=float(penalised), given=given, answers=answers(estimator))
         except DvarError:  # a loss of another form tells less
             said += [] if fit.converged else [fit.message]
     said += ill_told(estimator, cost, said)
@@ -82,6 +82,12 @@ def out_of_scale(estimator: Any, cost: Cost) -> list[str]:
     return [f"{name} is {named.constants[name]:g} in the units of y, whose middle half spreads over {spread:.2g}, and steps by "
             f"so little do not end: give a {name} nearer to that, as model({named.name!r}, {name}={spread / 10:.1g}), or y in "
             "larger units" for name in IN_UNITS if named.constants.get(name, np.inf) < SMALL * spread]
+
+
+def answers(estimator: Any) -> list[str] | None:
+    """What 0, 1, … of y are called; None of numbers."""
+    classes = getattr(estimator, "classes_", None)
+    return None if classes is None else [f"{c:g}" if isinstance(c, float) else str(c) for c in np.asarray(classes).tolist()]
 
 
 def unseen_classes(estimator: Any, cost: Cost) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.columns import Columns
 from ..descend.fit import Fit
 from ..vectorize.by_example import ByExample
 from ..vectorize.cost import Cost
@@ -57,6 +58,11 @@ def alone_told(each: ByExample, names: Sequence[str], k: int, touched: Any, answ
     if not each.slots[slot_of(each, k)].data:
         return (f"the loss of {rows:,} rows falls for ever along {names[k]} and that of none rises, so it has no finite optimum "
                 f"and the last finite value is shown: {DO}")
+    if shifted(each, k):
+        of = () if picks(each.cost) else rows_of(each.cost, touched)
+        made = (of and threshold(as_given(each, k, x), name, of, two(answers))) or f"{name} tells y"
+        return (f"{made} in {told_rows(each.cost, touched)}, so its coefficient has no finite optimum and the last finite value "
+                f"is shown: leave it out, or {DO}")
     indicator = bool(((x == 0) | (x == 1)).all())
     where = f"where {name}" + ("" if indicator and "=" in name else " is 1" if indicator else " is not 0")
     y, all_of_them = values_of_y(each.cost, touched, answers), "the one row" if rows == 1 else f"all {rows:,} rows"
@@ -79,35 +85,60 @@ def together_told(
     if direction is None:
         return [f"the loss falls for ever as {listed([names[k] for k in left])} grow, so they have no finite optimum and the "
                 f"last finite values are shown: leave some out, or {DO}"] if left else []
-    fall, counts = moves(each, direction[:, None])[:, 0], weights(each.cost) > 0
+    fall = moves(each, direction[:, None])[:, 0]
     touched = fall > MOVED * fall.max()
     if not (touched & rest).any():
         return []
     part = np.abs(direction) / units
     used = [k for k in np.argsort(-part) if part[k] > 1e-6 * part.max()]
-    rows, m = int(touched.sum()), int(counts.sum())
-    kind = f"all {m:,} rows (perfect separation)" if rows == m else f"{rows:,} of {m:,} rows (quasi-complete separation)"
     found = [k for k in used if any(s.data and s.place.start <= k < s.place.stop for s in each.slots)]
-    answers_ = answers if answers is not None and len(answers) == 2 else ("0", "1")
     of = () if picks(each.cost) else rows_of(each.cost, touched)
-    made = next(filter(None, (threshold(x, names[k], of, answers_) for k, x in features(each, found))), "") if of else ""
+    lines = (threshold(as_given(each, k, x), names[k], of, two(answers)) for k, x in features(each, found) if of)
+    made = next(filter(None, lines), "")
     told = list(dict.fromkeys(column_name(each, names, k) for k in sorted(found)))
     y = values_of_y(each.cost, touched, answers)
     where = np.flatnonzero(touched)
     if y and not any(x.take(where).any() for _, x in features(each, found)):  # a reference level
         made = f"y is {y} where {listed(told)} {'is' if len(told) == 1 else 'are all'} 0,"
     made = made or (f"{told[0]} tells y" if len(told) == 1 else f"a sum of {listed(told)} tells y")
-    return [f"{made} in {kind}, so there is no finite optimum and the last finite values are shown: leave a column out, or {DO}"]
+    return [f"{made} in {told_rows(each.cost, touched)}, so there is no finite optimum and the last finite values are shown: "
+            f"leave a column out, or {DO}"]
+
+
+def told_rows(cost: Cost, touched: Any) -> str:
+    """How many of the rows that count are told (m,), and what that is called."""
+    rows, m = int(touched.sum()), int(np.count_nonzero(weights(cost)))
+    return f"all {m:,} rows (perfect separation)" if rows == m else f"{rows:,} of {m:,} rows (quasi-complete separation)"
+
+
+def two(answers: Sequence[str] | None) -> Sequence[str]:
+    """What y = 0 and y = 1 are called."""
+    return answers if answers is not None and len(answers) == 2 else ("0", "1")
+
+
+def shifted(each: ByExample, k: int) -> bool:
+    """Whether a parameter's column is measured from its mean, so that 0 of it is not 0."""
+    slot = each.slots[slot_of(each, k)]
+    columns = each.cost.data.get(slot.data)
+    return isinstance(columns, Columns) and bool(columns.encoding.units[0][k - slot.place.start])
+
+
+def as_given(each: ByExample, k: int, x: Any) -> Any:
+    """A parameter's column (m,) in its own units; x is as the loss reads it."""
+    slot = each.slots[slot_of(each, k)]
+    columns = each.cost.data.get(slot.data)
+    return columns.as_given(k - slot.place.start) if isinstance(columns, Columns) else x
 
 
 def threshold(x: Any, name: str, of: Sequence[Any], answers: Sequence[str]) -> str:
     """y = 1 where x > 2.5, if a column x (m,) and the intercept tell so in the rows `of` y = 0 and of y = 1; else ""."""
-    no, yes = (x.take(rows) for rows in of)
-    if no.max() < yes.min():
-        return f"y is {answers[1]} where {name} is from {yes.min():g} on and {answers[0]} up to {no.max():g},"
-    if yes.max() < no.min():
-        return f"y is {answers[0]} where {name} is from {no.min():g} on and {answers[1]} up to {yes.max():g},"
-    return ""
+    no, yes = ((x.take(rows), answer) for rows, answer in zip(of, answers))
+    (low, below), (high, above) = (no, yes) if no[0].max() < yes[0].max() else (yes, no)
+    if low.max() >= high.min():
+        return ""
+    if low.min() == low.max() and high.min() == high.max():
+        return f"y is {above} where {name} is {high[0]:g} and {below} where it is {low[0]:g},"
+    return f"y is {above} where {name} is from {high.min():g} on and {below} up to {low.max():g},"
 
 
 def rows_of(cost: Cost, touched: Any) -> tuple[Any, ...]:
