@@ -14,9 +14,10 @@ from typing import Any
 
 import dvar as dv
 from dvar import commands
-from dvar.derive.nudge import Check, Slope
+from dvar.derive.nudge import Check
 from dvar.derive.nudge import Row as Nudged
 from dvar.derive.rules import EXACT, STABILITY, Rule
+from dvar.derive.slope import Slope
 from dvar.descend.minimize import minimize
 from dvar.descend.run import Row
 from dvar.expression.ops import ROWS

@@ -366,6 +366,13 @@ def test_a_refused_question_leaves_the_cost_as_it_was():
     assert cost.at(w=np.ones(3), b=0.0).value == before
 
 
+def test_a_line_that_the_loss_does_without_leaves_shapes_open():
+    cost = dv.graph("u = w[0]*x; v = maximum(w, 0); L = (x - b)**2").over(x=Y1)
+    with pytest.raises(dv.UsageError, match="the shapes of b, w do not follow"):
+        cost.minimize()
+    assert cost.at(b=2.0, w=np.ones(3)).db == 2.0
+
+
 def test_a_program_asked_for_other_shapes_says_so():
     cost = dv.graph("L = sum((a + b)*x)").over(x=X3)
     cost.at(a=np.ones(3), b=1.0)

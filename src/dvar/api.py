@@ -260,11 +260,14 @@ class Pass(_passes.Pass):
         return html(self, lang)
 
     def save(self, path: Any, lang: str | None = None) -> None:
-        """Write the picture (.svg) or the page (.html), whole or not at all. Raises UsageError for another ending."""
-        endings: dict[str, Any] = {".svg": lambda: self.svg(lang=lang or "en"), ".html": lambda: self.html(lang)}
+        """Write the picture (.svg), the page (.html) or the steps (.tex), whole or not at all. Raises UsageError for another
+        ending."""
+        words = lang or "en"
+        endings: dict[str, Any] = {".svg": lambda: self.svg(lang=words), ".html": lambda: self.html(lang),
+                                   ".tex": lambda: self.steps(words).latex + "\n"}
         made = endings.get("." + str(path).rpartition(".")[2].lower())
         if made is None:
-            raise UsageError(f"{str(path)!r} does not end in {' or '.join(endings)}", "name a file such as J.svg")
+            raise UsageError(f"{str(path)!r} does not end in {', '.join(endings)}", "name a file such as J.svg")
         save(made(), path)
 
     def widget(self) -> Any:

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .api import Cost, Graph, merged
-from .derive.nudge import Slope
-from .derive.nudge import slope as nudged
+from .derive.slope import Slope
+from .derive.slope import slope as nudged
 from .errors import UsageError
 from .expression import formula
 from .expression.graph import as_array

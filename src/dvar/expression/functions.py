@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
+from .applied import apply, place
 from .graph import CONST, INPUT, Graph, as_array
 from .op import Op
 from .ops import OF_TWO
 from .refusals import where
-from .traced import Traced, apply, place
+from .traced import Traced
 from .values import check_sizes
 
 

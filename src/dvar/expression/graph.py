@@ -235,6 +235,8 @@ def array_of(value: Any, what: str) -> Any:
     """`value` as an array of any type. Raises UsageError for rows that are no array together."""
     try:
         return np.asarray(value)
+    except UsageError:  # of a traced value inside
+        raise
     except ValueError:
         raise UsageError(f"{what} is no vector or matrix: its rows differ in length", "give rows of one length") from None
 

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
+from .applied import place
 from .graph import CONST, INPUT, Graph
 from .op import Shape
 from .standins import without_math
-from .traced import Traced, place
+from .traced import Traced
 from .tracing import Trace
 
 RETURN = "return one number, the expression whose derivatives are asked for, or several: return p, q"

@@ -15,7 +15,7 @@ from ..errors import DvarError, UsageError
 from ..expression.graph import CONST, INPUT, Builder, Graph, array_of
 from ..expression.op import Op, Shape, elementwise
 from ..expression.ops import OPS
-from ..expression.values import result_shape
+from ..expression.values import result_shape, shapes
 
 TYPED = (Columns, Sparse)  # features that are no arrays: they know their own linear maps
 
@@ -152,6 +152,11 @@ def infer(graph: Graph, known: Mapping[str, Shape], parameters: tuple[str, ...])
             sizes[name] = ()
     sizes = {} if found[-1] is None else {n: sizes[n] for n in parameters if n in sizes}  # in the order of the inputs
     unknown = [n for n in parameters if n not in sizes]
+    if not unknown and None in found:  # of lines that the loss does without
+        try:
+            shapes(graph, {**known, **sizes})
+        except UsageError:
+            return {}, open_shapes(parameters)
     return sizes, (why or open_shapes(unknown)) if unknown else ""
 
 
