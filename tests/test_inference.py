@@ -399,7 +399,9 @@ REFUSED = [
     (lambda: lr_test(inference(COST, FIT), inference(COST, FIT)), UsageError, "full model has 4 parameters"),
     (lambda: lr_test(fitted(LOGISTIC, "logistic", X[:9], YES[:9]), inference(COST, FIT, family="logistic")), UsageError, "not of the same rows"),
     (lambda: lr_test(fitted(POISSON_OFFSET, "poisson", X[:, :1], COUNT, NAMES[:2], offset=EXPOSURE), fitted(POISSON, "poisson", y=COUNT)),
-     UsageError, "not of the same rows"),
+     UsageError, "not of the same offset"),
+    (lambda: lr_test(fitted(LOGISTIC, "logistic", X[:, :1], 1 - YES, NAMES[:2]), inference(COST, FIT, family="logistic")), UsageError, "not of the same y"),
+    (lambda: lr_test(fitted(LINEAR, "linear", X[:, :1], YES, NAMES[:2]), inference(COST, FIT, family="logistic")), UsageError, "same kind of loss"),
     (lambda: score_test(fitted(LOGISTIC, "logistic", X[:, :1], names=["a", "b"]), inference(COST, FIT, NAMES, family="logistic")),
      UsageError, "no coefficient 'a'"),
 ]

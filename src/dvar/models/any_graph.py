@@ -16,7 +16,7 @@ from ..vectorize.predict import upto
 from .estimator import Learner
 from .estimators import labels, possible
 from .families import FAMILIES
-from .named import CUSTOM, MODELS, Named, model, ordered, prediction, start
+from .named import CUSTOM, MODELS, Named, model, ordered, picks, prediction, start
 
 
 class Asked:
@@ -114,7 +114,7 @@ class Estimator(Learner):
         count = len(self.classes_)
         if count < 2:
             raise DvarError(f"y holds one class only, {self.classes_.tolist()[0]!r}", "give rows of at least two classes")
-        if count > 2 and not of_many(made):
+        if count > 2 and not picks(made):
             raise ValueError("Only binary classification is supported. The type of the target is multiclass: y holds "
                              f"{count} classes, and {node} is one probability")
         return codes.astype(np.float64)
@@ -180,15 +180,10 @@ class Estimator(Learner):
             return tags
         tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
         try:
-            tags.classifier_tags.multi_class = self.loss == "ordered" or of_many(self._made()[0])
+            tags.classifier_tags.multi_class = self.loss == "ordered" or picks(self._made()[0])
         except ValueError:  # what is wrong with the loss is said when it is fitted
             tags.classifier_tags.multi_class = False
         return tags
-
-
-def of_many(graph: Graph) -> bool:
-    """Whether y picks one of many: some node is element number y of a vector."""
-    return any(n.op == "take" and graph.nodes[n.operands[1]].name == "y" for n in graph.nodes)
 
 
 def numbered(classes: Sequence[Any], y: Any) -> Any:

@@ -20,6 +20,7 @@ from ..vectorize.run import one_blas_thread
 from .collinearity import relation_told, relations
 from .covariance import inverse, observed, weights
 from .inference import default_names
+from .named import picks
 from .separation_told import common, separations
 from .words import listed
 
@@ -59,8 +60,7 @@ def classes(cost: Cost, answers: Sequence[str] | None) -> list[str]:
     if y.min() == y.max():
         value = answers[int(y[0])] if answers is not None else f"{y[0]:g}"
         return [f"y is {value} in all {len(y):,} rows, so there is nothing to tell apart: give rows of other values"]
-    picks = any(n.op == "take" and cost.loss.nodes[n.operands[-1]].name == "y" for n in cost.loss.nodes)
-    if not picks and not ((y == 0) | (y == 1)).all():
+    if not picks(cost.loss) and not ((y == 0) | (y == 1)).all():
         return []  # a number rather than classes
     found, counts = np.unique(y, return_counts=True)
     single = [answers[int(v)] if answers is not None else f"{v:g}" for v, count in zip(found, counts) if count == 1]

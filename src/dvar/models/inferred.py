@@ -14,6 +14,7 @@ from ..descend.minimize import minimize
 from ..errors import DvarError, UsageError, nearest
 from ..vectorize.core import core
 from ..vectorize.cost import Cost
+from . import plots, telling
 from .covariance import information, inverse, weights
 from .families import Family
 
@@ -188,9 +189,7 @@ class Inference:
 
     @property
     def text(self) -> str:
-        from .telling import text
-
-        return text(self)
+        return telling.text(self)
 
     def __str__(self) -> str:
         return self.text
@@ -198,22 +197,16 @@ class Inference:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from .telling import html
-
-        return html(self)
+        return telling.html(self)
 
     def plot(self, truth: Any = None, guess: Any = None, *, positive: str = "yes") -> Any:
         """The coefficients with intervals, as Matplotlib's Figure; with the truth (0 or 1) and the probabilities of held-out rows
         also the ROC curve, calibration and thresholds."""
-        from .plots import plot
-
-        return plot(self, truth, guess, positive=positive)
+        return plots.plot(self, truth, guess, positive=positive)
 
     def frame(self) -> Any:
         """The coefficients as a pandas DataFrame, a row each; what is not known is nan."""
-        from .telling import frame
-
-        return frame(self)
+        return telling.frame(self)
 
 
 def null_cost(cost: Cost) -> Cost:

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import UsageError, nearest
 from ..expression.formula import parse
 from ..expression.graph import INPUT, Graph
+from ..expression.ops import OPS
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Named:
     likelihood: bool = False
     odds: bool = False  # coefficients are of log-odds, so that exp of one is an odds ratio
     constants: Mapping[str, float] = field(default_factory=dict)  # that the formula names, and what they are unless said
+    shares: tuple[str, ...] = ()  # those of them below 1; the others have no upper end
 
     @property
     def graph(self) -> Graph:
@@ -69,12 +71,11 @@ TABLE = (
     # The check loss of Koenker & Bassett (1978) averaged over a logistic distribution of scale `width`, in the units of y
     # (Zheng, Gradient descent algorithms for quantile regression with smooth approximation, 2011).
     Named("quantile", LINEAR_MAP + "r = y - z; L = {level}*r + {width}*softplus(-r/{width})", "z",
-          constants={"level": 0.5, "width": 0.01}),
+          constants={"level": 0.5, "width": 0.01}, shares=("level",)),
     Named("network", "inputs: W, c, w, b, x, y\nh = tanh(W @ x + c); z = w @ h + b; " + YES_NO, "a", "yes/no", likelihood=True),
     Named("network-regression", "inputs: W, c, w, b, x, y\nh = tanh(W @ x + c); z = w @ h + b; L = (z - y)**2/2", "z"),
 )
 MODELS = {one.name: one for one in TABLE}
-SHARES = ("level",)  # constants between 0 and 1; the others have no upper end
 
 
 def model(name: str, **constants: float) -> Named:
@@ -91,8 +92,8 @@ def model(name: str, **constants: float) -> Named:
         if given not in row.constants:
             raise UsageError(f"the model {name!r} has no constant {given!r}{nearest(given, row.constants)}")
         value = constants[given]
-        if not isinstance(value, Real) or not 0 < value < (1 if given in SHARES else np.inf):
-            raise UsageError(f"{given} is {value!r}", f"give a number above 0{' and below 1' * (given in SHARES)}")
+        if not isinstance(value, Real) or not 0 < value < (1 if given in row.shares else np.inf):
+            raise UsageError(f"{given} is {value!r}", f"give a number above 0{' and below 1' * (given in row.shares)}")
     return Named(**{**vars(row), "constants": {**row.constants, **{k: float(v) for k, v in constants.items()}}})
 
 
@@ -113,6 +114,11 @@ def ordered(classes: int) -> Named:
     inputs = ", ".join(["w", "c0", *(f"g{k}" for k in gaps), "x", "y"])
     formula = f"inputs: {inputs}\nz = w @ x; {cuts}{''.join(lines)}l = stack({stacked}); a = exp(l); L = -l[y]"
     return Named("ordered", formula, "a", "class", likelihood=True)
+
+
+def picks(graph: Graph) -> bool:
+    """Whether y picks one of many: some node is element number y of a vector."""
+    return any(n.op in OPS and OPS[n.op].brackets and graph.nodes[n.operands[1]].name == "y" for n in graph.nodes)
 
 
 def start(named: Named, features: int, seed: int = 0, *, classes: int = 2, hidden: int = 16) -> dict[str, Any] | None:

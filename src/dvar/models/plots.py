@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..errors import UsageError
-from .inferred import Inference
+
+if TYPE_CHECKING:
+    from .inferred import Inference
 
 Z = 1.959963984540054  # of the normal distribution: 95 %
 MOST = 40  # coefficients in one picture

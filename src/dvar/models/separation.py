@@ -20,6 +20,7 @@ from ..descend.part import runs_of
 from ..vectorize.by_example import ByExample, by_example
 from ..vectorize.cost import Cost
 from .covariance import inverse, weights
+from .named import picks
 
 VANISHED = 1e-6  # curvature below this share of that at 0; what has it is looked at row by row
 LITTLE = 1e-3  # the same for parameters alone, which are looked at exactly
@@ -54,15 +55,10 @@ def ruled_out(cost: Cost, theta: Any) -> bool:
 def told_at_once(cost: Cost, theta: Any) -> bool:
     """Whether twice the parameters lower the loss of every row, of so many rows and of several classes that looking for a shorter
     direction takes longer than the fit."""
-    if not cost.convex or runs_of(cost.m, cost.size) is None or not picks(cost):
+    if not cost.convex or runs_of(cost.m, cost.size) is None or not picks(cost.loss):
         return False
     before, after = (cost.per_example(share * theta) for share in (1.0, 2.0))
     return bool(((after < before) | (after == 0))[weights(cost) > 0].all())
-
-
-def picks(cost: Cost) -> bool:
-    """Whether y picks one of many."""
-    return any(n.op == "take" for n in cost.loss.nodes)
 
 
 def looked_for(each: ByExample, first: ByExample, theta: Any) -> tuple[dict[int, Any], list[int], Any, Any]:

@@ -13,7 +13,8 @@ from ..descend.fit import Fit
 from ..vectorize.by_example import ByExample
 from ..vectorize.cost import Cost
 from .covariance import weights
-from .separation import MOVED, certificate, ends, features, looked_for, moves, picks, ruled_out, slot_of, told_at_once
+from .named import picks
+from .separation import MOVED, certificate, ends, features, looked_for, moves, ruled_out, slot_of, told_at_once
 from .words import listed
 
 TOLD = 8  # columns that get a sentence of their own
@@ -59,7 +60,7 @@ def alone_told(each: ByExample, names: Sequence[str], k: int, touched: Any, answ
         return (f"the loss of {rows:,} rows falls for ever along {names[k]} and that of none rises, so it has no finite optimum "
                 f"and the last finite value is shown: {DO}")
     if shifted(each, k):
-        of = () if picks(each.cost) else rows_of(each.cost, touched)
+        of = () if picks(each.cost.loss) else rows_of(each.cost, touched)
         made = (of and threshold(as_given(each, k, x), name, of, two(answers))) or f"{name} tells y"
         return (f"{made} in {told_rows(each.cost, touched)}, so its coefficient has no finite optimum and the last finite value "
                 f"is shown: leave it out, or {DO}")
@@ -92,7 +93,7 @@ def together_told(
     part = np.abs(direction) / units
     used = [k for k in np.argsort(-part) if part[k] > 1e-6 * part.max()]
     found = [k for k in used if any(s.data and s.place.start <= k < s.place.stop for s in each.slots)]
-    of = () if picks(each.cost) else rows_of(each.cost, touched)
+    of = () if picks(each.cost.loss) else rows_of(each.cost, touched)
     lines = (threshold(as_given(each, k, x), names[k], of, two(answers)) for k, x in features(each, found) if of)
     made = next(filter(None, lines), "")
     told = list(dict.fromkeys(column_name(each, names, k) for k in sorted(found)))
@@ -163,7 +164,7 @@ def values_of_y(cost: Cost, rows: Any, answers: Sequence[str] | None) -> str:
 
     if len(found) == 1:
         return called(found[0])
-    never = np.setdiff1d(np.unique(y), found) if picks(cost) else found[:0]
+    never = np.setdiff1d(np.unique(y), found) if picks(cost.loss) else found[:0]
     return f"never {listed([called(v) for v in never], 5)}" if len(never) else ""
 
 

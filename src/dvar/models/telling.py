@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DvarError
 from .covariance import KINDS
-from .inferred import Inference, Line
+from .tests_between import against_null
 from .words import listed, number
+
+if TYPE_CHECKING:
+    from .inferred import Inference, Line
 
 NO_OPTIMUM = "no finite optimum"
 
@@ -63,7 +66,6 @@ def figures(found: Inference) -> list[tuple[str, str]]:
 
 
 def null_figures(found: Inference) -> list[tuple[str, str]]:
-    from .tests_between import against_null
 
     said = [("null log-likelihood (intercept alone)", f"{found.null_log_likelihood:.4f}")]
     if found.deviance is not None and found.null_deviance is not None:

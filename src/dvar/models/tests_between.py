@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import DvarError, UsageError, nearest
 from .covariance import information, inverse, weights
-from .inferred import Inference
+
+if TYPE_CHECKING:
+    from .inferred import Inference
 
 __all__ = ["Tested", "against_null", "lr_test", "score_test", "wald_test"]
 
@@ -49,7 +51,7 @@ def against_null(found: Inference) -> Tested:
 def lr_test(restricted: Inference, full: Inference) -> Tested:
     """Twice the rise of the log-likelihood from the restricted to the full model, χ² by the parameters more.
 
-    Raises UsageError where the two are not of the same rows and kind or not nested, DvarError where one has no likelihood.
+    Raises UsageError where the two are not of the same rows and loss or not nested, DvarError where one has no likelihood.
     """
     degrees = comparable(restricted, full)
     for found in (restricted, full):
@@ -119,11 +121,11 @@ def wald_test(found: Inference, names: Sequence[str] | Any, value: Any = 0.0) ->
 def comparable(restricted: Inference, full: Inference) -> int:
     """How many parameters the full model has more. Raises UsageError where the two cannot be compared."""
     a, b = restricted.cost, full.cost
-    same = a.m == b.m and np.array_equal(weights(a), weights(b)) and all(np.array_equal(a.data.get(n, 0), b.data.get(n, 0))
-                                                                         for n in ("y", "offset"))
-    if not same or restricted.family != full.family:
-        raise UsageError(f"the two models are not of the same rows and kind: {a.m:,} and {b.m:,} rows",
-                         "fit both to the same y, weights, offset and loss")
+    what = f"rows, {a.m:,} and {b.m:,}" if a.m != b.m else ""
+    what = what or ", ".join(n for n in ("y", "offset") if not np.array_equal(a.data.get(n, 0), b.data.get(n, 0)))
+    what = what or ("weights" if not np.array_equal(weights(a), weights(b)) else "kind of loss")
+    if what != "kind of loss" or restricted.family != full.family:
+        raise UsageError(f"the two models are not of the same {what}", "fit both to the same y, weights, offset and loss")
     degrees = full.parameters - restricted.parameters
     if degrees <= 0:
         raise UsageError(f"the full model has {full.parameters} parameters, the restricted one {restricted.parameters}",
