@@ -494,6 +494,14 @@ def test_a_class_of_one_row_is_said():
     assert "y is 2 in a single row" in heard(dv.LogisticRegression(l2=0.1), X, lonely)[1]
 
 
+@pytest.mark.parametrize("y", [[1.0, 0.0, np.nan, 1.0], pd.Series(["a", "b", None, "a"]), pd.array([1, 0, None, 1], dtype="Int64"),
+                               pd.Categorical(["a", "b", None, "a"])])
+@pytest.mark.parametrize("X", [pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0]}), [[1.0], [2.0], [3.0], [4.0]]])
+def test_rows_without_an_answer_are_refused_as_such(X, y):
+    with pytest.raises(dv.DvarError, match="Input y contains NaN: of some rows the answer is missing"):
+        dv.LogisticRegression().fit(X, y)
+
+
 def test_collinear_columns_are_named_and_the_shortest_answer_given():
     twice = np.column_stack([X, X[:, 1] + X[:, 2]])
     with pytest.warns(dv.DvarWarning, match="x1.*x2.*x4"):

@@ -212,12 +212,9 @@ class Encoding:
 
         There a missing number counts as the mean it had in training.
         """
-        T = np.eye(1 + len(self.names))
-        for part, at in zip(self.parts, self.slices):
-            if isinstance(part, Number):
-                j = 1 + at.start
-                T[0, j] = -part.shift / part.scale
-                T[j, j] = 1 / part.scale
+        shift, scale = self.units
+        T = np.diag(np.append(1.0, 1 / scale))
+        T[0, 1:] = -shift / scale
         return T
 
     def to_json(self) -> dict[str, Any]:

@@ -101,7 +101,10 @@ def checked(estimator: Any, X: Any, y: Any = None, *, fit: bool, target: str = "
         validate_data(estimator, X, reset=fit, skip_check_array=True, **({"y": None} if fit else {}))
         return table, None
     validate_data(estimator, X, y, reset=fit, skip_check_array=True)
-    y = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"), warn=True)
+    try:
+        y = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"), warn=True)
+    except ValueError as error:
+        raise missing(error, X, fit) from None
     check_consistent_length(np.empty(table.num_rows), y)
     if not table.num_rows:
         raise DvarError(f"the frame has {many(table.num_columns, 'column')} but no rows", "give at least one row to learn from")
@@ -109,8 +112,10 @@ def checked(estimator: Any, X: Any, y: Any = None, *, fit: bool, target: str = "
 
 
 def missing(error: ValueError, X: Any, fit: bool) -> ValueError:
-    """What scikit-learn says of missing numbers, with what to do about them here; any other error as it is."""
-    if "Input X contains NaN" not in str(error):
+    """What scikit-learn says of missing numbers and answers, with what to do about them here; any other error as it is."""
+    if "contains NaN" in str(error) and "Input X" not in str(error):
+        return DvarError("Input y contains NaN: of some rows the answer is missing", "leave these rows out")
+    if "contains NaN" not in str(error):
         return error
     if hasattr(X, "tocoo"):  # whose zeros are never written out
         entries = X.tocoo()
