@@ -161,6 +161,8 @@ REFUSED = [  # tokens, exit status, what is said, what help says
     (["explain", "u = sum(W)", "W=[[1,2],[3,4]"], 2, "is not a number", "a matrix [[1,2],[3,4]]"),
     (["explain", "u = sum(W)", "W=[[1,2],[3]]"], 2, "its rows differ in length", "rows of one length"),
     (["explain", "u = b*c", "b"], 2, "'b' gives no value", "a=5"),
+    (["explain", "3*v", "v=1", "--json", "--latex"], 2, "--json prints no steps, which --latex asks for", "one of them"),
+    (["explain", "3*v", "v=1", "--unfold", "--json"], 2, "--json prints no steps, which --unfold asks for", "one of them"),
     (["explain", "3v", "v=1"], 2, "an operation is missing", "3*v"),
     (["slope", "a*b", "a=1", "b=2"], 2, "there are 2 inputs", "of="),
     (["slope", "5"], 2, "there is no input to nudge", "a=2"),

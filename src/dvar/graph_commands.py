@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .errors import DvarError
+from .errors import DvarError, UsageError
 from .options import Json, Whole, Yes
 from .terminal import answer, assignments, in_unicode, jsonable, next_command, say
 
@@ -55,6 +55,9 @@ def explain(
     words = lang or "en"
     said = messages(words)
     with told_in(words):
+        told = "--latex" if latex else "--unfold" if unfold else ""
+        if json_ and told:
+            raise UsageError(f"--json prints no steps, which {told} asks for", "give one of them")
         p = graph(formula).at(assignments(values))
         check = p.check()
         for path in (svg, html):

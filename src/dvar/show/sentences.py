@@ -58,6 +58,8 @@ KOREAN = {
     "the formula ends": "수식이 여기에서 끝났습니다", "the statement ends": "문장이 여기에서 끝났습니다",
     "found {what}": "실제로 있는 것: {what}",
     "{name} is not an operation": "그런 연산이 없습니다: {name}",
+    "--json prints no steps, which {option} asks for": "--json은 풀이를 출력하지 않습니다. 풀이를 요구하는 것: {option}",
+    "give one of them": "둘 가운데 하나만 쓰세요",
     "a line is written without its inputs: {line}": "식은 괄호와 입력 없이 이렇게 씁니다: {line}",
     "a product is written {product}": "곱은 이렇게 씁니다: {product}",
     "{name} takes a vector, or two values; {n} given": "{name}: 벡터 하나 또는 값 두 개를 받습니다. 주어진 것: {n}개",
