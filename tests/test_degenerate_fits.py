@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.optimize import linprog
 
 import dvar as dv
 from dvar.models.named import model
@@ -94,11 +95,21 @@ def test_a_column_that_varies_by_rounding_is_no_saddle():
 
 @pytest.mark.parametrize(("loss", "constant"), [("huber", "delta"), ("quantile", "width")])
 def test_a_constant_far_below_the_spread_of_y_is_named(loss, constant):
-    found, said = fitted(dv.Estimator(loss), X, 1e6 * (Z + NOISE))
+    found, said = fitted(dv.Estimator(loss, method="newton"), X, 1e6 * (Z + NOISE))
     assert not found.fit_.converged
     assert said[-1].startswith(f"{constant} is ")
     wide = dv.Estimator(model(loss, **{constant: 1e5}))
     assert fitted(wide, X, 1e6 * (Z + NOISE))[1] == []
+
+
+def test_beside_so_small_a_constant_huber_ends_where_the_sum_of_deviations_is_least():
+    found, said = fitted(dv.Estimator("huber"), X, 1e6 * (Z + NOISE))
+    assert found.fit_.converged
+    assert said == []
+    best = linprog(np.r_[np.zeros(4), np.full(2 * m, 1 / m)], A_eq=np.c_[X, np.ones(m), np.eye(m), -np.eye(m)],
+                   b_eq=1e6 * (Z + NOISE), bounds=[(None, None)] * 4 + [(0, None)] * (2 * m))
+    delta = model("huber").constants["delta"]
+    assert found.fit_.cost == pytest.approx(delta * best.fun - delta**2 / 2 * (1 - 4 / m), rel=1e-8)
 
 
 def test_no_bound_may_be_said_for_some_coefficients():

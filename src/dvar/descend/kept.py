@@ -41,10 +41,15 @@ def kept_curvature(problem: Problem, now: Point, curved: Curvature, run: Run, en
         if not new_cost <= cost + rounding or not rest < left or not float(move @ turned) > 0:
             break
         theta, cost, gradient, before, left = theta + move, new_cost, new_gradient, left, rest
-        if left > enough and np.log(left / enough) > PATIENT * np.log(before / left):
+        if slow(left, before, enough, PATIENT):
             break
         pairs.append((move, turned))
     return Kept(theta, cost, gradient, left, left <= enough)
+
+
+def slow(left: float, before: float, enough: float, patient: float) -> bool:
+    """Whether more steps than that are left, at the pace of the last, until the cost can fall by as little as is enough."""
+    return left > enough and bool(np.log(left / enough) > patient * np.log(before / left))
 
 
 def ended(kept: Kept) -> Outcome:
@@ -64,3 +69,11 @@ def quasi(curved: Curvature, pairs: list[tuple[Any, Any]], gradient: Any) -> Any
     for (move, turned), share in zip(pairs, reversed(shares)):
         found = found + (share - float(turned @ found) / float(move @ turned)) * move
     return found
+
+
+def corrected(hessian: Any, move: Any, turned: Any) -> Any:
+    """The Hessian itself, corrected by a move and the turn of the gradient (BFGS: Nocedal & Wright, 6.1)."""
+    bent = hessian @ move
+    if not (float(move @ turned) > 0 and float(move @ bent) > 0):
+        return hessian
+    return hessian + np.outer(turned, turned) / float(move @ turned) - np.outer(bent, bent) / float(move @ bent)

@@ -21,7 +21,7 @@ import numpy as np
 from ..errors import many
 from .curvature import Curvature, cholesky
 from .endings import at_saddle, norm
-from .kept import PATIENT
+from .kept import PATIENT, corrected, slow
 from .kinks import minimum
 from .objective import ALMOST, EPSILON, Options, Point, Problem
 from .part import has_part, part_of
@@ -181,7 +181,7 @@ def by_gradients(
     problem: Problem, now: Point, run: Run, options: Options, steps: Iterator[int], warm: bool = False,
 ) -> tuple[Any, Outcome | None]:
     """Steps that ask the whole for gradients alone: the curvature is that of a part of the rows, or of a point before, corrected
-    by what the gradients show (BFGS: Nocedal & Wright, 6.1), while few are left to go at the pace of the last, and `steps` are.
+    by what the gradients show, while few are left to go at the pace of the last, and `steps` are.
     `warm`: the first is from a place that a fit before this one saw. Where they end, and the outcome if that is the optimum."""
     size = max(abs(now.cost), abs(run.usual[0]) if run.history else 0.0)
     enough, before = SURE * options.tol**2 * size, np.inf
@@ -192,17 +192,13 @@ def by_gradients(
         left = gain(step)
         if left <= enough and run.history:  # what a fit before this one saw is seen again before it is answered
             return now.theta, finished(problem, now, promised, run)._replace(hessian=None, regular=True)
-        slow = left > enough and np.log(left / enough) > patient * np.log(before / left)
-        if run.stopped or slow or next(steps, None) is None:
+        if run.stopped or slow(left, before, enough, patient) or next(steps, None) is None:
             break
         theta = now.theta + move
         cost, gradient = problem.smooth.value_gradient(theta)
         cost += problem.bends(theta)
         run.record(theta, cost, problem.slope(theta, gradient), 1.0, float(np.linalg.norm(move)))
-        turned, bent, hessian = gradient - now.gradient, now.hessian @ move, now.hessian
-        if float(move @ turned) > 0 and float(move @ bent) > 0:
-            hessian = hessian + np.outer(turned, turned) / float(move @ turned) - np.outer(bent, bent) / float(move @ bent)
-        new = Point(theta, cost, gradient, hessian)
+        new = Point(theta, cost, gradient, corrected(now.hessian, move, gradient - now.gradient))
         step = parabola_step(problem, new) if new.finite else NOWHERE
         if not falls(now, cost, downhill) and not (-downhill < ROUNDING * abs(cost) and gain(step) < left):
             break
