@@ -82,9 +82,10 @@ class Graph(_Graph):
     ) -> Cost:
         """The cost J = 1/m Σ L over m examples; inputs not given here are its parameters.
 
-        Arrays are (m,) or (m, n), with `axis=1` (m,), (1, m) or (n, m); `weight` (m,) makes it a weighted mean. Besides arrays of
-        any real type and layout: a sparse matrix of SciPy; a frame (pandas, Polars, Arrow) for x in w @ x, its columns numbers,
-        booleans or categories; a series for one number an example. Rows are matched by position; an index is not looked at.
+        Arrays are (m,) or (m, n), with `axis=1` (m,), (1, m) or (n, m); `weight` (m,) makes it a weighted mean, in which a row of
+        weight 0 does not count, whatever stands there. Besides arrays of any real type and layout: a sparse matrix of SciPy; a
+        frame (pandas, Polars, Arrow) for x in w @ x, its columns numbers, booleans or categories; a series for one number an
+        example. Rows are matched by position; an index is not looked at.
         Values stay where they are, in their own type: one array or many chunks, CSR, pandas' blocks. The exceptions – a category
         becomes small codes; bits of bool and of missing values a byte each; many short chunks one column; other sparse formats
         CSR; other byte orders, float16 and longdouble are converted a few rows at a time – are named in the Cost's `notes`.
