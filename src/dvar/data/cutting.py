@@ -24,6 +24,7 @@ MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", 
 UTF_32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 BETWEEN = ",;\t|"
 NOT_WINDOWS = (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d")  # bytes that stand for nothing in cp1252
+SIGN = re.compile(r"\"?sep=.?\"?(?=[\r\n])", re.IGNORECASE)  # the first line of some spreadsheets' files
 HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]+")
 
 
@@ -58,6 +59,9 @@ def cut(name: str, form: str, start: bytes, decimal: str, content: Any = b"", en
         if wide or len(start) < HEAD or error.reason != "unexpected end of data":
             return cut(name, form, start, decimal, content, western(content or start))
         head = start[: error.start].decode(encoding)
+    if said := SIGN.match(head):
+        raise DvarError(f"{name} line 1 is {said[0]!r}, which says what stands between fields and names no column",
+                        "leave that line out: what stands between fields is found without it")
     whole = head if len(start) < HEAD else head[: head.rfind("\n") + 1] or head
     with fields_of_any_length():
         delimiter = "\t" if form == "tsv" and "\t" in whole else sniffed(whole, decimal, "\t" if form == "tsv" else ",")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from ..errors import many
@@ -13,6 +14,14 @@ from ..errors import many
 def is_code(text: str) -> bool:
     """Whether a text is digits led by 0: a name made of digits."""
     return text[:1] == "0" and text[1:].isdigit()
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a day of the calendar as it is written here, 2024-01-31."""
+    try:
+        return bool(date.fromisoformat(text[:10]))
+    except ValueError:
+        return False
 
 
 DIGIT = re.compile(r"\d")  # without one, text is no number, nor looks like one
@@ -65,7 +74,8 @@ def numbered(table: Any, decimal: str, say: Callable[[str], None]) -> Any:
                 continue
         looks = next((words for form, words in LOOKS if all(map(form.fullmatch, some))), "") if numeric < len(some) else ""
         if looks:
-            one = next(v for v in some if as_number(v, decimal) is None)
+            others = [v for v in some if as_number(v, decimal) is None]
+            one = next((v for v in others if not is_date(v)), others[0])
             say(f"{field.name}: text such as {one!r} looks like {looks}")
         elif numeric > FEWEST * len(some):
             tell_others(field.name, column, decimal, say)
