@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +96,37 @@ def test_predicting_a_batch_at_a_time_is_predicting_at_once(capsys, table, monke
     cut = dvar(capsys, "predict", "y.json", "t.parquet")[0]
     answers = [np.loadtxt(text.splitlines()[1:], delimiter=",") for text in (whole, cut)]
     np.testing.assert_allclose(*answers, rtol=1e-14)  # sums of other lengths end in another last digit
+
+
+LATE = [  # a column of a long file of JSON lines: at first, in the last line, in which it is kept
+    (1, 2.5, [1.0, 2.5]), (None, "late", [None, "late"]), ("2024-01-31", "never", ["2024-01-31", "never"]), (0, None, [0, None]),
+    ("2024-01-31", "2024-01-31T10:00:00.5", [datetime(2024, 1, 31), datetime(2024, 1, 31, 10, 0, 0, 500_000)]),
+]
+
+
+@pytest.mark.parametrize(("first", "last", "kept"), LATE)
+@pytest.mark.parametrize("form", ["csv", "parquet", "jsonl"])
+def test_what_changes_late_in_a_long_file_is_kept(capsys, table, first, last, kept, form):
+    fitted(capsys, "--target", "y", "--features", "n")
+    lines = [json.dumps({"n": k % 40, "fill": "-" * 90, "k": first}) + "\n" for k in range(70_000)]
+    Path("long.jsonl").write_text("".join([*lines, json.dumps({"n": 1, "fill": "-", "k": last}) + "\n"]))
+    dvar(capsys, "predict", "y.json", "long.jsonl", "--keep", "-o", f"p.{form}")
+    found = reading.read(f"p.{form}").column("k")
+    assert [found[0].as_py(), found[70_000].as_py()] == kept
+    lines[-1] = '{"n": }\n'
+    Path("long.jsonl").write_text("".join(lines))
+    assert "long.jsonl line 70000 cannot be read" in dvar(capsys, "predict", "y.json", "long.jsonl", "-o", f"p.{form}", status=1)[1]
+
+
+def test_a_stream_whose_columns_change_is_told(capsys, table, monkeypatch):
+    fitted(capsys, "--target", "y", "--features", "n")
+    rows = "".join(json.dumps({"n": k % 40, "fill": "-" * 90} | ({} if k < 80_000 else {"late": 1})) + "\n" for k in range(90_000))
+    for form in ("csv", "parquet"):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(rows.encode())))
+        _, err = dvar(capsys, "predict", "y.json", "-", "--keep", "-o", f"p.{form}", status=1)
+        assert re.search(r"from row [\d,]+ on the table has other columns or types: .*late", err)
+        assert "leave out --keep" in err
+    assert sorted(os.listdir()) == ["t.parquet", "y.json"]
 
 
 def test_what_was_not_learned_is_counted(capsys, table, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -69,17 +70,53 @@ def streamed(name: str, form: str, stream: Any, path: str | Path, how: How, want
 
 
 def json_batches(name: str, stream: Ahead) -> Iterator[Any]:
+    """Columns and types are those of the whole file, which is read twice where it is long; of a stream those of each part."""
+    parts = json_parts(stream)
+    some = [*islice(parts, 2)]
+    types = json_types(name) if len(some) == 2 and Path(name).is_file() else None
+    for before, lines in chain(some, parts):
+        yield json_lines(name, lines, types, before)
+
+
+def json_types(name: str) -> Any:
+    """The columns of a file of JSON lines, each of a type that holds what all of its parts have."""
     import pyarrow as pa
 
-    left = b""
+    _, stream = opened(name)
+    found: dict[str, Any] = {}
+    try:
+        for before, lines in json_parts(stream):
+            for field in json_lines(name, lines, None, before).schema:
+                found[field.name] = wider(found.get(field.name, field.type), field.type)
+    finally:
+        stream.close()
+    return pa.schema(list(found.items()))
+
+
+def wider(one: Any, other: Any) -> Any:
+    """The type that holds what either does: text where no other one does."""
+    import pyarrow as pa
+
+    try:
+        return pa.unify_schemas([pa.schema({"": of}) for of in (one, other)], promote_options="permissive").field(0).type
+    except pa.ArrowException:
+        return pa.string()
+
+
+def json_parts(stream: Ahead) -> Iterator[tuple[int, Any]]:
+    """The text in parts that end with a line, each behind the number of lines before it."""
+    import pyarrow as pa
+
+    left, before = b"", 0
     while more := stream.read(1 << 23):
         left += more
         end = left.rfind(b"\n") + 1
         if end:
-            yield json_lines(name, pa.py_buffer(left[:end]))
+            yield before, pa.py_buffer(left[:end])
+            before += left.count(b"\n", 0, end)
             left = left[end:]
     if left.strip():
-        yield json_lines(name, pa.py_buffer(left))
+        yield before, pa.py_buffer(left)
 
 
 def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str, str]) -> Iterator[Any]:

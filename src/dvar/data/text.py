@@ -23,7 +23,7 @@ from .passing import Spaces
 MISSING_TEXT = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "NaN", "nan", "?")
 MOST_LEVELS = 2**16  # beyond these, text of a CSV file is kept as text and not as codes
 LARGEST_BLOCK = 2**31 - 1
-IN_FRACTIONS = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d")
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 WHY = {"utf-16": "by the mark it begins with", "cp1252": "since it is not UTF-8", "latin-1": "since it is not UTF-8",
        "utf-16-le": "since every other byte is 0", "utf-16-be": "since every other byte is 0"}
 
@@ -211,30 +211,42 @@ def binary(table: Any) -> bool:
     return any(pa.types.is_binary(t.value_type if pa.types.is_dictionary(t) else t) for t in table.schema.types)
 
 
-def json_lines(name: str, content: Any) -> Any:
-    """One object a line."""
+def json_lines(name: str, content: Any, types: Any = None, before: int = 0) -> Any:
+    """One object a line; columns are those of `types` where it is given, a schema; `before`: lines before the content."""
     import pyarrow as pa
     from pyarrow import json
 
+    known = None if types is None else pa.schema([f for f in types if not pa.types.is_timestamp(f.type)])  # read as written
     for block_size in (2**23, min(len(content) + 1, LARGEST_BLOCK)):
         try:
-            return with_times(json.read_json(pa.BufferReader(content), json.ReadOptions(block_size=block_size)))
+            how = json.ParseOptions(explicit_schema=known)
+            table = json.read_json(pa.BufferReader(content), json.ReadOptions(block_size=block_size), how)
+            return with_times(table) if types is None else of_types(table, types)
         except pa.ArrowInvalid as error:
             wrong = error
     row = re.search(r"in row (\d+)", str(wrong))
-    where = f" line {int(row[1]) + 1}" if row else ""
+    where = f" line {before + int(row[1]) + 1}" if row else ""
     what = re.sub(r"JSON parse error: | in row \d+$", "", str(wrong).splitlines()[0])[:200]
     raise DvarError(f"{name}{where} cannot be read: {what}",
                     "JSON lines hold one object a line, each column of one type")
 
 
+def of_types(table: Any, types: Any) -> Any:
+    """The table with the columns of a schema; one that is not there is missing."""
+    import pyarrow as pa
+
+    there = set(table.column_names)
+    columns = [table.column(f.name).cast(f.type) if f.name in there else pa.nulls(len(table), f.type) for f in types]
+    return pa.table(columns, schema=types)
+
+
 def with_times(table: Any) -> Any:
-    """The table, text that is times made so: of JSON, PyArrow takes them for text where they have fractions of a second."""
+    """The table, text that is times made so: of JSON, PyArrow takes them for text where some have fractions of a second."""
     import pyarrow as pa
     from pyarrow import compute
 
     for k, field in enumerate(table.schema):
-        if not pa.types.is_string(field.type) or not IN_FRACTIONS.match(compute.first(table.column(k)).as_py() or ""):
+        if not pa.types.is_string(field.type) or not DAY.match(compute.first(table.column(k)).as_py() or ""):
             continue
         for unit, zone in product(("us", "ns"), (None, "UTC")):
             with suppress(pa.ArrowInvalid):

@@ -6,7 +6,7 @@ import io
 import json
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,8 @@ class Kept(io.RawIOBase):
 
 def stream(file: Any, form: str, tables: Iterator[Any]) -> int:
     """Write tables of one schema to a stream; how many rows."""
+    import pyarrow as pa
+
     rows, put = 0, None
     with closing_all() as closing:
         for table in tables:
@@ -76,16 +78,28 @@ def stream(file: Any, form: str, tables: Iterator[Any]) -> int:
             if put is None:
                 schema = table.schema
                 put = WRITERS[form](file, schema, closing)
-            put(table if table.schema == schema else table.cast(schema))
+            try:
+                table = table if table.schema == schema else table.cast(schema)
+            except (pa.ArrowException, ValueError) as error:
+                why = str(error).splitlines()[0][:200]
+                raise DvarError(f"from row {rows + 1:,} on the table has other columns or types: {why}",
+                                "leave out --keep; or make each column of one type") from None
+            put(table)
             rows += table.num_rows
     return rows
 
 
 @contextmanager
 def closing_all() -> Iterator[list[Any]]:
-    """Writers to close at the end; after a mistake there is nothing to finish."""
+    """Writers to close at the end; after a mistake there is nothing to finish, but no writer is to be left open."""
     made: list[Any] = []
-    yield made
+    try:
+        yield made
+    except BaseException:
+        for writer in made:
+            with suppress(Exception):
+                writer.close()
+        raise
     for writer in made:
         writer.close()
 
