@@ -65,6 +65,8 @@ CASES = [
     ("L = exp(-(x - c)**2/(2*s**2))/s", {"x": ()}, {"c": (), "s": ()}),
     ("L = (x**2)**p + 2**(x*q)", {"x": ()}, {"p": (), "q": ()}),
     ("k = [1, 2, 3]; L = (k @ x)*w + (k*w) @ x", {"x": (3,)}, {"w": ()}),
+    ("L = [1, 2, 3] @ w + x", {"x": ()}, {"w": (3,)}),
+    ("L = sum([[1, 2], [3, 4]]*W)*x + [2] @ v", {"x": ()}, {"W": (2, 2), "v": (1,)}),
     ("L = sum(spread(w*y, x)*x)", {"x": (3,), "y": ()}, {"w": ()}),
     ("L = sum(spread(y, w)*w)", {"y": ()}, {"w": (3,)}),
     ("L = sum(spread(y, x))*w", {"x": (3,), "y": ()}, {"w": ()}),
@@ -111,6 +113,13 @@ def test_loop_numpy_and_single_passes_agree(text, data, parameters, m):
         assert answer[0] == pytest.approx(value, rel=1e-12)
         for name, found in zip(heavy.inputs, answer[1:]):
             np.testing.assert_allclose(found, d[name], rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("target", ["loop", "numpy"])
+def test_a_derivative_that_is_a_constant_vector(target):
+    _, dW, dv_ = dv.graph("L = [2, 3] @ v + sum([[1, 2], [3, 4]]*W)").shaped(v=2, W=(2, 2)).program(target)(
+        v=[1.0, 1.0], W=np.ones((2, 2)))
+    assert (np.asarray(dv_).tolist(), np.asarray(dW).tolist()) == ([2.0, 3.0], [[1.0, 2.0], [3.0, 4.0]])
 
 
 FORMS = ["sin({})", "tanh({})", "sigmoid({})", "softplus({})", "{} + {}", "{} - {}", "tanh({})*{}", "{}/(2 + cos({}))", "-{}",

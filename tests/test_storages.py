@@ -236,6 +236,13 @@ def test_features_before_a_matrix(loss, stored):
     same(graph.over(x=STORED[stored](x), **data), graph.over(x=x, **data), at, ("loop", "numpy"))
 
 
+@pytest.mark.parametrize("stored", ["csr", "pandas, mixed"])
+def test_second_derivatives_beside_features_that_lend_their_shape(stored):
+    x, _ = base(700)
+    cost = dv.graph("inputs: b, x\nL = (spread(1, x) @ x)*b**2").over(x=STORED[stored](x))
+    assert cost.hessian(b=3.0)[0, 0] == pytest.approx(2 * x.sum() / 700, rel=1e-12)
+
+
 SCALARS = {
     "pandas": lambda y: pd.Series(y, index=range(5, 5 + len(y))),
     "pandas, nullable": lambda y: pd.Series(y, dtype="Int16"),

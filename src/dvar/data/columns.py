@@ -120,6 +120,7 @@ class Columns:
     missing: dict[str, int]
 
     __array_ufunc__ = None  # so that NumPy leaves `d @ columns` to __rmatmul__
+    ndim = 2
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -149,7 +149,7 @@ class Writer:
 
     def text_of(self, i: int) -> str:
         node = self.listing.nodes[i]
-        return spell_value(node.value) if node.op == CONST else self.element(i)  # type: ignore[arg-type]
+        return element_of(node.value) if node.op == CONST else self.element(i)  # type: ignore[arg-type]
 
     def accumulate(self, slopes: dict[str, str], summed: bool, total: str) -> tuple[list[str], list[str], list[str]]:
         """For each parameter: how its derivative starts, what an example adds, the division by m or the total weight."""
