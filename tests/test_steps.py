@@ -479,6 +479,12 @@ def test_what_is_true_is_told_as_1():
 # LaTeX
 
 
+def whole_matrix(found):
+    """A matrix read as one sign; its rows are of one length."""
+    assert len({row.count("&") for row in found[1].split(r"\\")}) == 1, found[0]
+    return "M"
+
+
 def compiles(latex):
     """Whether TeX would read it: braces and \\left…\\right balance, one & a line, no character that means something else, and
     nothing with two subscripts or two superscripts."""
@@ -486,7 +492,7 @@ def compiles(latex):
     assert (head, end) == (r"\begin{align*}", r"\end{align*}")
     for number, told in enumerate(lines):
         assert told.endswith(r" \\") == (number < len(lines) - 1)
-        told = told.removesuffix(r" \\")
+        told = re.sub(r"\\begin{bmatrix}(.*?)\\end{bmatrix}", whole_matrix, told.removesuffix(r" \\"))
         assert len(re.findall(r"(?<!\\)&", told)) == 1, told
         assert not re.search(r"(?<!\\)[%#~…]", told), told
         assert told.count(r"\left") == told.count(r"\right"), told
@@ -590,6 +596,26 @@ def test_a_condition_is_told_in_latex_too_where_the_step_is_folded():
     compiles(steps.latex)
 
 
+def test_in_latex_arrays_are_multiplied_element_by_element_with_a_sign_of_its_own():
+    told = pass_of("h = tanh(W @ x + b); k = tanh(w @ h); L = (k - y)**2", W=[[1, 2], [3, 4]], x=[1, 2], b=[0, 1], w=[1, -1], y=1).steps().latex
+    assert r"\mathrm{d}W &= (\mathrm{d}h \odot (1 - h^{2})) \, x^{\mathsf T} =" in told
+    assert r"\mathrm{d}h &= \mathrm{d}k \cdot w \cdot (1 - k^{2}) =" in told  # a number and an array
+    assert r"v &= a \odot b \odot c + 2 \cdot a - a \odot b" in pass_of(
+        "v = a*b*c + 2*a - a*b; J = sum(v)", a=[1, 2], b=[3, 4], c=[5, 6]).steps().latex
+
+
+@pytest.mark.parametrize(("shape", "told"), [
+    ((2, 3), r"\begin{bmatrix} 0 & 1 & 2 \\ 3 & 4 & 5 \end{bmatrix}"), ((1, 1), r"\begin{bmatrix} 0 \end{bmatrix}"),
+    ((4, 2), r"\begin{bmatrix} 0 & 1 \\ 2 & 3 \\ \vdots & \vdots \end{bmatrix}_{4 \times 2}"),
+    ((2, 4), r"\begin{bmatrix} 0 & 1 & \cdots \\ 4 & 5 & \cdots \end{bmatrix}_{2 \times 4}"),
+    ((5, 5), r"\begin{bmatrix} 0 & 1 & \cdots \\ 5 & 6 & \cdots \\ \vdots & \vdots & \ddots \end{bmatrix}_{5 \times 5}"),
+])
+def test_a_matrix_in_latex_is_whole_or_its_corner(shape, told):
+    steps = pass_of("V = 1*W; J = sum(V)", W=np.arange(np.prod(shape), dtype=float).reshape(shape)).steps()
+    assert f"= {told} \\tag{{1}}" in steps.latex
+    compiles(steps.latex)
+
+
 def test_latex_in_korean_says_no_english():
     for text, inputs in TOLD_IN_LATEX:
         told = pass_of(text, **inputs).steps("ko").unfold().latex
@@ -670,6 +696,7 @@ def test_short_vectors_and_matrices_are_put_in():
     told = p.steps().text
     assert "z = W @ x + b = [[0.5, -0.25], [1, 2]] @ [1, -2] + [0.5, 0] = [1.5, -3] (2,)" in told
     assert "dW = outer(dz, x) = outer([3, 4], [1, -2]) = [[3, -6], [4, -8]] (2, 2)" in told
-    assert r"[[0.5, -0.25], [1, 2]] \, [1, -2] + [0.5, 0]" in p.steps().latex
+    matrix = r"\begin{bmatrix} 0.5 & -0.25 \\ 1 & 2 \end{bmatrix}"
+    assert matrix + r" \, \left[1,\ -2\right] + \left[0.5,\ 0\right] = \left[1.5,\ -3\right]" in p.steps().latex
     long = pass_of("z = w @ x", w=np.arange(5.0), x=np.arange(5.0))
     assert "z = w @ x = 30" in long.steps().text

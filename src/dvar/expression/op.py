@@ -22,8 +22,9 @@ import numpy as np
 Shape = tuple[int, ...]
 Options = tuple[Any, ...]  # the values of an operation's options, in the order of its row: an axis, an index, a shape
 
-# How tightly an operation binds when written: comparison < sum < product < minus < power < name or call.
-COMPARE, SUM, PRODUCT, MINUS, POWER, ATOM = 1, 2, 3, 4, 5, 9
+# How tightly an operation binds when written: comparison < sum < product < minus < power < name or call; in LaTeX the product
+# of two arrays, element by element, binds less than that of matrices.
+COMPARE, SUM, ELEMENTS, PRODUCT, MINUS, POWER, ATOM = 1, 2, 3, 4, 5, 6, 9
 FIRST, SECOND = "«0»", "«1»"  # in a program of loops: the index of a vector's element, of a matrix's row and column
 
 
@@ -99,6 +100,7 @@ class Op:
     exact: Callable[[Any, Any], Any] | None = None  # on fractions: a float is this, rounded once
     latex_sides: tuple[int, ...] | None = None  # where LaTeX's braces make parentheses needless
     latex_binds: int | None = None  # where that is not as in text: e^z is a power, exp(z) a call
+    latex_arrays: str = ""  # of two arrays, element by element, where LaTeX has a sign for that
     analytic: bool = False  # takes complex numbers too: the complex step applies
     loop: str = ""  # in plain Python loops, where that is neither the text (an operator) nor the function's call
     floats: str = ""  # in straight-line Python on floats, with functions of `math`, where that is not the text
@@ -184,7 +186,10 @@ class Op:
             return Form(self.brackets, (ATOM, 0), ATOM)
         return Form(f"{self.name}({', '.join(['{}'] * count)}{self.said(options)})", (0,) * count, ATOM)
 
-    def written_latex(self, count: int, options: Options) -> Form:
+    def written_latex(self, count: int, options: Options, arrays: bool = False) -> Form:
+        """`arrays`: all operands are."""
+        if arrays and self.latex_arrays:
+            return Form(self.latex_arrays, (ELEMENTS, PRODUCT), ELEMENTS)
         if self.spell is not None:
             return Form(rf"{{{{{{}}}}}}_{{{{{self.spell(**self.named(options))[3:-1]}}}}}", (ATOM,) * count, ATOM)
         if self.many or (options and self.said(options)):
@@ -215,7 +220,7 @@ def spell_key(key: tuple[Any, ...]) -> str:
 
 
 def infix(name: str, sign: str, compute: Any, slopes: tuple[str | None, ...], binds: int, word: str, **more: Any) -> Op:
-    sides = {COMPARE: (SUM, SUM), SUM: (SUM, PRODUCT), PRODUCT: (PRODUCT, MINUS), POWER: (ATOM, MINUS)}[binds]
+    sides = {COMPARE: (SUM, SUM), SUM: (SUM, ELEMENTS), PRODUCT: (PRODUCT, MINUS), POWER: (ATOM, MINUS)}[binds]
     more.setdefault("latex", f"{{}} {sign} {{}}")
     text = "{}**{}" if binds == POWER else f"{{}} {sign} {{}}"
     return Op(name, compute, slopes, text=text, binds=binds, sides=sides, word=word, **more)

@@ -30,10 +30,6 @@ def text_form(index: int, node: Node) -> Form:
     return OPS[node.op].written(len(node.operands), node.options)
 
 
-def latex_form(index: int, node: Node) -> Form:
-    return OPS[node.op].written_latex(len(node.operands), node.options)
-
-
 def write(
     nodes: Sequence[Node],
     alone: Callable[[int], bool],

@@ -64,7 +64,7 @@ class Formulas(Chain):
                 k = self.symbol[i]
                 names[k], latex[k], self.value[k] = label, self.label_latex[i], self.p.d[self.nodes[i].name]
         numbers = {k: literal(v) or names[k] for k, v in self.value.items()}
-        return Words(names, latex, numbers, {k: literal(v, latex_operand) or latex[k] for k, v in self.value.items()})
+        return Words(names, latex, numbers, {k: latex_operand(v) or latex[k] for k, v in self.value.items()})
 
     def algebras(self) -> None:
         tape, nodes, atoms = self.tape, self.nodes, set(self.shown)
@@ -156,12 +156,13 @@ class Formulas(Chain):
         divisors, root = (self.divisors[0], one) if short is None else (self.divisors[1], short)
         pairs = [divisors.excluded(k) for k in divisors.cancelled(self.total[i], root)]
         texts = [[self.written(k, self.few.names) for k in pair] for pair in pairs]
-        latex = [[self.written(k, self.few.latex, write=latex_written) for k in pair] for pair in pairs]
+        latex = [[self.written(k, self.few.latex, latex=True) for k in pair] for pair in pairs]
         return tuple(map(" ≠ ".join, texts)), tuple(map(r" \ne ".join, latex))
 
-    def written(self, k: int, words: Mapping[int, str], own: int = -1, write: Any = write_root) -> str:
-        text: str = words[k] if k in words and k != own else write(self.tape.nodes, k, words)
-        return text
+    def written(self, k: int, words: Mapping[int, str], own: int = -1, latex: bool = False) -> str:
+        if k in words and k != own:
+            return words[k]
+        return latex_written(self.tape.nodes, k, words, self.tape.shapes) if latex else write_root(self.tape.nodes, k, words)
 
 
 def partial(above: str, below: str) -> str:

@@ -106,7 +106,7 @@ class Teller(Formulas):
         alike = all(r is not None and np.shape(r) == np.shape(result) for r in results)
         if literal(result) and alike and close(sum(results), result):
             added = replace(added, numbers=" + ".join([literal(results[0]), *map(signed, results[1:])]),
-                            latex_numbers=" + ".join([literal(results[0], latex_operand), *map(latex_signed, results[1:])]))
+                            latex_numbers=" + ".join([latex_operand(results[0]), *map(latex_signed, results[1:])]))
         return (*along, added)
 
     def contribution(self, i: int, c: Contribution, product: int, finite: bool, path: str) -> tuple[Step, ...]:
@@ -143,7 +143,7 @@ class Teller(Formulas):
         written = write_root(self.tape.nodes, k, self.few.names)
         if len(written) > SHORT:
             return self.every.names[k], self.every.latex[k]
-        return written, latex_written(self.tape.nodes, k, self.few.latex)
+        return written, latex_written(self.tape.nodes, k, self.few.latex, self.tape.shapes)
 
     # words and numbers
 
@@ -160,8 +160,8 @@ class Teller(Formulas):
         if latex is None:
             latex = words.latex[i] if kind == VALUE else self.label_latex[i]
         return Step(kind, self.nodes[i].name, name, texts, numbers, result, latex,
-                    tuple(self.written(k, words.latex, own, latex_written) for k in formulas),
-                    self.written(last, words.latex_numbers, own, latex_written) if numbers else "")
+                    tuple(self.written(k, words.latex, own, latex=True) for k in formulas),
+                    self.written(last, words.latex_numbers, own, latex=True) if numbers else "")
 
     def number(self, root: int, finite: bool) -> Any:
         """The number of a formula; None where floating point cannot hold it, though the derivative itself is finite."""
@@ -199,4 +199,4 @@ def signed(number: Any) -> str:
 
 
 def latex_signed(number: Any) -> str:
-    return f"({latex_number(number)})" if np.ndim(number) == 0 and number < 0 else literal(number, latex_operand)
+    return f"({latex_number(number)})" if np.ndim(number) == 0 and number < 0 else latex_operand(number)

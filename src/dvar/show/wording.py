@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ..derive.passes import show
+from ..derive.passes import elements, show
 from ..expression.graph import CONST, INPUT, Node, Value
-from ..expression.op import SUM, Form
+from ..expression.op import SUM, Form, Shape
 from ..expression.ops import OPS
-from ..expression.writing import latex_form, spell_name, spell_number, text_form, write
+from ..expression.writing import spell_name, spell_number, text_form, write
 
 TOLD = 500  # characters of one formula; a longer one tells nobody anything
 CUT = "…"  # at the end of one that is longer
 FEW = 4  # elements of an array that are shown
+WHOLE, CORNER = 3, 2  # in LaTeX: rows or columns of a matrix that is shown whole, and of the corner of a larger one
 
 GREEK = re.compile(  # what LaTeX has a command for
     "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega|"
@@ -64,12 +65,11 @@ def told_number(value: Any) -> str:
     return show(value + 0.0 if np.asarray(value).dtype.kind == "f" else value)
 
 
-def literal(value: Any, number: Callable[[Any], str] = told_number) -> str:
+def literal(value: Any) -> str:
     """A value as it is put into a formula: a number, or a vector or matrix of FEW at the most, as [1, 2]; "" of a larger one."""
     if np.ndim(value) == 0:
-        return number(value)
-    inner = [literal(part + 0.0, number) for part in value]
-    return f"[{', '.join(inner)}]" if 0 < np.size(value) <= FEW else ""
+        return told_number(value)
+    return elements(value, FEW) if 0 < np.size(value) <= FEW else ""
 
 
 def spell_value(value: Value) -> str:
@@ -88,7 +88,7 @@ def write_root(
     number: Callable[[Value], str] = spell_value,
     longest: int = TOLD,
 ) -> str:
-    """The expression of `root`, atoms as they are written here."""
+    """The expression of `root`, atoms as they are written here; `form` is asked with a node's place among `nodes`."""
     needed = sorted(reach(nodes, root, atoms))
     place = {k: n for n, k in enumerate(needed)}
     last = len(needed) - 1
@@ -103,12 +103,15 @@ def write_root(
             local.append(Node(INPUT, (), atoms[k]))
     if local[last].op == INPUT:
         return atoms.get(root, local[last].name)
-    return write(local, lambda n: n == last, lambda n: local[n].name, lambda n, node: minus.get(n) or form(n, node), number,
-                 longest)[last]
+    return write(local, lambda n: n == last, lambda n: local[n].name, lambda n, node: minus.get(n) or form(needed[n], node),
+                 number, longest)[last]
 
 
-def latex_written(nodes: Sequence[Node], root: int, atoms: Mapping[int, str]) -> str:
-    written = write_root(nodes, root, atoms, latex_form, latex_constant, 4 * TOLD)
+def latex_written(nodes: Sequence[Node], root: int, atoms: Mapping[int, str], shapes: Sequence[Shape]) -> str:
+    def form(k: int, node: Node) -> Form:
+        return OPS[node.op].written_latex(len(node.operands), node.options, all(shapes[j] for j in nodes[k].operands))
+
+    written = write_root(nodes, root, atoms, form, latex_constant, 4 * TOLD)
     return r"\ldots" if CUT in written else written  # cut, its braces would not match
 
 
@@ -146,16 +149,25 @@ def greek_letter(character: str) -> str:
 
 
 def latex_number(value: Any) -> str:
-    """1.5, 10^{-8}, and of an array its first elements."""
+    """1.5, 10^{-8}, of a vector its first elements, and a matrix, of a larger one its corner."""
+    if np.ndim(value) > 1:
+        return latex_matrix(value)
     if np.ndim(value):
-        flat = np.ravel(value)
-        first = ",\\ ".join([latex_number(float(v)) for v in flat[:FEW]] + [r"\ldots"] * (flat.size > FEW))
-        size = r" \times ".join(map(str, np.shape(value)))
-        return rf"\left[{first}\right]" + (f"_{{{size}}}" if np.ndim(value) > 1 else "")
+        first = ",\\ ".join([latex_number(float(v)) for v in value[:FEW]] + [r"\ldots"] * (len(value) > FEW))
+        return rf"\left[{first}\right]"
     if isinstance(value, float) and not math.isfinite(value):
         return r"\text{nan}" if math.isnan(value) else r"\infty" if value > 0 else r"-\infty"
     digits, _, exponent = told_number(value).partition("e")
     return digits if not exponent else rf"{digits} \cdot 10^{{{int(exponent)}}}"
+
+
+def latex_matrix(value: Any) -> str:
+    m, n = np.shape(value)
+    rows, columns = (k if k <= WHOLE else CORNER for k in (m, n))
+    lines = [[latex_number(float(v)) for v in row[:columns]] + [r"\cdots"] * (n > columns) for row in value[:rows]]
+    lines += [[r"\vdots"] * columns + [r"\ddots"] * (n > columns)] * (m > rows)
+    body = r" \\ ".join(map(" & ".join, lines))
+    return rf"\begin{{bmatrix}} {body} \end{{bmatrix}}" + (rf"_{{{m} \times {n}}}" if (m, n) != (rows, columns) else "")
 
 
 def latex_constant(value: Value) -> str:
@@ -163,7 +175,9 @@ def latex_constant(value: Value) -> str:
 
 
 def latex_operand(value: Any) -> str:
-    """A number as it stands in a formula."""
+    """A number as it stands in a formula, or a vector or matrix of FEW at the most; "" of a larger one."""
+    if np.ndim(value):
+        return latex_number(value) if 0 < np.size(value) <= FEW else ""
     told = latex_number(value)
     return f"({told})" if r"\cdot" in told else told
 
