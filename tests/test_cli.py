@@ -161,6 +161,7 @@ REFUSED = [  # tokens, exit status, what is said, what help says
     (["explain", "u = sum(W)", "W=[[1,2],[3,4]"], 2, "is not a number", "a matrix [[1,2],[3,4]]"),
     (["explain", "u = sum(W)", "W=[[1,2],[3]]"], 2, "its rows differ in length", "rows of one length"),
     (["explain", "u = b*c", "b"], 2, "'b' gives no value", "a=5"),
+    (["derivatives", "lgo"], 2, "did you mean 'log'", "the whole table"),
     (["explain", "3*v", "v=1", "--json", "--latex"], 2, "--json prints no steps, which --latex asks for", "one of them"),
     (["explain", "3*v", "v=1", "--unfold", "--json"], 2, "--json prints no steps, which --unfold asks for", "one of them"),
     (["explain", "3v", "v=1"], 2, "an operation is missing", "3*v"),

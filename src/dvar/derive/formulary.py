@@ -20,7 +20,8 @@ def derivatives(name: str | None = None) -> Table:
     exact = tuple(r for r in rows if r.op.name == ALIASES.get(name, name) or r.sign == name)
     found = exact or tuple(r for r in rows if name in str(r))
     if not found:
-        raise UsageError(f"no row of the table is about {name!r}{nearest(name, OPS)}")
+        raise UsageError(f"no row of the table is about {name!r}{nearest(name, OPS)}",
+                         "without a name the whole table is shown")
     return Table(found)
 
 
