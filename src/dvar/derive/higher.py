@@ -19,6 +19,7 @@ from ..expression.op import Shape
 from ..expression.values import shapes
 from .derivation import derive, extract
 from .passes import Pass, evaluated
+from .tape import Tape
 
 Named = dict[str, Any]
 
@@ -33,11 +34,44 @@ def along(graph: Graph, sizes: tuple[Shape, ...], names: tuple[str, ...]) -> tup
     for name in names:
         v = tape.add(Node(INPUT, (), directions[name], True), sizes[graph.inputs.index(name)])
         if index[name] in found.d:
-            terms.append(tape.apply("sum", tape.apply("times", v, found.d[index[name]])))
+            terms.append(inner(tape, v, found.d[index[name]]))
     total = terms[0] if terms else tape.const(0.0)
     for term in terms[1:]:
         total = tape.apply("plus", total, term)
     return extract(found, total, "slope", tape), directions
+
+
+def inner(tape: Tape, v: int, d: int) -> int:
+    """Σ v·d of two arrays of one shape. Where d is made of outer products and multiples of vectors, as of features, these meet
+    v in linear maps, as they met what d is the derivative by."""
+    terms, times = list[int](), {d: tape.const(1.0)}  # what of d is still to be taken apart, and how many times it is there
+
+    def add(k: int, factor: int) -> None:
+        times[k] = tape.apply("plus", times[k], factor) if k in times else factor
+
+    while times:
+        k = max(times)  # what it is made of comes before it
+        factor, op, operands = times.pop(k), tape.nodes[k].op, tape.nodes[k].operands
+        numbers = [j for j in operands if tape.shapes[j] == ()]
+        if op in ("plus", "minus") and not numbers:
+            add(operands[0], factor)
+            add(operands[1], factor if op == "plus" else tape.apply("neg", factor))
+        elif op == "neg":
+            add(operands[0], tape.apply("neg", factor))
+        elif op == "times" and len(numbers) == 1:
+            add(next(j for j in operands if j not in numbers), tape.apply("times", factor, *numbers))
+        else:
+            if op == "outer":
+                a, b = operands
+                a, product = (b, tape.apply("dot", a, v)) if tape.nodes[a].op == INPUT else (a, tape.apply("dot", v, b))
+                term = tape.apply("dot", a, product)
+            else:
+                term = tape.apply("dot", v, k) if len(tape.shapes[k]) == 1 else tape.apply("sum", tape.apply("times", v, k))
+            terms.append(tape.apply("times", factor, term))
+    total = terms[0]
+    for term in terms[1:]:
+        total = tape.apply("plus", total, term)
+    return total
 
 
 def free_names(graph: Graph, names: tuple[str, ...]) -> dict[str, str]:

@@ -114,7 +114,7 @@ class Op:
     numbers: Container[int] = ()  # operands that are numbers where nothing says otherwise
     unroll: Callable[..., list[int]] | None = None  # number by number
     linear: tuple[int, ...] = ()  # operands that it is a multiple of: a factor of such a one is a factor of the whole
-    maps: bool = False  # it sums features times weights: w @ x, W @ x
+    maps: bool = False  # it sums features times weights: w @ x, W @ x, x @ W
     moves: bool = False  # it only moves numbers about, and puts in zeros
     reflected: str = ""  # what it is of -a, in its value of a
     positive: int | None = None  # it is positive where so many of its first operands are: 0, everywhere

@@ -20,7 +20,7 @@ from ..descend.fit import End, Fit
 from ..descend.methods import MANY
 from ..descend.minimize import minimize
 from ..descend.objective import Point
-from .named import linear_maps
+from .named import by_rows, is_turned, linear_maps, results_of
 from .spreads import centre_spread, widened
 
 HIDES = 1e5  # spreads from zero: the curvature of a column as given has six digits then
@@ -30,7 +30,8 @@ KNOWN: WeakKeyDictionary[Any, tuple[Any, Any]] = WeakKeyDictionary()  # by cost,
 
 
 class Map(NamedTuple):
-    """Where the weights (K rows of n) and the intercepts (K; none: empty) of a linear map stand, and its columns' c and s (n,).
+    """Where the weights (K rows of n; turned: n rows of K) and the intercepts (K; none: empty) of a linear map stand, and its
+    columns' c and s (n,).
 
     A column that never varies has s = 0: beside an intercept it has nothing to say, and its weight stays 0.
     """
@@ -39,6 +40,7 @@ class Map(NamedTuple):
     free: slice
     centre: Any
     spread: Any
+    turned: bool = False
 
     @property
     def shrink(self) -> Any:
@@ -47,7 +49,9 @@ class Map(NamedTuple):
 
     def blocks(self, v: Any) -> tuple[Any, Any]:
         """The weights' part of v (P, …) as (K, n, …) and the intercepts' as (K, 1, …): views."""
-        return v[self.weights].reshape(-1, len(self.centre), *v.shape[1:]), v[self.free].reshape(-1, 1, *v.shape[1:])
+        n, more = len(self.centre), v.shape[1:]
+        w = v[self.weights].reshape(n, -1, *more).swapaxes(0, 1) if self.turned else v[self.weights].reshape(-1, n, *more)
+        return w, v[self.free].reshape(-1, 1, *more)
 
 
 def is_far(one: Map) -> Any:
@@ -218,7 +222,7 @@ def standardised(cost: Any, x: Any, free: bool = True, l2: Any = 0.0) -> Standar
         return Standardised(cost, (), units)
     if isinstance(x, Columns):
         for name in names:
-            units[cost.places[name]] = np.resize(1.0 / x.encoding.units[1], np.prod(cost.sizes[name]))
+            by_rows(cost.loss, name, units[cost.places[name]].reshape(cost.sizes[name]))[...] = 1.0 / x.encoding.units[1]
         return Standardised(cost, (), units)
     centre, spread = centre_spread(x, cost.data.get(cost.weight))
     return through(cost, names, intercept if free else "", centre, widened(spread, l2))
@@ -227,13 +231,14 @@ def standardised(cost: Any, x: Any, free: bool = True, l2: Any = 0.0) -> Standar
 def through(cost: Any, names: list[str], intercept: str, centre: Any, spread: Any) -> Standardised:
     """The cost in coordinates of features of this centre and spread (n,); shifted where these linear maps have an intercept."""
     units = np.ones(cost.size)
-    shifted = len(names) == 1 and bool(intercept) and cost.sizes[intercept] == cost.sizes[names[0]][:-1]
+    shifted = len(names) == 1 and bool(intercept) and cost.sizes[intercept] == results_of(cost, names[0])
     if not shifted:
         spread = np.hypot(spread, centre)
         spread = np.where(spread > 0, spread, 1.0)
-    maps = tuple(Map(cost.places[name], cost.places[intercept] if shifted else slice(0, 0), centre, spread) for name in names)
+    free = cost.places[intercept] if shifted else slice(0, 0)
+    maps = tuple(Map(cost.places[name], free, centre, spread, is_turned(cost.loss, name)) for name in names)
     for one in maps:
-        units[one.weights] = np.resize(np.where(spread > 0, one.shrink, 1.0), one.weights.stop - one.weights.start)
+        one.blocks(units)[0][...] = np.where(spread > 0, one.shrink, 1.0)
     return Standardised(cost, maps, units)
 
 

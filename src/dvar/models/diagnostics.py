@@ -20,7 +20,7 @@ from ..vectorize.run import one_blas_thread
 from .collinearity import relation_told, relations
 from .covariance import inverse, observed, weights
 from .inference import default_names
-from .named import picks
+from .named import picks, results_of
 from .separation_told import common, separations
 from .words import listed
 
@@ -104,15 +104,15 @@ def collinear(cost: Cost, names: Sequence[str], given: str) -> list[str]:
     said = []
     for m in {m.data: m for m in found.maps}.values():
         first = cost.places[m.parameter].start
-        n, size = cost.data[m.data].shape[1], int(np.prod(cost.sizes[m.parameter]))
-        columns = [common(rows) if len(rows) > 1 else rows[0] for rows in (names[first + j : first + size : n] for j in range(n))]
+        rows = [names[m.place(first, k)] for k in range(int(np.prod(m.shape)))]
+        columns = [common(of) if len(of) > 1 else of[0] for of in zip(*rows)]
         said += [relation_told(v, columns, given) for v in relations(cost, m.data, has_intercept(cost, m.parameter))]
     return said
 
 
 def has_intercept(cost: Cost, weights_: str) -> bool:
     """Whether a parameter of one number for each result joins the linear map: one whose slope is the map's own."""
-    wanted = cost.sizes[weights_][:-1]
+    wanted = results_of(cost, weights_)
     others = [n for n in cost.inputs if n != weights_ and cost.sizes[n] == wanted]
     if not others:
         return False

@@ -17,7 +17,7 @@ from ..vectorize.cost import Cost
 from ..vectorize.predict import predict, upto
 from . import inputs
 from .coordinates import Standardised, is_far, standardised
-from .named import linear_maps
+from .named import by_rows, linear_maps, rows_of
 from .remarks import flat_names, new_in, remarks, say, shortest
 from .watching import Callbacks, Early, Enough, Support, Watched, with_callbacks
 
@@ -170,8 +170,9 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
             return None
         names, intercept = linear_maps(cost.loss, tuple(cost.data))
         if len(names) == 1 and intercept:
-            w, b = reader.to_original(params[names[0]], params[intercept])
-            params[names[0]], params[intercept] = self.reader_.from_original(w, b)
+            w, b = reader.to_original(by_rows(cost.loss, names[0], params[names[0]]), params[intercept])
+            w, params[intercept] = self.reader_.from_original(w, b)
+            params[names[0]] = by_rows(cost.loss, names[0], w)
         if any(cost.sizes.get(n, np.shape(v)) != np.shape(v) for n, v in params.items()):
             return None
         return params
@@ -181,7 +182,7 @@ class Learner(Support, BaseEstimator):  # type: ignore[misc]
         names, intercept = linear_maps(self.graph_, (*VARY, *self.reader_.own))
         self.coef_names_ = np.array(self.reader_.names, dtype=object)
         if len(names) == 1:
-            w = self.fit_.params[names[0]]
+            w = by_rows(self.graph_, names[0], self.fit_.params[names[0]])
             b = self.fit_.params[intercept] if intercept else np.zeros(np.shape(w)[:-1])
             self.coef_, self.intercept_ = self.reader_.to_original(w, b)
 
@@ -256,8 +257,7 @@ def coefficients(estimator: Learner) -> tuple[list[str], Any]:
     cost, reader = estimator._cost.sized(estimator.fit_.params), estimator.reader_
     maps, intercept = linear_maps(estimator.graph_, (*VARY, *reader.own))
     turn = np.eye(cost.size)
-    weights, free = cost.places[maps[0]] if len(maps) == 1 else slice(0, 0), cost.places.get(intercept, slice(0, 0))
-    rows = np.arange(weights.start, weights.stop).reshape(-1, len(reader.names))
+    rows, free = rows_of(cost, maps[0]) if len(maps) == 1 else np.empty((0, 0)), cost.places.get(intercept, slice(0, 0))
     if reader.encoding is not None and rows.size:
         to = reader.encoding.to_original()
         for k, row in enumerate(rows):

@@ -214,14 +214,14 @@ def null_cost(cost: Cost) -> Cost:
     found = {n: v for n, v in cost.data.items() if n != cost.weight}
     sizes = dict(cost.sizes)
     shapes = {n: sizes[n] if n in sizes else found[n].shape[1:] for n in cost.loss.inputs}
-    met = {m.parameter: m.data for m in core(cost.loss, shapes, frozenset(found)).maps}
-    for name in set(met.values()):
+    maps = core(cost.loss, shapes, frozenset(found)).maps
+    for name in {m.data for m in maps}:
         value = found[name]
         found[name] = np.broadcast_to(np.zeros((1, 1)), (cost.m, 1))
         if isinstance(value, np.ndarray):
             constant = np.flatnonzero((value[:1] != 0)[0] & (value == value[:1]).all(axis=0))
             found[name] = value[:, constant[:1]] if len(constant) else found[name]
-        sizes |= {n: (*sizes[n][:-1], 1) for n, x in met.items() if x == name}
+        sizes |= {m.parameter: (1, *m.shape) if m.turned else (*m.shape, 1) for m in maps if m.data == name}
     weight = cost.data[cost.weight] if cost.weight else None
     made = Cost(cost.loss, found, weight)
     return made.sized({n: np.zeros(sizes[n]) for n in made.inputs})

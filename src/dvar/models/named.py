@@ -143,7 +143,7 @@ def linear_maps(graph: Graph, data: Collection[str], x: str = "x") -> tuple[list
     """
     nodes = graph.nodes
     uses = [k for n in nodes for k in n.operands]
-    maps = [(i, k) for i, n in enumerate(nodes) if n.op == "dot" and any(nodes[j].name == x for j in n.operands)
+    maps = [(i, k) for i, n in enumerate(nodes) if n.op in OPS and OPS[n.op].maps and any(nodes[j].name == x for j in n.operands)
             for k in n.operands if nodes[k].op == INPUT and nodes[k].name != x]
     names = list(dict.fromkeys(nodes[k].name for _, k in maps))
     if len(maps) != 1:
@@ -160,6 +160,29 @@ def linear_maps(graph: Graph, data: Collection[str], x: str = "x") -> tuple[list
             return names, nodes[other].name
         at = user
     return names, ""
+
+
+def by_rows(graph: Graph, parameter: str, w: Any) -> Any:
+    """What is of the shape of a parameter that meets the features, a row for each result: turned where that is as x @ W. Twice it
+    is as it was."""
+    return np.transpose(w) if is_turned(graph, parameter) else w
+
+
+def rows_of(cost: Any, parameter: str) -> Any:
+    """Where its weights stand among all parameters, (results, features)."""
+    at = np.arange(cost.size)[cost.places[parameter]].reshape(cost.sizes[parameter])
+    return np.atleast_2d(by_rows(cost.loss, parameter, at))
+
+
+def is_turned(graph: Graph, parameter: str) -> bool:
+    """Whether a parameter meets the features as x @ W, its columns for results. Of a vector that changes nothing."""
+    return any(n.op in OPS and OPS[n.op].maps and graph.nodes[n.operands[1]].name == parameter for n in graph.nodes)
+
+
+def results_of(cost: Any, parameter: str) -> tuple[int, ...]:
+    """The shape of what a parameter's linear map gives."""
+    size: tuple[int, ...] = cost.sizes[parameter]
+    return size[1:] if is_turned(cost.loss, parameter) else size[:-1]
 
 
 def prediction(graph: Graph, data: set[str]) -> str:

@@ -16,7 +16,7 @@ from ..vectorize.cost import Cost
 from .coordinates import HIDES, Standardised
 from .diagnostics import diagnose
 from .inference import default_names
-from .named import linear_maps
+from .named import linear_maps, rows_of
 from .training import taken
 from .words import listed
 
@@ -113,7 +113,7 @@ def flat_names(estimator: Any, cost: Cost) -> list[str]:
     maps, intercept = linear_maps(cost.loss, tuple(cost.data))
     if len(maps) != 1:
         return names
-    rows = np.arange(cost.size)[cost.places[maps[0]]].reshape(-1, len(reader.names))
+    rows = rows_of(cost, maps[0])
     labels = getattr(estimator, "classes_", ())
     for k, row in enumerate(rows):
         label = "" if len(rows) == 1 else f"{labels[k] if len(labels) == len(rows) else k}: "
@@ -130,16 +130,18 @@ def shortest(fit: Fit, seen: Any, features: tuple[str, ...]) -> tuple[Fit, tuple
     if fit.regular or fit.curvature is None or not isinstance(seen, Standardised) or fit.flat or not fit.converged:
         return fit, ()
     null = without_curvature(fit.hessian)
-    weights = seen.units != 1.0
+    weights, feature = seen.units != 1.0, np.zeros(seen.size, np.intp)
     if not null.size:
         return fit, ()
     for one in seen.maps:
         weights[one.weights] = True
+    for name in linear_maps(seen.cost.loss, tuple(seen.cost.data))[0]:
+        feature[rows_of(seen.cost, name)] = np.arange(len(features))
     moved = np.array([seen.given(v) for v in null.T]).T
     theta = seen.given(seen.flat(fit.params))
     share = np.linalg.lstsq(moved[weights], -theta[weights], rcond=None)[0]
     part = np.abs(moved[weights]).max(axis=1)
-    which = np.flatnonzero(part > 1e-6 * part.max()) % max(len(features), 1)
+    which = feature[weights][part > 1e-6 * part.max()]
     params = seen.cost.named(theta + moved @ share)
     return replace(fit, params=params), tuple(dict.fromkeys(features[k] for k in which))
 

@@ -94,7 +94,7 @@ def without_optimum(cost: Cost, fit: Any) -> tuple[int, ...]:
 
 
 def slot_of(each: ByExample, k: int) -> int:
-    return next(a for a, s in enumerate(each.slots) if s.place.start <= k < s.place.stop)
+    return next(a for a, s in enumerate(each.slots) if k in s.parameters)
 
 
 def ends(cost: Cost, theta: Any) -> tuple[ByExample, ByExample]:
@@ -131,7 +131,7 @@ def levels_held(each: ByExample, shares: Any) -> set[int]:
             if isinstance(part, Category):
                 seen = np.bincount(4 * np.asarray(codes, np.intp) + ways, minlength=4 * (1 + at.stop - at.start)).reshape(-1, 4)
                 both = np.flatnonzero(seen[1:, 2:].any(axis=1) & seen[1:, 1::2].any(axis=1))
-                held.update((slot.place.start + at.start + both).tolist())
+                held.update(slot.parameters[k] for k in (at.start + both).tolist())
     return held
 
 
@@ -193,7 +193,7 @@ def features(each: ByExample, which: Sequence[int]) -> Iterator[tuple[int, Any]]
     slots = {k: each.slots[slot_of(each, k)] for k in which}
     typed = {k: x for k, slot in slots.items() if isinstance(x := each.cost.data.get(slot.data), Columns)}
     others = of_arrays(each, [k for k in which if k not in typed])
-    yield from ((k, typed[k].feature(k - slots[k].place.start) if k in typed else next(others)) for k in which)
+    yield from ((k, typed[k].feature(slots[k].parameters.index(k)) if k in typed else next(others)) for k in which)
 
 
 def of_arrays(each: ByExample, which: Sequence[int]) -> Iterator[Any]:

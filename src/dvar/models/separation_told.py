@@ -38,7 +38,7 @@ def separations(cost: Cost, fit: Fit, names: Sequence[str], answers: Sequence[st
     columns: dict[tuple[str, int], int] = {}  # one sentence, however many classes a column has weights for
     for k in alone:
         slot = each.slots[slot_of(each, k)]
-        columns.setdefault((slot.data, k - slot.place.start), k)
+        columns.setdefault((slot.data, slot.parameters.index(k)), k)
     first, more = list(columns.values())[:TOLD], list(columns.values())[TOLD:]
     said = [alone_told(each, names, k, alone[k], answers) for k in first]
     if more:
@@ -92,7 +92,7 @@ def together_told(
         return []
     part = np.abs(direction) / units
     used = [k for k in np.argsort(-part) if part[k] > 1e-6 * part.max()]
-    found = [k for k in used if any(s.data and s.place.start <= k < s.place.stop for s in each.slots)]
+    found = [k for k in used if any(s.data and k in s.parameters for s in each.slots)]
     of = () if picks(each.cost.loss) else rows_of(each.cost, touched)
     lines = (threshold(as_given(each, k, x), names[k], of, two(answers)) for k, x in features(each, found) if of)
     made = next(filter(None, lines), "")
@@ -121,14 +121,14 @@ def shifted(each: ByExample, k: int) -> bool:
     """Whether a parameter's column is measured from its mean, so that 0 of it is not 0."""
     slot = each.slots[slot_of(each, k)]
     columns = each.cost.data.get(slot.data)
-    return isinstance(columns, Columns) and bool(columns.encoding.units[0][k - slot.place.start])
+    return isinstance(columns, Columns) and bool(columns.encoding.units[0][slot.parameters.index(k)])
 
 
 def as_given(each: ByExample, k: int, x: Any) -> Any:
     """A parameter's column (m,) in its own units; x is as the loss reads it."""
     slot = each.slots[slot_of(each, k)]
     columns = each.cost.data.get(slot.data)
-    return columns.as_given(k - slot.place.start) if isinstance(columns, Columns) else x
+    return columns.as_given(slot.parameters.index(k)) if isinstance(columns, Columns) else x
 
 
 def threshold(x: Any, name: str, of: Sequence[Any], answers: Sequence[str]) -> str:
@@ -173,7 +173,7 @@ def column_name(each: ByExample, names: Sequence[str], k: int) -> str:
     slot = each.slots[slot_of(each, k)]
     if not slot.data:
         return names[k]
-    rows = [names[s.place.start + k - slot.place.start] for s in each.slots if s.data == slot.data]
+    rows = [names[s.parameters[slot.parameters.index(k)]] for s in each.slots if s.data == slot.data]
     if len(rows) == 1:
         return names[k]
     return common(rows) or names[k]

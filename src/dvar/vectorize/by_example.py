@@ -43,6 +43,11 @@ class Slot(NamedTuple):
     place: slice  # of its parameters in the flat vector
     data: str
 
+    @property
+    def parameters(self) -> range:
+        """The same as numbers: of the features in turn."""
+        return range(self.place.start, self.place.stop, self.place.step or 1)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ByExample:
@@ -137,7 +142,7 @@ def place(total: Any, s: Slot, t: Slot, piece: Any) -> None:
 
 def by_example(cost: Cost, theta: Any) -> ByExample:
     """Each example's derivatives at a flat vector: one pass over the data. Raises DvarError where a matrix of parameters enters
-    the loss otherwise than as W @ x."""
+    the loss otherwise than as W @ x or x @ W."""
     slots, derivatives = derivatives_at(cost, cost.loss, theta)
     slopes, curves = np.zeros((len(slots), cost.m)), np.zeros((len(slots), len(slots), cost.m))
 
@@ -186,7 +191,7 @@ def derivatives_at(cost: Summed, graph: Graph, theta: Any) -> tuple[list[Slot], 
                                  if n in block or n in parameters}
         for m in found.maps:
             w = np.asarray(parameters[m.parameter])
-            given[m.result] = block[m.data] @ (w.T if w.ndim == 2 else w)
+            given[m.result] = block[m.data] @ (w if m.turned or w.ndim == 1 else w.T)
         with np.errstate(all="ignore"):
             answers = run(given)
         for name, value, size in zip(first, answers, shape):
@@ -233,17 +238,15 @@ def slots_of(cost: Summed, found: Core) -> tuple[list[Slot], list[tuple[str, int
     """The slots, and for each the input of the core and the element that it is."""
     slots, names = [], []
     for m in found.maps:
-        n = cost.data[m.data].shape[1]
         for k in range(int(np.prod(m.shape))):
-            lo = cost.places[m.parameter].start + k * n
-            slots.append(Slot(slice(lo, lo + n), m.data))
+            slots.append(Slot(m.place(cost.places[m.parameter].start, k), m.data))
             names.append((m.result, k))
     for name in cost.inputs:
         if name not in found.sizes:
             continue
         if len(found.sizes[name]) > 1:
-            raise DvarError(f"the matrix {name} of shape {found.sizes[name]} enters the loss otherwise than as {name} @ x, so "
-                            "the curvature of an example is not known in a few numbers")
+            raise DvarError(f"the matrix {name} of shape {found.sizes[name]} enters the loss otherwise than as {name} @ x or "
+                            f"x @ {name}, so the curvature of an example is not known in a few numbers")
         for k in range(int(np.prod(found.sizes[name]))):
             lo = cost.places[name].start + k
             slots.append(Slot(slice(lo, lo + 1), ""))

@@ -1,8 +1,8 @@
 """The core of a loss: what is left of one example's graph when its linear maps are taken out.
 
-Where vectors and matrices of parameters meet the data only as w @ x or W @ x, the loss of an example is a function of a few
-numbers: what the linear maps give, the data that are numbers, the parameters that are numbers. That function is a graph like any
-other, with the maps' results as inputs; its derivatives with respect to them are all that the data need be multiplied with:
+Where vectors and matrices of parameters meet the data only as w @ x, W @ x or x @ W, the loss of an example is a function of a
+few numbers: what the linear maps give, the data that are numbers, the parameters that are numbers. That function is a graph like
+any other, with the maps' results as inputs; its derivatives with respect to them are all that the data need be multiplied with:
 dw = Σ dz·x.
 """
 
@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..expression.graph import INPUT, Builder, Graph
 from ..expression.op import Shape
@@ -19,13 +22,28 @@ from ..expression.values import shapes
 
 
 class Map(NamedTuple):
-    """A linear map `parameter @ data`, and the core's input that stands for its result."""
+    """A linear map `parameter @ data`, or the same turned, and the core's input that stands for its result."""
 
     parameter: str
     data: str
     result: str
-    shape: Shape  # of the result: a number, or one number per row of the parameter
+    turned: bool  # data @ parameter: a column of the parameter, not a row, gives a number
+    shape: Shape  # of the result
     width: int  # how many features
+
+    def weights(self, parameter: Any) -> Any:
+        """What gives each number, row by row, (results, width)."""
+        return np.atleast_2d(parameter.T if self.turned else parameter)
+
+    def of_weights(self, rows: Any) -> Any:
+        """(results, width) in the shape of the parameter."""
+        return rows.T if self.turned else rows.reshape(*self.shape, self.width)
+
+    def place(self, start: int, result: int) -> slice:
+        """Where the weights that give one number stand among numbers of which those of the parameter are from `start` on."""
+        if self.turned:
+            return slice(start + result, start + result + self.width * prod(self.shape), prod(self.shape))
+        return slice(start + result * self.width, start + (result + 1) * self.width)
 
 
 @dataclass(frozen=True)
@@ -54,10 +72,11 @@ def core(graph: Graph, sizes: Mapping[str, Shape], data: frozenset[str]) -> Core
         if first < i:  # the same map once more
             place[i] = place[first]
         elif (made := mapped.get(i)) is not None:
-            name = node.name if node.given else f"{made[0]}_dot_{made[1]}"
+            parameter, features, turned = made
+            name = node.name if node.given else "_dot_".join((features, parameter) if turned else (parameter, features))
             place[i] = builder.input(name)
-            width = next(found[k][0] for k in node.operands if graph.nodes[k].name == made[1])
-            maps.append(Map(*made, builder.nodes[place[i]].name, found[i], width))
+            width = next(found[k][0] for k in node.operands if graph.nodes[k].name == features)
+            maps.append(Map(parameter, features, builder.nodes[place[i]].name, turned, found[i], width))
     for i, node in enumerate(graph.nodes):
         if i in place or node.op == INPUT:
             continue
@@ -71,8 +90,9 @@ def core(graph: Graph, sizes: Mapping[str, Shape], data: frozenset[str]) -> Core
     return Core(made_graph, tuple(maps), {n: known[n] for n in made_graph.inputs})
 
 
-def linear_map(graph: Graph, i: int, data: frozenset[str], shape: Shape) -> tuple[str, str] | None:
-    """(parameter, data) where node i is the product w @ x or x @ w of a parameter and an example's features, or W @ x."""
+def linear_map(graph: Graph, i: int, data: frozenset[str], shape: Shape) -> tuple[str, str, bool] | None:
+    """(parameter, data, whether it is turned) where node i is the product of a parameter and an example's features: w @ x, x @ w,
+    W @ x or, turned, x @ W."""
     node = graph.nodes[i]
     if not node.operands or not OPS[node.op].maps:
         return None
@@ -80,5 +100,5 @@ def linear_map(graph: Graph, i: int, data: frozenset[str], shape: Shape) -> tupl
     if a.op != INPUT or b.op != INPUT or (a.name in data) == (b.name in data):
         return None
     if b.name in data:
-        return a.name, b.name
-    return (b.name, a.name) if not shape else None  # x @ W is W's columns: no map of rows
+        return a.name, b.name, False
+    return b.name, a.name, bool(shape)

@@ -63,7 +63,7 @@ class FusedProgram:
         """The parameters as the program takes them: those outside maps raveled, and per map the weights (results, width)."""
         one = self.program
         return (np.concatenate([np.zeros(0), *(np.ravel(parameters[n]) for n, _ in one.small)]),
-                [self.features[m.data].padded(np.atleast_2d(parameters[m.parameter])) for m in one.maps])
+                [self.features[m.data].padded(np.ascontiguousarray(m.weights(parameters[m.parameter]))) for m in one.maps])
 
     def shapes_of_sums(self) -> list[Shape]:
         """Of what it adds up: the value and the derivatives outside maps; per map (results, width); then the second derivatives
@@ -125,7 +125,7 @@ class FusedProgram:
             d[name] = d[name] + small[at : at + size].reshape(shape)
             at += size
         for m, g in zip(one.maps, slopes):
-            d[m.parameter] = d[m.parameter] + self.features[m.data].compact(g).reshape(self.sizes[m.parameter])
+            d[m.parameter] = d[m.parameter] + m.of_weights(self.features[m.data].compact(g))
         curved = [self.hessian(small[at:], cross, gram)] if self.second else []
         return [float(small[0]), *d.values(), *curved]
 
@@ -137,17 +137,15 @@ class FusedProgram:
             at += int(np.prod(size))
         total = np.zeros((at, at))
         features = self.features[one.maps[0].data] if one.maps else None
-        by_result = {m.result: m.parameter for m in one.maps}
+        by_result = {m.result: m for m in one.maps}
 
         def place(element: Element) -> slice:
             """Where a result's weights, or a small parameter, stand among all parameters."""
-            name = by_result.get(element.name)
-            if name is None:
-                lo = starts[element.name] + element.at
-                return slice(lo, lo + 1)
-            assert features is not None
-            count = len(features.places)
-            return slice(starts[name] + element.at * count, starts[name] + (element.at + 1) * count)
+            if element.name in by_result:
+                made = by_result[element.name]
+                return made.place(starts[made.parameter], element.at)
+            lo = starts[element.name] + element.at
+            return slice(lo, lo + 1)
 
         def put(curve: Curve, block: Any) -> None:
             a, b = place(curve.a), place(curve.b)

@@ -168,7 +168,7 @@ class Summed(Examples):
     def value_gradient_hessian(self, theta: Any, rows: Sequence[slice] | None = None) -> tuple[float, Any, Any]:
         """J, its gradient (P,) and its Hessian (P, P): one pass over the data, or the mean over these runs of rows alone.
 
-        Raises DvarError where a matrix of parameters enters the loss otherwise than as W @ x.
+        Raises DvarError where a matrix of parameters enters the loss otherwise than as W @ x or x @ W.
         """
         if self.runs_fused_second and not isinstance(self.fused_second, str):
             value, *slopes, hessian = self.run_fused(self.fused_second, self.named(theta), rows)

@@ -40,7 +40,9 @@ def seconds(cost: Summed, second: bool) -> float:
     typed = [len(v.data) for v in cost.data.values() if isinstance(v, Columns)]
     sparse = sum(v.stored / cost.m for v in cost.data.values() if isinstance(v, Sparse))
     dense = sum(int(np.prod(v.shape[1:])) for v in cost.data.values() if isinstance(v, np.ndarray | Chunked))
-    maps = max((s[0] for s in cost.sizes.values() if len(s) == 2), default=1)  # results of W @ x
+    widths = {v.shape[1] for v in cost.data.values() if len(v.shape) == 2}
+    matrices = (s for s in cost.sizes.values() if len(s) == 2)
+    maps = max((s[1] if s[0] in widths and s[1] not in widths else s[0] for s in matrices), default=1)  # results of x @ W, W @ x
     row = maps * (dense * DENSE_SECONDS + sparse * SPARSE_SECONDS + sum(typed) * TYPED_SECONDS + EXAMPLE_SECONDS)
     passes = PASSES if cost.size < LONG else MANY
     pairs = sum(count * (count + 1) // 2 for count in typed) if second else 0

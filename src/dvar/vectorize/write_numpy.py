@@ -162,7 +162,7 @@ class Writer:
         rank = len(one.shapes[i])
         if node.op == "neg" or (node.op in ("plus", "minus") and rank and all(len(one.shapes[k]) == rank for k in node.operands)):
             return node.operands
-        if node.op == "outer" and all(one.varies[k] for k in node.operands):
+        if node.op == "outer":
             return node.operands
         if node.op == "times":
             a, b = node.operands
@@ -205,6 +205,10 @@ class Writer:
             (left, _), (right, binds) = map(self.total, parts)
             return f"{left} {OPS[node.op].text.strip('{} ')} {right if binds >= PRODUCT else f'({right})'}", SUM
         a, b = parts
+        if node.op == "outer" and not (one.varies[a] and one.varies[b]):
+            self.uses_np = True
+            left, right = (self.total(k)[0] if one.varies[k] else self.atom(k) for k in parts)
+            return f"{self.np}.multiply.outer({left}, {right})", ATOM
         if node.op == "outer":
             if one.nodes[a].op == INPUT:  # features that are no array know d @ x alone
                 return f"({self.atom(b)}.T @ {self.atom(a)}).T", ATOM
