@@ -118,7 +118,7 @@ class Rewriter:
             values = [tape.nodes[k].value for k in operands]
             if op != "minus" or is_exact(op, *values):  # type: ignore[arg-type]  # rules look at the b − 1 of b·x^(b − 1)
                 value = evaluate_one(OPS[op], *map(np.float64, values), options=options)  # type: ignore[arg-type]
-                if np.isfinite(value):
+                if np.ndim(value) == 0 and np.isfinite(value):  # a stack of constants is none
                     return tape.const(value)
         for rule, pattern in self.patterns.at(op, [tape.nodes[k] for k in operands]) if fuel else ():
             found = self.match(pattern, len(pattern) - 1, Node(op, operands, options=options), {})
