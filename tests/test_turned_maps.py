@@ -69,6 +69,15 @@ def test_the_same_matrix_both_ways():
     np.testing.assert_allclose(cost.hessian(W=W), slopes, rtol=1e-5, atol=1e-4)
 
 
+def test_a_matrix_that_also_meets_something_else_from_the_right_is_not_turned():
+    """h @ W is no map of the features: tied weights."""
+    graph = dv.graph("inputs: W, c, x, y\nh = tanh(W @ x + c); r = h @ W; s = sum(r); L = (s - y)**2")
+    est = dv.Estimator(graph, predict="s", start={"W": np.full((2, 6), 0.1), "c": np.array([0.1, -0.1])}, l2=1e-3).fit(FRAME, LOGITS[:, 0])
+    assert est.coef_.shape == (2, 6)
+    scale = est.reader_.encoding.units[1]
+    np.testing.assert_allclose(est.coef_, est.fit_.params["W"] / scale, rtol=1e-12)
+
+
 def test_features_far_from_zero_are_fitted_by_newton():
     zeros = {"W": np.zeros((N, K)), "b": np.zeros(K)}
     one = TURNED.over(x=X, y=Y).minimize(start=zeros, l2=1e-4, penalize="W", tol=1e-10)

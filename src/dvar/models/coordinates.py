@@ -236,7 +236,7 @@ def through(cost: Any, names: list[str], intercept: str, centre: Any, spread: An
         spread = np.hypot(spread, centre)
         spread = np.where(spread > 0, spread, 1.0)
     free = cost.places[intercept] if shifted else slice(0, 0)
-    maps = tuple(Map(cost.places[name], free, centre, spread, is_turned(cost.loss, name)) for name in names)
+    maps = tuple(Map(cost.places[name], free, centre, spread, is_turned(cost.loss, name, cost.data)) for name in names)
     for one in maps:
         one.blocks(units)[0][...] = np.where(spread > 0, one.shrink, 1.0)
     return Standardised(cost, maps, units)

@@ -162,27 +162,29 @@ def linear_maps(graph: Graph, data: Collection[str], x: str = "x") -> tuple[list
     return names, ""
 
 
-def by_rows(graph: Graph, parameter: str, w: Any) -> Any:
+def by_rows(graph: Graph, parameter: str, w: Any, data: Collection[str] = ("x",)) -> Any:
     """What is of the shape of a parameter that meets the features, a row for each result: turned where that is as x @ W. Twice it
     is as it was."""
-    return np.transpose(w) if is_turned(graph, parameter) else w
+    return np.transpose(w) if is_turned(graph, parameter, data) else w
 
 
 def rows_of(cost: Any, parameter: str) -> Any:
     """Where its weights stand among all parameters, (results, features)."""
     at = np.arange(cost.size)[cost.places[parameter]].reshape(cost.sizes[parameter])
-    return np.atleast_2d(by_rows(cost.loss, parameter, at))
+    return np.atleast_2d(by_rows(cost.loss, parameter, at, cost.data))
 
 
-def is_turned(graph: Graph, parameter: str) -> bool:
-    """Whether a parameter meets the features as x @ W, its columns for results. Of a vector that changes nothing."""
-    return any(n.op in OPS and OPS[n.op].maps and graph.nodes[n.operands[1]].name == parameter for n in graph.nodes)
+def is_turned(graph: Graph, parameter: str, data: Collection[str] = ("x",)) -> bool:
+    """Whether a parameter meets the features as x @ W, its columns for results, and not something else as h @ W. Of a vector that
+    changes nothing."""
+    products = ([graph.nodes[k] for k in n.operands] for n in graph.nodes if n.op in OPS and OPS[n.op].maps)
+    return any(a.op == INPUT and a.name in data and b.name == parameter for a, b in products)
 
 
 def results_of(cost: Any, parameter: str) -> tuple[int, ...]:
     """The shape of what a parameter's linear map gives."""
     size: tuple[int, ...] = cost.sizes[parameter]
-    return size[1:] if is_turned(cost.loss, parameter) else size[:-1]
+    return size[1:] if is_turned(cost.loss, parameter, cost.data) else size[:-1]
 
 
 def prediction(graph: Graph, data: set[str]) -> str:
