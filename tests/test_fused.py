@@ -435,3 +435,9 @@ def test_a_graph_of_vectors_is_compiled_for_the_shapes_said():
         graph.program("fused")(v=[1.0, 2.0], y=0)
     with pytest.raises(dv.UsageError, match="digamma has no compiled form"):
         dv.graph("L = digamma(x)").program("fused")
+
+
+def test_a_matrix_outside_linear_maps_has_no_second_derivatives_in_a_program():
+    cost = dv.graph("inputs: V, w, x, y\nL = (w @ x - y)**2 + sum(V*V)").over(x=np.eye(3), y=np.ones(3), program="fused")
+    with pytest.raises(dv.DvarError, match="the matrix V of shape .2, 2. enters the loss otherwise"):
+        cost.hessian(V=np.eye(2), w=np.ones(3))

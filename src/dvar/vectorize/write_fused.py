@@ -55,6 +55,8 @@ def write_fused(
     small = tuple((n, core.sizes[n]) for n in core.graph.inputs if n not in data and n not in results)
     if second and len({m.data for m in core.maps}) > 1:
         raise NotWritable("second derivatives are written for linear maps of the same features")
+    if second and any(len(shape) > 1 for _, shape in small):
+        raise NotWritable("second derivatives are written for numbers and vectors outside linear maps")
     try:
         one = example(core, (*(m.result for m in core.maps), *(n for n, _ in small)), second)
     except NotUnrolled as why:
