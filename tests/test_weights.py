@@ -9,6 +9,7 @@ import pytest
 from scipy import sparse
 
 import dvar as dv
+from dvar.descend.part import runs_of
 
 rng = np.random.default_rng(8)
 M = 1300
@@ -127,3 +128,44 @@ def test_it_does_not_count_in_standard_errors_and_the_gap():
         one, other = (dv.inference(cost, cost.minimize(), kind=kind) for cost in pair)
         np.testing.assert_allclose(one.covariance, other.covariance, rtol=1e-6)
         assert one.n == other.n
+
+
+@pytest.mark.parametrize("program", ["numpy", "fused"])
+@pytest.mark.parametrize("method", ["sgd", "adam"])
+def test_batches_in_which_no_row_counts_change_nothing(method, program):
+    weight = np.where(np.arange(M) % 100 == 7, 1.0, 0.0)
+    cost = dv.graph(HEAD + "L = (w @ x + b - y)**2").over(x=X, y=Y, weight=weight, program=program)
+    fit = cost.minimize(method, batch=8)
+    assert "20 epochs" in fit.message
+    assert fit.history[-1].cost < fit.history[0].cost / 2
+
+
+def test_the_mean_over_rows_that_do_not_count_is_0():
+    weight = np.where(np.arange(M) < 100, 1.0, 0.0)
+    for program in ("numpy", "fused"):
+        cost = dv.graph(HEAD + POISSON).over(x=X, y=Y, weight=weight, program=program).sized(AT)
+        for found in (cost.value_gradient, cost.value_gradient_hessian):
+            assert not any(np.any(part) for part in found(cost.flat(AT), [slice(200, 300)]))
+
+
+def test_a_block_in_which_no_row_counts_has_no_curvature():
+    m, rng = 60_000, np.random.default_rng(0)
+    x, y, rows = rng.normal(size=(m, 3)), rng.integers(0, 2, m), slice(20_000, 20_400)
+    graph = dv.graph("inputs: W, b, x, y\nz = W @ x + b; L = logsumexp(z) - z[y]")
+    at = {"W": rng.normal(size=(2, 3)), "b": np.zeros(2)}
+    weight = np.zeros(m)
+    weight[rows] = 1.0
+    found, expected = graph.over(x=x, y=y, weight=weight).hessian(at), graph.over(x=x[rows], y=y[rows]).hessian(at)
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_a_part_of_the_rows_in_which_none_counts_is_no_reason_to_go_on_for_ever():
+    m, rng = 60_000, np.random.default_rng(3)
+    x, rows = rng.normal(size=(m, 3)), slice(1200, 1500)
+    y = np.array(x @ [1, 2, 3] + rng.normal(size=m) > 0, float)
+    assert all(run.stop <= rows.start or run.start >= rows.stop for run in runs_of(m, 4))
+    weight = np.zeros(m)
+    weight[rows] = 1.0
+    fit = dv.graph(HEAD + "z = w @ x + b; L = softplus(z) - y*z").over(x=x, y=y, weight=weight).minimize("subsampled-newton")
+    assert fit.converged
+    assert fit.cost == pytest.approx(dv.graph(HEAD + "z = w @ x + b; L = softplus(z) - y*z").over(x=x[rows], y=y[rows]).minimize().cost)

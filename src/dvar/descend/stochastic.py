@@ -54,7 +54,7 @@ def epochs(problem: Problem, theta: Any, run: Run, options: Options, update: Upd
     cost, gradient = problem.smooth.value_gradient(theta)
     norm = run.record(theta, cost, gradient, 0.0)
     if rate is None:
-        rate = safe_rate(problem, theta, next(batches(problem.examples, size, rng))) * (1 - options.momentum)
+        rate = safe_rate(problem, theta, batches(problem.examples, size, rng)) * (1 - options.momentum)
     done, total = 0, options.steps * -(-problem.examples // size)
     for epoch in range(options.steps):
         before, now = theta, rate
@@ -85,11 +85,15 @@ def batches(m: int, size: int, rng: Any) -> Iterator[list[slice]]:
         yield [runs[k] for k in sorted(order[lo : lo + each])]
 
 
-def safe_rate(problem: Problem, theta: Any, rows: list[slice]) -> float:
-    """The largest power of two at which a step lowers the cost of one batch by half of what its slope promises, divided by 4."""
-    cost, gradient = problem.smooth.value_gradient(theta, rows)
-    square = float(gradient @ gradient)
-    if square == 0:
+def safe_rate(problem: Problem, theta: Any, some: Iterator[list[slice]]) -> float:
+    """The largest power of two at which a step lowers the cost of one batch, the first with a slope, by half of what that
+    promises, divided by 4."""
+    for rows in some:
+        cost, gradient = problem.smooth.value_gradient(theta, rows)
+        square = float(gradient @ gradient)
+        if square != 0:
+            break
+    else:
         return 1.0
     rate = 2.0 ** np.floor(np.log2(1 / np.sqrt(square)))
 

@@ -53,7 +53,8 @@ def subsampled_newton(problem: Problem, theta: Any, run: Run, options: Options) 
     elif kept.done:
         found = ended(kept)._replace(regular=False)
     else:
-        found = lbfgs(problem, kept.theta, run, options._replace(tol=CERTAIN * (within.small / run.small if run.small else 1.0)))
+        share = within.small / run.small if within.small and run.small else 1.0  # a part in which no row counts has no slope
+        found = lbfgs(problem, kept.theta, run, options._replace(tol=CERTAIN * share))
     said = f"; begun at the optimum of {count:,} rows, found in {passes} passes over these, with their Hessian" if some else ""
     return found._replace(message=found.message + said)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -195,10 +196,10 @@ def derivatives_at(cost: Summed, graph: Graph, theta: Any) -> tuple[list[Slot], 
         with np.errstate(all="ignore"):
             answers = run(given)
         for name, value, size in zip(first, answers, shape):
-            part = np.broadcast_to(value, (count, *size)).reshape(count, -1)
+            part = np.broadcast_to(value, (count, *size)).reshape(count, prod(size))
             slopes[at[name] : at[name] + part.shape[1]] = part.T
         for (element, other), value, size in zip(second, answers[len(first):], shape[len(first):]):
-            part = np.broadcast_to(value, (count, *size)).reshape(count, -1)
+            part = np.broadcast_to(value, (count, *size)).reshape(count, prod(size))
             a, b = at[element.name] + element.at, at[other]
             curves[a, b : b + part.shape[1]] = part.T
             curves[b : b + part.shape[1], a] = part.T

@@ -186,12 +186,12 @@ class Examples:
         return {name: part[counts] for name, part in found.items()}, int(counts.sum())
 
     def total_of(self, rows: Sequence[slice] | None) -> float:
-        """The weight of these runs of rows: how many there are, where all weigh 1."""
+        """The weight of these runs of rows: how many there are, where all weigh 1; 1 where none counts, whose mean is 0."""
         if rows is None:
             return self.total
         if not self.weight:
             return float(sum(r.stop - r.start for r in rows))
-        return float(sum(np.sum(self.data[self.weight][r], dtype=np.float64) for r in rows))
+        return float(sum(np.sum(self.data[self.weight][r], dtype=np.float64) for r in rows)) or 1.0
 
     def whole(self) -> dict[str, Any]:
         """All rows, as numbers: what a plain Python loop reads."""
