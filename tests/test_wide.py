@@ -124,3 +124,17 @@ def test_a_summary_of_many_columns_is_that_of_all_eigenvalues(y, by_eigenvalues)
     z = x[:, :3] @ [1.0, -2.0, 0.5] + 0.1 * RNG.normal(size=30)
     fitted = (dv.LogisticRegression() if y(z).dtype == bool else dv.LinearRegression()).fit(x, y(z))
     assert str(fitted.summary()) == str(by_eigenvalues(fitted.summary))
+
+
+@pytest.mark.parametrize(("n", "l2", "seed"), [(560, 1e-6, 0), (600, 1e-6, 0), (560, 3e-6, 1), (600, 1e-6, 1), (600, 1e-2, 0)])
+def test_columns_of_large_numbers_are_hardly_held(n, l2, seed):
+    """Beside their curvature the penalty is rounding, so the Hessian is not solved by parts."""
+    rng, m = np.random.default_rng(seed), 40
+    x = rng.normal(size=(m, n)) * np.exp(2 * rng.normal(size=n))
+    y = x[:, 0] + rng.normal(size=m)
+    fit = dv.graph("inputs: w, b, x, y\nL = (w @ x + b - y)**2/2").over(x=x, y=y).minimize("newton", l2=l2)
+    x, y = x - x.mean(axis=0), y - y.mean()
+    w = x.T @ np.linalg.solve(x @ x.T / m + l2 * np.eye(m), y / m)
+    assert fit.converged
+    assert fit.passes < 10
+    assert fit.cost == pytest.approx(((x @ w - y) ** 2).mean() / 2 + l2 / 2 * w @ w, rel=1e-12)

@@ -17,6 +17,7 @@ NEGATIVE = 1e-8  # and so is negative curvature
 VANISHED = 1e-8  # curvature below this share of that at the start: the optimum is at infinity
 WIDE, NARROW = 400, 4  # parameters, and how many times their rank they are, where a factor of that many columns pays
 PIVOT, PROBED = 1e-13, 1e-9  # of the diagonal: what is left where a factor ends; of a product: what it may miss
+SOLVED = 1e-3  # of what is solved for: it may miss so much, which steps make up for
 BLOCK = 64  # rows of a triangle that is solved at once
 
 
@@ -75,7 +76,8 @@ class Held:
 
 
 def held_up(matrix: Any, held: Any) -> Held | None:
-    """What a matrix solves that is positive definite as a diagonal (P,) holds up one of small rank; None where it is not so."""
+    """What a matrix solves that is positive definite as a diagonal (P,) holds up one of small rank; None where it is not so, or
+    hardly."""
     at = held > SINGULAR
     if len(held) < WIDE or np.sum(~at) > FEW:
         return None
@@ -83,7 +85,11 @@ def held_up(matrix: Any, held: Any) -> Held | None:
     rest.flat[:: len(rest) + 1] -= held[at]
     few = narrow(rest)
     found = None if few is None else Held(matrix, held, at, few)
-    return found if found is not None and cholesky(found.rest - SINGULAR * np.eye(len(found.rest))) is not None else None
+    if found is None or cholesky(found.rest - SINGULAR * np.eye(len(found.rest))) is None:
+        return None
+    probe = np.random.default_rng(0).normal(size=len(held))  # what Schur's complement leaves may be rounding
+    missed = np.linalg.norm(matrix @ found.solve(probe) - probe)
+    return found if missed <= SOLVED * np.linalg.norm(probe) else None
 
 
 class Curvature:
