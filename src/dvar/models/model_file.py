@@ -188,7 +188,7 @@ def checked(value: dict[str, Any]) -> Model:
     if prediction(graph, data) != value["predicts"] or set(graph.inputs) - data != set(value["parameters"]):
         raise DvarError("the formula does not go with the parameters or with what it predicts", DAMAGED)
     named = MODELS[value["name"]]
-    if (named.formula and text(named.graph) != value["formula"]) or (named.target == "yes/no") != bool(value["positive"]):
+    if named.formula and (text(named.graph) != value["formula"] or (named.target == "yes/no") != bool(value["positive"])):
         raise DvarError(f"the formula, or what counts as yes, is not that of a {named.name} model", DAMAGED)
     params = {name: numbers(name, part) for name, part in value["parameters"].items()}
     sizes = {name: np.shape(part) for name, part in params.items()}
