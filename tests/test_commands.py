@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +101,7 @@ def test_predicting_a_batch_at_a_time_is_predicting_at_once(capsys, table, monke
 LATE = [  # a column of a long file of JSON lines: at first, in the last line, in which it is kept
     (1, 2.5, [1.0, 2.5]), (None, "late", [None, "late"]), ("2024-01-31", "never", ["2024-01-31", "never"]), (0, None, [0, None]),
     ("2024-01-31", "2024-01-31T10:00:00.5", [datetime(2024, 1, 31), datetime(2024, 1, 31, 10, 0, 0, 500_000)]),
+    ("2024-01-31T12:00:00+02:00", "2024-01-31T10:00:00.5Z", [datetime(2024, 1, 31, 10, 0, 0, k, UTC) for k in (0, 500_000)]),
 ]
 
 

@@ -97,6 +97,8 @@ def wider(one: Any, other: Any) -> Any:
     """The type that holds what either does: text where no other one does."""
     import pyarrow as pa
 
+    if pa.types.is_timestamp(one) and pa.types.is_timestamp(other):  # PyArrow leaves out the zone of times in whole seconds
+        one, other = (pa.timestamp(of.unit, one.tz or other.tz) for of in (one, other))
     try:
         return pa.unify_schemas([pa.schema({"": of}) for of in (one, other)], promote_options="permissive").field(0).type
     except pa.ArrowException:
