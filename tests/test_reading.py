@@ -72,6 +72,7 @@ TEXTS = [  # file name, its bytes, how it is read, the rows, what is said
     ("t.csv", "a,b\n1,“€”\n2,é".encode("cp1252"), {}, [{"a": 1, "b": "“€”"}, {"a": 2, "b": "é"}], "cp1252, since it is not UTF-8"),
     ("t.csv", b"a,b\n1,\x81\n2,\xe9\n", {}, [{"a": 1, "b": "\x81"}, {"a": 2, "b": "é"}], "latin-1, since it is not UTF-8"),
     ("t.csv", b"a,b\n1,0xffffffffffffffff\n2,0X1f\n", {}, [{"a": 1, "b": "0xffffffffffffffff"}, {"a": 2, "b": "0X1f"}], ""),
+    ("t.csv", b"a,0x1f\n1,2\n3,4\n", {}, [{"a": 1, "0x1f": 2}, {"a": 3, "0x1f": 4}], ""),
     ("t.csv", b"a;b\n1,5;x\n2,25;\n", {"decimal": ","}, [{"a": 1.5, "b": "x"}, {"a": 2.25, "b": None}], "separated"),
     ("t.csv", b"a;b\n1,5;x\n2,25;\n", {}, [{"a": "1,5", "b": "x"}, {"a": "2,25", "b": None}], "--decimal ,"),
     ("t.csv", b"a,b\n1,x\n2,-\n", {"missing": ("-",)}, ROWS, ""),
@@ -291,6 +292,10 @@ def test_letters_of_windows_beyond_what_is_read_ahead(tmp_path, letters, space):
     cut = pa.concat_tables(list(batching.batches(tmp_path / "t.csv", wanted={"a": "number", "b": "category"})))
     assert cut.column("b").to_pylist() == whole.column("b").to_pylist() == ["x"] * 400_000 + [letters * 9] * 99_999
     assert cut.column("a").to_pylist() == whole.column("a").to_pylist()
+    with (tmp_path / "t.csv").open("ab") as file:
+        file.write(b"\n5,\x81")
+    with pytest.raises(DvarError, match=r"t\.csv is not UTF-8, and 0x81 is no letter of cp1252"):
+        list(batching.batches(tmp_path / "t.csv", wanted={"a": "number", "b": "category"}))
 
 
 def test_places(tmp_path):

@@ -84,6 +84,7 @@ def written_0x(head: str, delimiter: str, names: Sequence[str]) -> tuple[str, ..
     if not HEXADECIMAL.search(head):
         return ()
     rows = lines.reader(io.StringIO(head, newline=""), delimiter=delimiter, skipinitialspace=True)
+    next(filter(None, rows), None)  # a column's name may be written so
     found = {k for row in rows for k, field in enumerate(row) if HEXADECIMAL.fullmatch(field)}
     return tuple(n for k, n in enumerate(names) if k in found)
 

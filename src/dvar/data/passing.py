@@ -47,7 +47,11 @@ class Passing(io.RawIOBase):
                 some.decode()
             except UnicodeDecodeError as error:
                 self.windows = error.reason != "unexpected end of data"
-        return some.decode("cp1252", "replace").encode() if self.windows else some
+        try:
+            return some.decode("cp1252").encode() if self.windows else some
+        except UnicodeDecodeError as error:
+            what = f"{self.name} is not UTF-8, and 0x{some[error.start]:02x} is no letter of cp1252"
+            raise DvarError(what, "write it as UTF-8") from None
 
 
 def refuse_zero(name: str, content: Any, before: int = 0) -> None:
