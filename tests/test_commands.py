@@ -744,6 +744,31 @@ def test_ctrl_c_while_learning_keeps_the_best():
         assert "stopped on request" in json.loads(Path("y.json").read_text())["reached"]
 
 
+WITHIN = """
+import os, signal, sys
+from dvar.cli import main
+
+class Closed:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(9): pass
+
+def sync(_):
+    Closed()
+    while True: pass
+
+os.fsync = sync
+sys.exit(main())
+"""
+
+
+def test_a_command_is_ended_though_it_is_asked_where_nothing_can_be_raised(capsys, table):
+    fitted(capsys, "--target", "y", "--features", "n")
+    done = subprocess.run([sys.executable, "-c", WITHIN, "predict", "y.json", "t.parquet", "-o", "p.csv"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
+    assert sorted(os.listdir()) == ["t.parquet", "y.json"]
+
+
 def test_letters_that_standard_output_has_not(capsys):
     table = made().rename_columns(["y", "x", "città", *made().column_names[3:]])
     pq.write_table(table, "t.parquet")

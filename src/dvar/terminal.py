@@ -1,7 +1,7 @@
 """What the commands share: how they read what is typed, speak to a person, and end.
 
 Data go to standard output, everything else to standard error. Exit status 0: done; 1: the data or the numbers do not allow it;
-2: the command was wrong; 130: stopped by Ctrl-C.
+2: the command was wrong; 130: stopped by Ctrl-C; 128 and the number of another signal that ended it.
 """
 
 from __future__ import annotations
@@ -127,9 +127,11 @@ def next_command(*words: str) -> str:
 
 
 def heard_again(given: Any) -> None:
-    """Ctrl-C within what Python itself calls, where nothing can be raised, is heard once that is over."""
+    """Ctrl-C, or being asked to end, within what Python itself calls, where nothing can be raised, is heard once that is over."""
     if given.exc_type is KeyboardInterrupt:
         threading.Timer(0.01, _thread.interrupt_main).start()
+    elif given.exc_type is SystemExit:
+        threading.Timer(0.01, _thread.interrupt_main, [given.exc_value.code - 128]).start()
     else:
         sys.__unraisablehook__(given)
 
