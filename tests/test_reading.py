@@ -433,9 +433,9 @@ def test_times_in_json(tmp_path, times, type_):
 
 
 def test_json_of_times_and_decimals_is_read_again(tmp_path):
-    table = pa.table({"d": pa.array([Decimal("8.96"), None]), "t": pa.array([1, 10**15 + 1], pa.timestamp("us"))})
+    table = pa.table({"d": pa.array([Decimal("8.96"), None]), "k": pa.array([Decimal(12345678901234567)] * 2), "t": pa.array([1, 10**15 + 1], pa.timestamp("us"))})
     writing.write(str(tmp_path / "t.jsonl"), iter([table]))
-    assert reading.read(tmp_path / "t.jsonl").to_pydict() == {"d": [8.96, None], "t": table.column("t").to_pylist()}
+    assert reading.read(tmp_path / "t.jsonl").to_pydict() == {"d": [8.96, None], "k": [12345678901234567] * 2, "t": table.column("t").to_pylist()}
 
 
 def test_views_of_text_are_written_as_text(tmp_path):

@@ -136,7 +136,9 @@ def lines(file: Any, schema: Any, closing: list[Any]) -> Any:
         return None if isinstance(v, float) and not math.isfinite(v) else v
 
     def other(v: Any) -> Any:
-        return float(v) if isinstance(v, Decimal) else str(v)
+        if isinstance(v, Decimal):
+            return int(v) if v == int(v) else float(v)  # a long number of an account keeps its digits
+        return str(v)
 
     def put(table: Any) -> None:
         rows = ({k: value(v) for k, v in row.items()} for row in table.to_pylist())
