@@ -292,6 +292,8 @@ def test_letters_of_windows_beyond_what_is_read_ahead(tmp_path, letters, space):
     cut = pa.concat_tables(list(batching.batches(tmp_path / "t.csv", wanted={"a": "number", "b": "category"})))
     assert cut.column("b").to_pylist() == whole.column("b").to_pylist() == ["x"] * 400_000 + [letters * 9] * 99_999
     assert cut.column("a").to_pylist() == whole.column("a").to_pylist()
+    (tmp_path / "end.csv").write_bytes("\n".join([*rows[:400_001], f"5,{space}{letters}"]).encode("cp1252"))
+    assert [*batching.batches(tmp_path / "end.csv")][-1].column("b")[-1].as_py() == letters
     with (tmp_path / "t.csv").open("ab") as file:
         file.write(b"\n5,\x81")
     with pytest.raises(DvarError, match=r"t\.csv is not UTF-8, and 0x81 is no letter of cp1252"):

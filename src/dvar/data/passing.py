@@ -46,7 +46,8 @@ class Passing(io.RawIOBase):
             try:
                 some.decode()
             except UnicodeDecodeError as error:
-                self.windows = error.reason != "unexpected end of data"
+                letter = some[error.start : error.start + 4] + self.stream.ahead(3)  # which may go on in the next part
+                self.windows = letter.decode(errors="replace").startswith("\ufffd")
         try:
             return some.decode("cp1252").encode() if self.windows else some
         except UnicodeDecodeError as error:
