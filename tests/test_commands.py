@@ -27,6 +27,8 @@ import dvar as dv
 from dvar import cli
 from dvar.data import batching, reading, writing
 from dvar.data import table as tables
+from dvar.models import model_file
+from dvar.models.evaluation import evaluate
 from dvar.models.training import auc, train
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"  # beside the repository where it is developed
@@ -201,6 +203,9 @@ def test_numbers_past_the_largest_float(capsys):
     pq.write_table(pa.table({"x": [1.0, 1e200, -1e200]}), "far.parquet")
     out, err = dvar(capsys, "predict", "t.json", "far.parquet")
     assert (out.split()[2:], err) == (["inf", "-inf"], "prediction: 2 rows without a finite number\n")
+    pq.write_table(pa.table({"t": [1.0, 2.0], "x": [1.0, 1e200]}), "far.parquet")
+    figures = evaluate(model_file.read("t.json"), pq.read_table("far.parquet")).figures
+    assert figures["mean_absolute_error"] == figures["root_mean_square_error"] == np.inf
 
 
 def test_weights_are_counts(capsys, table):

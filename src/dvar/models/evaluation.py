@@ -61,7 +61,7 @@ def evaluate(model: Model, table: Any, threshold: float = 0.5) -> Evaluation:
         if guess.ndim == 1:
             with np.errstate(all="ignore"):
                 off = np.abs(guess - truth)
-                size = off.max() or 1.0  # in which no square of a large number overflows
+                size = off.max() if 0 < off.max() < np.inf else 1.0  # in which no square of a large number overflows
                 figures |= {"mean_absolute_error": float(size * np.average(off / size, weights=weight)),
                             "root_mean_square_error": float(size * np.sqrt(np.average((off / size) ** 2, weights=weight)))}
         return Evaluation(len(rows), unknown, figures, (), threshold, {}, notes)
