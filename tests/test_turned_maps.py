@@ -8,6 +8,7 @@ from scipy import sparse
 
 import dvar as dv
 from dvar.data.encoding import Encoding
+from dvar.models.separation_told import common
 
 TURNED = dv.graph("inputs: W, b, x, y\nz = x @ W + b; L = logsumexp(z) - z[y]")
 ROWS = dv.graph("inputs: W, b, x, y\nz = W @ x + b; L = logsumexp(z) - z[y]")
@@ -152,3 +153,10 @@ def test_a_node_that_is_linear_is_predicted_of_typed_features():
     est = dv.Estimator("inputs: W, b, x, y\nz = W @ x + b; L = sum((z - y)**2)", predict="z", start={"W": W, "b": b}).fit(FRAME, LOGITS[:, 0])
     assert est.predict(FRAME).shape == (M, K)
     assert np.corrcoef(est.predict(FRAME)[:, 0], LOGITS[:, 0])[0, 1] > 0.3
+
+
+@pytest.mark.parametrize(("names", "column"), [
+    (["W[0, 0]", "W[1, 0]"], "W[:, 0]"), (["W[0, 10]", "W[10, 10]"], "W[:, 10]"), (["W[3, 0]", "W[3, 1]"], "W[3, :]"),
+    (["W[1, 10]", "W[1, 11]"], "W[1, :]"), (["a: t [C]", "b: t [C]"], "t [C]"), (["t [C] (a)", "t [C] (b)"], "t [C]")])  # fmt: skip
+def test_what_a_column_is_called(names, column):
+    assert common(names) == column

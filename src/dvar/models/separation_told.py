@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import takewhile
+from string import digits
 from typing import Any
 
 import numpy as np
@@ -180,9 +181,13 @@ def column_name(each: ByExample, names: Sequence[str], k: int) -> str:
 
 
 def common(rows: Sequence[str]) -> str:
-    """What names of a column's weights for several classes have in common, as x of "10: x" and "20: x"."""
-    end = shared([name[::-1] for name in rows])[::-1]
-    return max(end.partition(": ")[2] or end, shared(rows).rstrip(" ("), key=len)
+    """What names of a column's weights for several classes have in common, as x of "10: x" and "20: x", W[:, 0] of "W[0, 0]" and
+    "W[1, 0]"."""
+    begin, end = shared(rows), shared([name[::-1] for name in rows])[::-1]
+    left, right = begin.rstrip(digits), end.lstrip(digits)
+    if "[" in left and left.endswith(("[", ", ")) and right.endswith("]") and right.startswith(("]", ", ")):
+        return f"{left}:{right}"
+    return max(end.partition(": ")[2] or end, begin.rstrip(" ("), key=len)
 
 
 def shared(texts: Sequence[str]) -> str:
