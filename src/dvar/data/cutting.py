@@ -81,7 +81,8 @@ def western(content: Any) -> str:
 
 def written_0x(head: str, delimiter: str, names: Sequence[str]) -> tuple[str, ...]:
     """The columns in which a field of the first lines is written as 0x1F."""
-    if "0x" not in head and "0X" not in head:
+    below = head.find("\n") + 1  # the names
+    if max(head.find(x, below) for x in "xX") < 0 or not HEXADECIMAL.search(head, below):  # one letter is found at once
         return ()
     rows = lines.reader(io.StringIO(head, newline=""), delimiter=delimiter, skipinitialspace=True)
     next(filter(None, rows), None)  # a column's name may be written so
