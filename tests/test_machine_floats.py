@@ -5,6 +5,7 @@ import gc
 import inspect
 import itertools
 import math
+import re
 import struct
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -52,7 +53,9 @@ def same(graph, point):
         others = graph.program("loop").function(*point)
         np.testing.assert_allclose(known(answer), known(others), rtol=1e-13, atol=1e-322, err_msg=str(point))
     else:
-        assert bits(answer) == bits(wanted), point
+        if OTHERWISE.isdisjoint(re.findall(r"\w+", str(graph.program("fused")))):  # rules may have put in what was not written
+            assert bits(answer) == bits(wanted), point
+        np.testing.assert_allclose(known(answer), known(wanted), rtol=1e-13, atol=1e-322, err_msg=str(point))
 
 
 @pytest.mark.parametrize("op", [op for op in ROWS if op.shape is elementwise and (op.floats or op.loop or op.text)], ids=lambda op: op.name)
@@ -248,3 +251,7 @@ def test_a_program_too_long_for_the_stack_is_refused_and_the_limit_runs_on_a_sma
     monkeypatch.setattr(machine_floats, "MOST", 10_000)
     with pytest.raises(dv.UsageError, match="more than 10,000 values is not compiled"):
         graph.program("fused")
+
+
+def test_a_length_that_a_rule_has_put_in():
+    same(dv.graph("u = expm1(tanh(x)); J = sqrt(u**2 + 1)*y"), (-1.919921875, 0.0))
