@@ -21,9 +21,9 @@ from . import features as named
 from . import table as tables
 from .codes import looked_up
 from .columns import Category, Columns, Group, Missing, Number, Part
-from .learning import MAX_LEVELS, OTHER_LEVEL, Joint, Rest, Slope, learn, learn_slopes, within
+from .learning import MAX_LEVELS, OTHER_LEVEL, Joint, learn, learn_slopes
 from .source import Source
-from .within import count_within
+from .within import Rest, Slope, count_within, within
 
 MAX = float(np.finfo(np.float64).max)
 JOINT = 1024  # joint codes at most of categories that are counted together

@@ -19,6 +19,7 @@ from . import features as named
 from . import table as tables
 from .columns import BLOCK, Category, Number, Part
 from .source import Source
+from .within import Rest, Slope, within
 
 STRETCH = 1 << 18  # rows whose moments are found together: threads wait for each other between operations
 CHANGES = 32  # rows on average, and more, in which a mask stays as it is, are jumped over rather than gone through
@@ -27,31 +28,6 @@ IDENTIFIER = 100  # levels, each in one row only, that are not worth keeping for
 MOST_SLOPES = 100  # levels that a number has slopes of their own at: each is a column of numbers
 MAX_LEVELS = 1000  # of a category, unless said otherwise; the rest, the rarest, become one
 OTHER_LEVEL = "(other)"  # a level of this name takes every text that is no level
-
-
-@dataclass(frozen=True)
-class Slope(Number):
-    """A number where the column `within` is at one level (None: where it is missing), else 0: that level's own slope."""
-
-    within: str
-    level: str | None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (f"{self.column}:{self.within}={'(missing)' if self.level is None else self.level}",)
-
-    def here(self, text: str) -> bool:
-        return text == self.level
-
-
-@dataclass(frozen=True)
-class Rest(Slope):
-    """The slope of all levels that are not known by name."""
-
-    known: tuple[str, ...]
-
-    def here(self, text: str) -> bool:
-        return text not in self.known
 
 
 @dataclass(frozen=True)
@@ -262,13 +238,3 @@ def learn_slopes(
         else:
             parts.append(replace(part, mean=learned.mean, scale=learned.scale, shift=learned.shift))
     return parts, gaps, dropped
-
-
-def within(
-    x: np.ndarray, gaps: np.ndarray | None, levels: tables.Levels | None, part: Slope
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """The numbers where a slope is that of the row's level, 0 elsewhere, and where they are missing there. Without any levels
-    all are missing."""
-    texts, codes = ((), np.full(len(x), -1)) if levels is None else (levels.texts, levels.codes)
-    here = np.array([*map(part.here, texts), part.level is None]).take(codes)
-    return np.where(here, x, 0).astype(np.float64), None if gaps is None else gaps & here

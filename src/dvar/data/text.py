@@ -118,6 +118,8 @@ def told(made: Cut, name: str, say: Callable[[str], None]) -> None:
         say(f"{name}: columns without a name are called by their place: {', '.join(unnamed)}")
     for column in called_well(made.codes):
         say(f"{column}: digits that begin with 0 are read as text; number({column}) reads them as numbers")
+    for column in called_well(made.hexadecimal):
+        say(f"{column}: numbers written as 0x1F are read as text; write them in digits, and they are numbers")
 
 
 def options(made: Cut, how: How, types: dict[str, Any] | None = None, quoted: bool = True) -> tuple[Any, Any]:

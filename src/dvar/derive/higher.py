@@ -34,16 +34,16 @@ def along(graph: Graph, sizes: tuple[Shape, ...], names: tuple[str, ...]) -> tup
     for name in names:
         v = tape.add(Node(INPUT, (), directions[name], True), sizes[graph.inputs.index(name)])
         if index[name] in found.d:
-            terms.append(inner(tape, v, found.d[index[name]]))
+            terms += inner(tape, v, found.d[index[name]])
     total = terms[0] if terms else tape.const(0.0)
     for term in terms[1:]:
         total = tape.apply("plus", total, term)
     return extract(found, total, "slope", tape), directions
 
 
-def inner(tape: Tape, v: int, d: int) -> int:
-    """Σ v·d of two arrays of one shape. Where d is made of outer products and multiples of vectors, as of features, these meet
-    v in linear maps, as they met what d is the derivative by."""
+def inner(tape: Tape, v: int, d: int) -> list[int]:
+    """The terms of Σ v·d, two arrays of one shape. Where d is made of outer products and multiples of vectors, as of features,
+    these meet v in linear maps, as they met what d is the derivative by."""
     terms, times = list[int](), {d: tape.const(1.0)}  # what of d is still to be taken apart, and how many times it is there
 
     def add(k: int, factor: int) -> None:
@@ -68,10 +68,7 @@ def inner(tape: Tape, v: int, d: int) -> int:
             else:
                 term = tape.apply("dot", v, k) if len(tape.shapes[k]) == 1 else tape.apply("sum", tape.apply("times", v, k))
             terms.append(tape.apply("times", factor, term))
-    total = terms[0]
-    for term in terms[1:]:
-        total = tape.apply("plus", total, term)
-    return total
+    return terms
 
 
 def free_names(graph: Graph, names: tuple[str, ...]) -> dict[str, str]:

@@ -23,7 +23,6 @@ Solver = Callable[[Problem, Any, Run, Options], Outcome]
 MANY = 1000  # parameters: beyond, a Hessian of P² numbers costs more than it saves
 CURVED = 200  # parameters: up to here one Hessian, example by example, costs no more than the gradients that it spares
 STOCHASTIC = ("sgd", "adam")
-BY_GRADIENTS = ("gradient-descent", "newton-cg", "l-bfgs", "fista", *STOCHASTIC)  # whose end the gradient's norm alone tells
 
 
 class Method(NamedTuple):
@@ -34,15 +33,16 @@ class Method(NamedTuple):
     tol: float  # unless told
     takes: tuple[str, ...] = ()  # options beside steps, tol and l2
     hessian: bool = False
+    by_gradients: bool = True  # the gradient's norm alone tells its end
 
 
 METHODS = {
     "gradient-descent": Method(gradient_descent, 1000, 1e-7, ("rate", "momentum", "nesterov")),
-    "newton": Method(newton, 300, 1e-9, (), True),
-    "proximal-newton": Method(proximal_newton, 100, 1e-9, ("l1", "bounds"), True),
+    "newton": Method(newton, 300, 1e-9, (), True, False),
+    "proximal-newton": Method(proximal_newton, 100, 1e-9, ("l1", "bounds"), True, False),
     "newton-cg": Method(newton_cg, 200, 1e-8, ("l1", "bounds")),
-    "working-set": Method(working_set, 50, 1e-8, ("l1",)),
-    "subsampled-newton": Method(subsampled_newton, 5000, 1e-8),
+    "working-set": Method(working_set, 50, 1e-8, ("l1",), by_gradients=False),
+    "subsampled-newton": Method(subsampled_newton, 5000, 1e-8, by_gradients=False),
     "l-bfgs": Method(lbfgs, 5000, 1e-7, ("bounds",)),
     "fista": Method(accelerated, 5000, 1e-7, ("l1", "bounds")),
     "sgd": Method(sgd, 20, 1e-7, ("rate", "momentum", "nesterov", "batch")),
@@ -52,7 +52,7 @@ METHODS = {
 
 def sees_gradients(method: str, convex: bool) -> bool:
     """Whether a method sees of its end the gradient alone; of a convex cost a Hessian of a part of the rows tells enough."""
-    return method in BY_GRADIENTS or (method == "subsampled-newton" and not convex)
+    return METHODS[method].by_gradients or (method == "subsampled-newton" and not convex)
 
 
 def known(method: str) -> None:

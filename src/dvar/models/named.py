@@ -17,6 +17,7 @@ from ..errors import UsageError, nearest
 from ..expression.formula import parse
 from ..expression.graph import INPUT, Graph
 from ..expression.ops import OPS
+from ..vectorize.core import linear_map
 
 
 @dataclass(frozen=True)
@@ -143,13 +144,12 @@ def linear_maps(graph: Graph, data: Collection[str], x: str = "x") -> tuple[list
     """
     nodes = graph.nodes
     uses = [k for n in nodes for k in n.operands]
-    maps = [(i, k) for i, n in enumerate(nodes) if n.op in OPS and OPS[n.op].maps and any(nodes[j].name == x for j in n.operands)
-            for k in n.operands if nodes[k].op == INPUT and nodes[k].name != x]
-    names = list(dict.fromkeys(nodes[k].name for _, k in maps))
+    maps = [(i, made[0]) for i in range(len(nodes)) if (made := linear_map(graph, i, {*data, x})) and made[1] == x]
+    names = list(dict.fromkeys(name for _, name in maps))
     if len(maps) != 1:
         return names, ""
     [(at, weights)] = maps
-    if uses.count(weights) != 1:
+    if uses.count(graph.index(weights)) != 1:
         return names, ""
     while uses.count(at) == 1:  # up the sum that w @ x is a term of
         user = next(i for i, n in enumerate(nodes) if at in n.operands)
@@ -177,8 +177,8 @@ def rows_of(cost: Any, parameter: str) -> Any:
 def is_turned(graph: Graph, parameter: str, data: Collection[str] = ("x",)) -> bool:
     """Whether a parameter meets the features as x @ W, its columns for results, and not something else as h @ W. Of a vector that
     changes nothing."""
-    products = ([graph.nodes[k] for k in n.operands] for n in graph.nodes if n.op in OPS and OPS[n.op].maps)
-    return any(a.op == INPUT and a.name in data and b.name == parameter for a, b in products)
+    maps = (linear_map(graph, i, data) for i in range(len(graph.nodes)))
+    return any(made is not None and made[0] == parameter and made[2] for made in maps)
 
 
 def results_of(cost: Any, parameter: str) -> tuple[int, ...]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..data.columns import Category, Missing, Part
-from ..data.learning import OTHER_LEVEL, Joint, Slope
+from ..data.learning import OTHER_LEVEL, Joint
+from ..data.within import Slope
 from ..errors import many
 from ..expression.writing import text
 from .summary import original

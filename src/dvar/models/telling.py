@@ -66,7 +66,6 @@ def figures(found: Inference) -> list[tuple[str, str]]:
 
 
 def null_figures(found: Inference) -> list[tuple[str, str]]:
-
     said = [("null log-likelihood (intercept alone)", f"{found.null_log_likelihood:.4f}")]
     if found.deviance is not None and found.null_deviance is not None:
         said.append(("deviance, null deviance", f"{found.deviance:.6g}, {found.null_deviance:.6g}"))

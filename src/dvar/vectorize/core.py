@@ -8,7 +8,7 @@ dw = Σ dz·x.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
@@ -61,7 +61,8 @@ def core(graph: Graph, sizes: Mapping[str, Shape], data: frozenset[str]) -> Core
     builder = Builder(off=graph.off)
     place: dict[int, int] = {}
     maps: list[Map] = []
-    mapped = {i: made for i in range(len(found)) if (made := linear_map(graph, i, data, found[i])) is not None}
+    maps_at = ((i, linear_map(graph, i, data)) for i in range(len(found)))
+    mapped = {i: (made[0], made[1], made[2] and bool(found[i])) for i, made in maps_at if made is not None}
     used = {k for i, node in enumerate(graph.nodes) if i not in mapped for k in node.operands}
     taken_up = {k for i in mapped for k in graph.nodes[i].operands}
     for i, node in enumerate(graph.nodes):  # the core's own inputs first, then what stands for the maps
@@ -90,9 +91,9 @@ def core(graph: Graph, sizes: Mapping[str, Shape], data: frozenset[str]) -> Core
     return Core(made_graph, tuple(maps), {n: known[n] for n in made_graph.inputs})
 
 
-def linear_map(graph: Graph, i: int, data: frozenset[str], shape: Shape) -> tuple[str, str, bool] | None:
-    """(parameter, data, whether it is turned) where node i is the product of a parameter and an example's features: w @ x, x @ w,
-    W @ x or, turned, x @ W."""
+def linear_map(graph: Graph, i: int, data: Collection[str]) -> tuple[str, str, bool] | None:
+    """(parameter, data, whether the data come first, as in x @ W) where node i is the product of a parameter and an example's
+    features."""
     node = graph.nodes[i]
     if not node.operands or not OPS[node.op].maps:
         return None
@@ -101,4 +102,4 @@ def linear_map(graph: Graph, i: int, data: frozenset[str], shape: Shape) -> tupl
         return None
     if b.name in data:
         return a.name, b.name, False
-    return b.name, a.name, bool(shape)
+    return b.name, a.name, True

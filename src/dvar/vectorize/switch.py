@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,12 +38,12 @@ def pays(cost: Summed, second: bool) -> bool:
 
 def seconds(cost: Summed, second: bool) -> float:
     """What the passes of a fit take by NumPy, those for the Hessian among them if `second`."""
+    from .by_example import found_core, shapes_of
+
     typed = [len(v.data) for v in cost.data.values() if isinstance(v, Columns)]
     sparse = sum(v.stored / cost.m for v in cost.data.values() if isinstance(v, Sparse))
     dense = sum(int(np.prod(v.shape[1:])) for v in cost.data.values() if isinstance(v, np.ndarray | Chunked))
-    widths = {v.shape[1] for v in cost.data.values() if len(v.shape) == 2}
-    matrices = (s for s in cost.sizes.values() if len(s) == 2)
-    maps = max((s[1] if s[0] in widths and s[1] not in widths else s[0] for s in matrices), default=1)  # results of x @ W, W @ x
+    maps = max((prod(m.shape) for m in found_core(cost.graph, *shapes_of(cost, cost.graph)).maps), default=1)
     row = maps * (dense * DENSE_SECONDS + sparse * SPARSE_SECONDS + sum(typed) * TYPED_SECONDS + EXAMPLE_SECONDS)
     passes = PASSES if cost.size < LONG else MANY
     pairs = sum(count * (count + 1) // 2 for count in typed) if second else 0
