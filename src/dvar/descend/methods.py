@@ -15,6 +15,7 @@ from .objective import Options, Problem, Sums
 from .part import has_part
 from .proximal import proximal_newton
 from .run import Outcome, Run
+from .smoothed import smoothed_newton
 from .stochastic import adam, sgd
 from .subsampled import subsampled_newton
 from .working_set import working_set
@@ -40,6 +41,7 @@ METHODS = {
     "gradient-descent": Method(gradient_descent, 1000, 1e-7, ("rate", "momentum", "nesterov")),
     "newton": Method(newton, 300, 1e-9, (), True, False),
     "proximal-newton": Method(proximal_newton, 100, 1e-9, ("l1", "bounds"), True, False),
+    "smoothed-newton": Method(smoothed_newton, 300, 1e-6, ("l1", "bounds"), True, False),
     "newton-cg": Method(newton_cg, 200, 1e-8, ("l1", "bounds")),
     "working-set": Method(working_set, 50, 1e-8, ("l1",), by_gradients=False),
     "subsampled-newton": Method(subsampled_newton, 5000, 1e-8, by_gradients=False),
@@ -74,6 +76,9 @@ def chosen(cost: Sums, method: str, told: set[str]) -> str:
     if METHODS[method].hessian and not cost.has_hessian():
         raise UsageError("Newton needs a loss whose vectors of parameters meet the data only as w @ x",
                          "take the method l-bfgs or newton-cg, which need gradients only")
+    if method == "smoothed-newton" and cost.rounded is None:
+        raise UsageError("smoothing needs a loss that has kinks and is known to be convex, kinks as those of abs, relu, maximum",
+                         "take the method newton where there are none, l-bfgs where it is not convex")
     if method == "working-set" and not cost.met:
         raise UsageError("a working set needs vectors of parameters that meet columns of numbers only as w @ x",
                          "take the method newton-cg or fista")
@@ -87,12 +92,17 @@ def automatic(cost: Sums, told: set[str]) -> str:
     if "batch" in told:
         return chosen(cost, "adam", told)
     second = cost.size <= MANY and cost.has_hessian()
+    if second and cost.kinks() and not cost.bends():  # no Hessian tells of what bends at kinks alone
+        if cost.rounded is not None:
+            return "smoothed-newton"
+        if not told:
+            return "l-bfgs"
     if "l1" in told:
         return "proximal-newton" if second else "newton-cg" if "bounds" in told or not cost.met else "working-set"
     if "bounds" in told:
         return "proximal-newton" if second else "l-bfgs"
     if second:
-        return "l-bfgs" if cost.kinks() and not cost.bends() else "newton"  # no Hessian tells of what bends at kinks alone
+        return "newton"
     curved = cost.size <= CURVED or (cost.size <= MANY and has_part(cost.m, cost.size))
     if curved and cost.convex and cost.has_curves():
         return "subsampled-newton"

@@ -89,9 +89,9 @@ def minimize(
         outcome = solved(method, problem, theta, run, options)
         if outcome.converged and sees_gradients(method, cost.convex) and cost.size <= MANY and cost.has_hessian():
             outcome = confirmed(problem, outcome, run, options)
-        if auto and method == "newton" and at_kinks(cost, outcome, patient=steps is None):
-            method, one = "l-bfgs", METHODS["l-bfgs"]  # what it takes for curvature bends at kinks, too (Lewis & Overton,
-            # Mathematical Programming 141, 2013): from the start, as where Newton's steps ended is no way on
+        other = elsewise(cost, method) if auto and at_kinks(cost, outcome, patient=steps is None) else ""
+        if other:  # from the start, as where Newton's steps ended is no way on
+            method, one = other, METHODS[other]
             outcome = solved(method, problem, theta, run, options._replace(steps=one.steps, tol=one.tol if tol is None else tol))
     if not np.isfinite(run.best_cost):
         first = run.history[0].cost
@@ -122,6 +122,14 @@ def seen_before(end: End | None, cost: Sums, problem: Problem, theta: Any) -> Po
     if end is None or end.cost() is not cost or not np.array_equal(end.place.theta, theta):
         return None
     return problem.smooth.seen(end.place) if isinstance(problem.smooth, Penalised) else end.place
+
+
+def elsewise(cost: Sums, method: str) -> str:
+    """The method for kinks at which Newton's steps ended; "" where there is no other."""
+    if method in ("newton", "proximal-newton") and cost.rounded is not None:
+        return "smoothed-newton"
+    return "l-bfgs" if method == "newton" else ""  # what it takes for curvature bends at kinks, too (Lewis & Overton,
+    # Mathematical Programming 141, 2013)
 
 
 def at_kinks(cost: Sums, outcome: Outcome, patient: bool) -> str:

@@ -33,6 +33,8 @@ class Objective(Protocol):
 
     @property
     def convex(self) -> bool: ...  # it is known to be
+    @property
+    def rounded(self) -> Objective | None: ...  # its kinks rounded off, as convex, by a parameter more, the last; None: cannot
 
     def value_gradient(self, theta: Any, rows: Rows = None) -> tuple[float, Any]: ...
 
@@ -84,6 +86,11 @@ class Penalised:
     def convex(self) -> bool:
         return self.inner.convex
 
+    @property
+    def rounded(self) -> Objective | None:
+        found = self.inner.rounded
+        return None if found is None else Penalised(found, np.append(self.l2, 0.0), np.append(np.zeros_like(self.l2) + self.about, 0.0))
+
     def value_gradient(self, theta: Any, rows: Rows = None) -> tuple[float, Any]:
         value, gradient = self.inner.value_gradient(theta, rows)
         return value + self.value(theta), gradient + self.l2 * (theta - self.about)
@@ -130,6 +137,10 @@ class Part:
     @property
     def convex(self) -> bool:
         return self.inner.convex
+
+    @property
+    def rounded(self) -> Objective | None:
+        return None
 
     def value_gradient(self, theta: Any, rows: Rows = None) -> tuple[float, Any]:
         return self.inner.value_gradient(theta, self.rows)

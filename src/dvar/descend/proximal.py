@@ -241,14 +241,19 @@ def finished(problem: Problem, now: Point, promised: float, run: Run) -> Outcome
         return Outcome(now.theta, now.cost, False, f"stopped {at_saddle(slope, run.small)}; start elsewhere, with start or seed",
                        now.hessian)
     said = f"converged: the gradient's norm is {slope:.1e}, the cost can fall by at most {max(0.0, promised):.0e} more"
-    zeros = int(np.sum((now.theta == 0) & (problem.l1 > 0)))
-    if problem.sparse:
-        said += f"; {zeros:,} of {int(np.sum(problem.l1 > 0)):,} penalised parameters are zero"
-    at_bound = int(np.sum((now.theta <= problem.lower) | (now.theta >= problem.upper)))
-    if problem.bounded:
-        said += f"; {at_bound:,} at a bound"
     end = now._replace(cost=now.cost - problem.bends(now.theta))
-    return Outcome(now.theta, now.cost, True, said, now.hessian, end=end)
+    return Outcome(now.theta, now.cost, True, said + held_told(problem, now.theta), now.hessian, end=end)
+
+
+def held_told(problem: Problem, theta: Any) -> str:
+    """How many parameters are zero by l1, and how many at a bound."""
+    told = ""
+    if problem.sparse:
+        zeros = int(np.sum((theta == 0) & (problem.l1 > 0)))
+        told += f"; {zeros:,} of {int(np.sum(problem.l1 > 0)):,} penalised parameters are zero"
+    if problem.bounded:
+        told += f"; {int(np.sum((theta <= problem.lower) | (theta >= problem.upper))):,} at a bound"
+    return told
 
 
 def saddle(problem: Problem, now: Point, run: Run) -> bool:

@@ -93,6 +93,7 @@ class Op:
     word: str = ""  # in the name of a node nobody named: b_times_c
     domain: str = "all real numbers"
     kink: str = ""
+    rounded: str = ""  # what it is where its kink is rounded off, by as much as t says, itself at t = 0
     note: str = ""  # where it is less exact than the rest of the table
     shape: Callable[..., Shape] = elementwise  # of (*shapes of the operands, **options)
     beside: Callable[[Sequence[Shape | None]], Shape | None] | None = None  # others' shapes → that of an operand, if they tell

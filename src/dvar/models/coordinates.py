@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
@@ -81,6 +82,11 @@ class Standardised:
     @property
     def convex(self) -> bool:
         return bool(self.cost.convex)
+
+    @cached_property
+    def rounded(self) -> Standardised | None:
+        cost = self.cost.rounded
+        return None if cost is None else Standardised(cost, self.maps, np.append(self.units, 1.0))
 
     @property
     def met(self) -> dict[str, str]:

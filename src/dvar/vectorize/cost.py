@@ -95,6 +95,13 @@ class Cost(Summed):
         return found if found is not None and found.has_hessian() else None
 
     @cached_property
+    def rounded(self) -> Cost | None:
+        """The cost with its kinks rounded off, by a parameter more, the last; None where it has none, or others."""
+        from .rounded import rounded
+
+        return rounded(self)
+
+    @cached_property
     def slope_along(self) -> tuple[Cost, dict[str, str]]:
         """The slope of J along a direction, as a cost of the parameters and the direction; and what that is called in it."""
         sizes = {n: self.sizes[n] if n in self.sizes else self.data[n].shape[1:] for n in self.graph.inputs}

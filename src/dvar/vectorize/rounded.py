@@ -1,0 +1,150 @@
+"""A convex cost whose kinks are rounded off, by as much as one parameter more says: t, with which it is the cost itself at t = 0.
+
+Rows of the table say what an operation becomes, as hypot(a, t) of abs(a): as convex in its operands and t together as it was, and
+rising where it rose. Before that, what meets in a kink where d = 0, p·d above and q·d below, becomes q·d + (p − q)·relu(d):
+`where(d > 0, p*d, q*d)`, and a comparison as a number, `d*(tau - (d < 0))`.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..derive.higher import free_names
+from ..derive.tape import ancestors, formula
+from ..expression.graph import CONST, INPUT, Builder, Graph, Node
+from ..expression.ops import OPS
+
+if TYPE_CHECKING:
+    from .cost import Cost
+
+MEETING = "q*d + (p - q)*relu(d)"
+ABOVE = {"greater": True, "at_least": True, "less": False, "at_most": False}  # whether it holds where a − b is above 0
+
+
+def rounded(cost: Cost) -> Cost | None:
+    """The cost over its parameters and, last of them, t; None where it has no kinks, some cannot be rounded off, or its
+    operations do not tell that it is convex."""
+    if not cost.kinks():
+        return None
+    straight = cost.over_same_data(Straightened(cost.graph, cost.inputs).close(), cost.sizes)
+    made = Rounded(straight.graph, cost.inputs)
+    if made.left() or not straight.convex:
+        return None
+    return cost.over_same_data(made.close(), cost.sizes | {made.name: ()})
+
+
+class Copy:
+    """A graph copied node by node, some as something else; `place` says where each is, `moves` which the parameters move."""
+
+    def __init__(self, graph: Graph, parameters: tuple[str, ...]) -> None:
+        self.graph, self.builder, self.place, self.moves = graph, Builder(off=graph.off), list[int](), list[bool]()
+        for node in graph.nodes:
+            moves = node.name in parameters if node.op == INPUT else any(self.moves[j] for j in node.operands)
+            other = self.other(node) if moves and node.operands else None
+            self.moves.append(moves)
+            self.place.append(self.builder.keep(node, self.place) if other is None else other)
+
+    def other(self, node: Node) -> int | None:
+        """What takes the node's place; None where it stays."""
+        raise NotImplementedError
+
+    def close(self) -> Graph:
+        return self.builder.close(self.place[-1])
+
+    def write(self, text: str, **variables: int) -> int:
+        """A formula of the table, its variables standing for nodes that are there."""
+        place: list[int] = []
+        for node in formula(text).nodes:
+            if node.op == INPUT:
+                place.append(variables[node.name])
+            elif node.op == CONST:
+                place.append(self.builder.const(node.value))
+            else:
+                place.append(self.builder.apply(node.op, *(place[k] for k in node.operands)))
+        return place[-1]
+
+
+class Rounded(Copy):
+    """Kinks rounded off."""
+
+    @cached_property
+    def name(self) -> str:
+        return free_names(self.graph, ("rounding",))["rounding"]
+
+    @cached_property
+    def t(self) -> int:
+        """After the graph's own inputs, which come before all else."""
+        return self.builder.input(self.name)
+
+    def other(self, node: Node) -> int | None:
+        text, (a, *b) = OPS[node.op].rounded, (self.place[k] for k in node.operands)
+        return self.write(text, a=a, b=b[0] if b else a, t=self.t) if text else None
+
+    def left(self) -> bool:
+        """Whether there is a kink or a jump that no row rounds off."""
+        needed = ancestors(self.graph.nodes, [len(self.graph.nodes) - 1])
+        rows = (OPS[n.op] for n, yes, moves in zip(self.graph.nodes, needed, self.moves) if yes and moves and n.operands)
+        return any(row.kink and not row.rounded and not row.analytic for row in rows)
+
+
+class Straightened(Copy):
+    """What meets in a kink, written with relu."""
+
+    def other(self, node: Node) -> int | None:
+        nodes, operands = self.graph.nodes, node.operands
+        if node.op == "where":
+            return self.meeting(operands[0], operands[1:])
+        for x, y in (operands, operands[::-1]) if node.op == "times" else ():
+            for k in [k for k, yes in enumerate(ancestors(nodes, [y])) if yes and self.moves[k] and nodes[k].op in ABOVE]:
+                found = self.meeting(k, (x, x), (self.given(y, k, 1.0), self.given(y, k, 0.0)))
+                if found is not None:
+                    return found
+        return None
+
+    def meeting(self, comparison: int, values: tuple[int, ...], times: tuple[int, ...] = ()) -> int | None:
+        """Two values, for where a comparison of a and b holds and for where not, if both are multiples of a − b; `times`: each to
+        be multiplied by this."""
+        node = self.graph.nodes[comparison]
+        if node.op not in ABOVE or not self.moves[comparison]:
+            return None
+        found = self.multiples(*node.operands)
+        if not all(k in found for k in values):
+            return None
+        p, q = (found[k] for k in values)
+        if times:
+            p, q = (self.builder.apply("times", c, by) for c, by in zip((p, q), times))
+        a, b = (self.place[k] for k in node.operands)
+        p, q = (p, q) if ABOVE[node.op] else (q, p)
+        return self.write(MEETING, d=self.builder.apply("minus", a, b), p=p, q=q)
+
+    def multiples(self, a: int, b: int) -> dict[int, int]:
+        """The nodes so far that are multiples of a − b, and of what."""
+        builder, found = self.builder, dict[int, int]()
+        a_is_0, b_is_0 = (self.graph.nodes[k].value == 0.0 for k in (a, b))
+        for k, node in enumerate(self.graph.nodes[: len(self.place)]):
+            if node.op == CONST and node.value == 0.0:
+                found[k] = builder.const(0.0)
+            elif (k == a and b_is_0) or (node.op == "minus" and node.operands == (a, b)):
+                found[k] = builder.const(1.0)
+            elif (k == b and a_is_0) or (node.op == "minus" and node.operands == (b, a)):
+                found[k] = builder.const(-1.0)
+            elif node.op in ("plus", "minus") and all(j in found for j in node.operands):
+                found[k] = builder.apply(node.op, *(found[j] for j in node.operands))
+            else:
+                for p in OPS[node.op].linear if node.operands else ():
+                    if node.operands[p] in found:
+                        found[k] = builder.apply(node.op, *(found[j] if q == p else self.place[j]
+                                                            for q, j in enumerate(node.operands)))
+                        break
+        return found
+
+    def given(self, root: int, at: int, value: float) -> int:
+        """A node where another one has this value."""
+        place = {at: self.builder.const(value)}
+        for k in range(at + 1, root + 1):
+            node = self.graph.nodes[k]
+            if not place.keys().isdisjoint(node.operands):
+                operands = [place.get(j, self.place[j]) for j in node.operands]
+                place[k] = self.builder.apply(node.op, *operands, options=node.options)
+        return place.get(root, self.place[root])
