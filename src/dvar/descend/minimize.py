@@ -25,8 +25,9 @@ PLATEAU = "stopped on a plateau: around the start no parameter changes the cost;
 CRAWLS = ("stopped: the gradient's norm is {:.1e}, little beside that at the start, but the cost can fall by {:.1g} more: "
           "features are on scales too far apart for gradients alone; take the method newton, or measure them from their means, "
           "in units of their spreads")
-KINKED = ("; the loss has kinks ({}), and no gradient tells the way along one: round them off, as logcosh(r) does abs(r) and "
-          "t*softplus(z/t) maximum(z, 0) with a small t")
+KINKED = "; the loss has kinks ({}), and no gradient tells the way along one: {}"
+ROUNDED = "take the method smoothed-newton"
+ROUND_OFF = "round them off, as logcosh(r) does abs(r) and t*softplus(z/t) maximum(z, 0) with a small t"
 DOUBT = 1e-6  # of the cost at the start, or what was asked for where that is more
 SADDLES = 10  # that a fit leaves at the most
 
@@ -53,8 +54,9 @@ def minimize(
 
     `method`: "newton" (a Hessian each pass), "subsampled-newton" (one, of a part of the rows), "newton-cg" (its products with
     vectors), "l-bfgs", "gradient-descent"; "sgd" and "adam" (a step for each batch of rows); with l1 or bounds
-    "proximal-newton", "newton-cg" or "fista", with l1 "working-set" (where most parameters end at zero). "auto" takes the one
-    that suits, and `fit.method` says which.
+    "proximal-newton", "newton-cg" or "fista", with l1 "working-set" (where most parameters end at zero); "smoothed-newton" for
+    convex losses made of straight pieces, as of quantiles and hinges, also with l1 or bounds. "auto" takes the one that suits,
+    and `fit.method` says which.
 
     `rate`: the learning rate of gradient descent, sgd and adam, a number or "auto". `momentum`: the share of the last step that
     is taken again. `nesterov`: steps are accelerated, and start anew where that leads uphill. `batch`: the rows that a step of
@@ -89,7 +91,7 @@ def minimize(
         outcome = solved(method, problem, theta, run, options)
         if outcome.converged and sees_gradients(method, cost.convex) and cost.size <= MANY and cost.has_hessian():
             outcome = confirmed(problem, outcome, run, options)
-        other = elsewise(cost, method) if auto and at_kinks(cost, outcome, patient=steps is None) else ""
+        other = elsewise(cost, method) if auto and at_kinks(cost, outcome, method, patient=steps is None) else ""
         if other:  # from the start, as where Newton's steps ended is no way on
             method, one = other, METHODS[other]
             outcome = solved(method, problem, theta, run, options._replace(steps=one.steps, tol=one.tol if tol is None else tol))
@@ -97,7 +99,7 @@ def minimize(
         first = run.history[0].cost
         why = cost.bad_rows() or "the loss is not defined there; give another start (start=, --start)"
         raise DvarError(f"the cost is {first} at the start", why)
-    message = outcome.message + at_kinks(cost, outcome, patient=steps is None)
+    message = outcome.message + at_kinks(cost, outcome, method, patient=steps is None)
     return Fit(
         cost.named(outcome.theta), outcome.cost, outcome.converged, message, method, len(run.history) + run.beside,
         history=(*run.part, *run.history), seconds=run.history[-1].seconds,
@@ -132,11 +134,11 @@ def elsewise(cost: Sums, method: str) -> str:
     # Mathematical Programming 141, 2013)
 
 
-def at_kinks(cost: Sums, outcome: Outcome, patient: bool) -> str:
+def at_kinks(cost: Sums, outcome: Outcome, method: str, patient: bool) -> str:
     """Why no step lowers the cost of a loss with kinks, or so many do not suffice; "" where another reason is likelier."""
     ended = NO_STEP in outcome.message or (patient and outcome.message.startswith("did "))
-    kinks = cost.kinks() if not outcome.converged and ended else ()
-    return KINKED.format(", ".join(kinks)) if kinks else ""
+    kinks = cost.kinks() if not outcome.converged and ended and method != "smoothed-newton" else ()
+    return KINKED.format(", ".join(kinks), ROUND_OFF if cost.rounded is None else ROUNDED) if kinks else ""
 
 
 def solved(method: str, problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:

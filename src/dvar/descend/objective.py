@@ -89,7 +89,8 @@ class Penalised:
     @property
     def rounded(self) -> Objective | None:
         found = self.inner.rounded
-        return None if found is None else Penalised(found, np.append(self.l2, 0.0), np.append(np.zeros_like(self.l2) + self.about, 0.0))
+        l2, about = (np.append(v, 0.0) for v in np.broadcast_arrays(self.l2, self.about))
+        return None if found is None else Penalised(found, l2, about)
 
     def value_gradient(self, theta: Any, rows: Rows = None) -> tuple[float, Any]:
         value, gradient = self.inner.value_gradient(theta, rows)

@@ -1,8 +1,8 @@
 """Newton's method for convex costs made of straight pieces, as of medians, quantiles and hinges; with l1, l2 and bounds.
 
 Kinks are rounded off by t (`Objective.rounded`), which is made smaller and smaller: from the optimum for one t that for the next
-is foretold, by how the slope changes with t, and mended by Newton's steps (a smoothing method: Chen, Mathematical Programming 134,
-2012). What is foretold for t = 0 is the optimum itself once it is known which examples are at their kink there.
+is foretold, by how the slope changes with t, and mended by Newton's steps (a smoothing method: Chen, Mathematical Programming
+134, 2012). What is foretold for t = 0 is the optimum itself, once it is known which examples are at their kink there.
 
 How much lower the cost could be is told by its convexity in the parameters and t together. The lowest cost there is for t is a
 convex function of t, above its tangent: at t = 0 no cost is lower than F − t·∂F/∂t, of the optimum F for t.
@@ -21,9 +21,9 @@ from .objective import EPSILON, Objective, Options, Point, Problem
 from .proximal import falls, gain, held_told, parabola_step
 from .run import NO_STEP, Outcome, Run
 
-SHARE = 0.01  # of what the rounding adds to the cost is left to gain where the next t is taken
+SHARE = 1e-4  # of what the rounding adds to the cost is left to gain where the next t is taken
 ROUND, LARGER = 0.1, 100.0  # of the cost, and more, the first rounding adds; t by t before until it does
-SMALLER, LEAST = 0.1, 1e-18  # t by t before; by the first, where rounding of numbers is all that is left
+SMALLER, LEAST = 0.2, 1e-18  # t by t before; by the first, where rounding of numbers is all that is left
 SHORTEST = 1e-6  # share of a step
 
 
@@ -42,6 +42,7 @@ def smoothed_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
     objective, left, lowest = problem.smooth.rounded, iter(range(options.steps)), -np.inf
     assert objective is not None
     place = first = rough(problem, objective, theta, run)
+    size = max(abs(run.usual[0]), abs(run.best_cost)) or first.now.cost
     while place.now.finite:
         place = optimum(problem, objective, place, run, left)
         end = foretold(problem, place, 0.0)
@@ -49,16 +50,20 @@ def smoothed_newton(problem: Problem, theta: Any, run: Run, options: Options) ->
         cost, gradient = problem.smooth.value_gradient(end)
         run.record(end, cost + problem.bends(end), problem.slope(end, gradient), 1.0, norm(end - theta))
         theta, gap = end, max(run.best_cost - lowest, 0.0)
-        if gap <= options.tol**2 * max(abs(run.usual[0]), abs(run.best_cost)):
-            return run.kept(True, f"converged: the cost can fall by at most {gap:.0e} more{held_told(problem, run.best)}")
+        if gap <= options.tol**2 * size:
+            return run.kept(True, f"converged: the cost can fall by {at_most(gap)} more{held_told(problem, run.best)}")
         if run.stopped:
             return run.kept(False, "stopped on request")
         if next(left, None) is None:
-            return run.kept(False, f"did {many(options.steps, 'step')}; the cost can fall by at most {gap:.0e} more")
+            return run.kept(False, f"did {many(options.steps, 'step')}; the cost can fall by {at_most(gap)} more")
         if place.t <= LEAST * first.t:
-            return run.kept(False, f"stopped: {NO_STEP}; it could fall by at most {gap:.0e} more")
+            return run.kept(False, f"stopped: {NO_STEP}; it could fall by {at_most(gap)} more")
         place = smaller(problem, objective, place, run)
     return run.kept(False, f"stopped: the cost is {place.now.cost} or its derivatives are not finite")
+
+
+def at_most(gap: float) -> str:
+    return f"at most {1.5 * gap:.0e}"  # to a digit, rounded up
 
 
 def seen(problem: Problem, objective: Objective, theta: Any, t: float, run: Run) -> Place:

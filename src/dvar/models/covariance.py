@@ -81,6 +81,22 @@ def observed(each: ByExample) -> Any:
     return each.gram(lambda a, b: weight * each.curves[a, b])
 
 
+def is_straight(cost: Cost, curvature: Any) -> bool:
+    """Whether the loss is made of straight pieces, which have no curvature (P, P)."""
+    return bool(cost.kinks()) and not np.any(curvature)
+
+
+def told_apart(cost: Cost, theta: Any, curvature: Any) -> int:
+    """How many parameters the data tell apart, by their curvature (P, P) at a flat vector; where there is none, by that of the
+    loss with its kinks rounded off."""
+    if is_straight(cost, curvature):
+        if cost.rounded is None:
+            return cost.size
+        size = abs(cost.value_gradient(theta)[0]) or 1.0
+        curvature = cost.rounded.value_gradient_hessian(np.append(theta, size))[2][:-1, :-1]
+    return inverse(curvature).rank
+
+
 def weights(cost: Cost) -> Any:
     """How often each example counts, (m,)."""
     return np.asarray(cost.data[cost.weight], dtype=np.float64) if cost.weight else np.ones(cost.m)

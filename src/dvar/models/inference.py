@@ -23,12 +23,14 @@ from ..expression.ops import OPS
 from ..vectorize.by_example import ByExample, by_example
 from ..vectorize.cost import Cost
 from ..vectorize.run import one_blas_thread
-from .covariance import Inverse, checked_kind, inverse, observed, robust, weights
+from .covariance import Inverse, checked_kind, inverse, is_straight, observed, robust, told_apart, weights
 from .families import FAMILIES, Family
 from .inferred import Inference, Line
 from .separation import without_optimum
 from .words import listed
 
+STRAIGHT = ("the loss is made of straight pieces, which have no curvature to tell standard errors by: fit it to samples of the "
+            "rows, drawn with replacement, and see how the coefficients vary")
 PENALISED = "penalised coefficients are pulled towards 0, so the curvature tells no standard errors: fit without a penalty"
 STILL = 1e-6  # a log-likelihood that can rise by less is at its top
 EXACT = 1e-13  # of the largest y is rounding
@@ -73,9 +75,13 @@ def inference(
     flat = () if l2 else without_optimum(cost, fit)
     bread = held(curvature, flat) if flat else inner.matrix
     separated = endless(turn, flat, inner.matrix, bread)
-    free = n - inner.rank
+    parameters = told_apart(cost, theta, curvature)
+    free = n - parameters
     square = of_square(cost, params) if known_of.scaled else 0.0
-    why, highest = (PENALISED, False) if l2 else not_there(fit, each, cost, bread, kind, known_of, free)
+    if is_straight(cost, curvature):
+        why, highest = STRAIGHT, True
+    else:
+        why, highest = (PENALISED, False) if l2 else not_there(fit, each, cost, bread, kind, known_of, free)
     if not why and is_exact(cost, mean_loss * square, known_of):
         why = "every row is fitted to rounding, so nothing is left to estimate errors from"
     covariance, clusters = np.full((len(told),) * 2, np.nan), 0
@@ -86,7 +92,7 @@ def inference(
         # A loss c·r² has the curvature 2c·xxᵀ: c cancels against that in the loss, and σ²(XᵀX)⁻¹ is left.
         middle = bread * (2 * n * mean_loss / free if known_of.scaled else 1.0)
         if kind != "classical" and each is not None:
-            middle, clusters = robust(each, bread, kind, groups, weights(cost), n, inner.rank)
+            middle, clusters = robust(each, bread, kind, groups, weights(cost), n, parameters)
         with np.errstate(all="ignore"):  # what is past the largest float is left out of the table
             covariance[np.ix_(clear, clear)] = turn[clear] @ middle @ turn[clear].T
         unclear = [name for name, yes in zip(told, clear | separated) if not yes]
@@ -99,7 +105,7 @@ def inference(
     lines = tuple(line(name, value, variance, level, degrees, ratio)
                   for name, value, variance, ratio in zip(told, in_units, np.diag(covariance), odds))
     ends = tuple(name for name, end in zip(told, separated) if end)
-    return Inference(title, lines, covariance, kind, level, degrees, n, inner.rank, clusters, ends, why, tuple(notes), known_of,
+    return Inference(title, lines, covariance, kind, level, degrees, n, parameters, clusters, ends, why, tuple(notes), known_of,
                      cost, params, mean_loss, square, turn, highest)
 
 

@@ -15,7 +15,7 @@ from ..errors import DvarError, UsageError, nearest
 from ..vectorize.core import core
 from ..vectorize.cost import Cost
 from . import plots, telling
-from .covariance import information, inverse, weights
+from .covariance import information, told_apart, weights
 from .families import Family
 
 
@@ -108,7 +108,8 @@ class Inference:
     @cached_property
     def null_parameters(self) -> int:
         cost = null_cost(self.cost)
-        return inverse(information(cost, cost.flat(self.null.params))).rank
+        theta = cost.flat(self.null.params)
+        return told_apart(cost, theta, information(cost, theta))
 
     @property
     def null_log_likelihood(self) -> float | None:
