@@ -86,6 +86,26 @@ def of_statsmodels(X: Any, y: Any) -> Call:
     return call
 
 
+def of_sklearn_quantile(X: Any, y: Any, share: float) -> Call:
+    from sklearn.linear_model import QuantileRegressor
+
+    def call(tol: float) -> Any:
+        names = ("primal_feasibility_tolerance", "dual_feasibility_tolerance")
+        exact = {name: min(max(tol, 1e-10), 1e-3) for name in names}  # what the linear program's solver takes
+        found = QuantileRegressor(quantile=share, alpha=0.0, solver="highs", solver_options=exact).fit(X, y)
+        return {"w": found.coef_, "b": float(found.intercept_)}
+    return call
+
+
+def of_statsmodels_quantile(X: Any, y: Any, share: float) -> Call:
+    import statsmodels.api as sm
+
+    def call(tol: float) -> Any:
+        found = sm.QuantReg(y, sm.add_constant(X, has_constant="add")).fit(q=share, p_tol=tol, max_iter=10_000)
+        return {"w": found.params[1:], "b": float(found.params[0])}
+    return call
+
+
 def of_torch(X: Any, y: Any, l2: float, loss: str, rows: int = 1) -> Call:
     import torch
     import torch.nn.functional as F
@@ -180,6 +200,17 @@ def poisson(options: Any) -> Job:
     peers |= {"glum": partial(of_glum, X, y, "poisson", 0.0), "statsmodels": partial(of_statsmodels, X, y),
               "PyTorch L-BFGS": partial(of_torch, X, y, 0.0, "Poisson")}
     return Job(partial(objective, cost, 0.0), lambda: POISSON.over(x=X, y=y).minimize(), there(peers))
+
+
+def quantile(options: Any) -> Job:
+    share = 0.9
+    rng, X, w = drawn(20_000, 20, options)
+    y = X @ w + rng.standard_t(3, size=len(X))
+    loss = dv.graph(f"inputs: w, b, x, y\nr = y - (w @ x + b); L = maximum({share}*r, ({share} - 1)*r)")
+    cost = loss.over(x=X, y=y)
+    peers = {"sklearn HiGHS": partial(of_sklearn_quantile, X, y, share),
+             "statsmodels": partial(of_statsmodels_quantile, X, y, share)}
+    return Job(partial(objective, cost, 0.0), lambda: loss.over(x=X, y=y).minimize(), there(peers))
 
 
 def path(options: Any) -> Job:
@@ -348,7 +379,8 @@ def row(name: str, job: Job, options: Any) -> None:
 ROWS: dict[str, Callable[[Any], Job]] = {
     "dense 1M × 28": partial(dense, 1_000_000, 28), "dense 200k × 100": partial(dense, 200_000, 100),
     "dense 20k × 2,000": partial(dense, 20_000, 2000), "sparse 100k × 50,000": sparse, "flights": flights, "census": census,
-    "softmax 500k × 50": softmax, "Poisson 1M × 30": poisson, "l1 path 200k × 100": path,
+    "softmax 500k × 50": softmax, "Poisson 1M × 30": poisson, "quantile 20k × 20": quantile,
+    "l1 path 200k × 100": path,
 }
 
 
