@@ -11,6 +11,7 @@ convex function of t, above its tangent: at t = 0 no cost is lower than F âˆ’ tÂ
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from ..errors import many
 from .endings import norm
 from .objective import EPSILON, Objective, Options, Point, Problem
-from .proximal import falls, gain, held_told, parabola_step
+from .proximal import Ahead, falls, gain, held_told, parabola_step
 from .run import NO_STEP, Outcome, Run
 
 SHARE = 1e-4  # of what the rounding adds to the cost is left to gain where the next t is taken
@@ -37,87 +38,100 @@ class Place(NamedTuple):
 
 
 def smoothed_newton(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
-    cost, gradient = problem.smooth.value_gradient(theta)
-    run.record(theta, cost + problem.bends(theta), problem.slope(theta, gradient), 0.0)
-    objective, left, lowest = problem.smooth.rounded, iter(range(options.steps)), -np.inf
+    objective = problem.smooth.rounded
     assert objective is not None
-    place = first = rough(problem, objective, theta, run)
-    size = max(abs(run.usual[0]), abs(run.best_cost)) or first.now.cost
-    while place.now.finite:
-        place = optimum(problem, objective, place, run, left)
-        end = foretold(problem, place, 0.0)
-        lowest = max(lowest, floor(problem, place, end))
-        cost, gradient = problem.smooth.value_gradient(end)
-        run.record(end, cost + problem.bends(end), problem.slope(end, gradient), 1.0, norm(end - theta))
-        theta, gap = end, max(run.best_cost - lowest, 0.0)
-        if gap <= options.tol**2 * size:
-            return run.kept(True, f"converged: the cost can fall by {at_most(gap)} more{held_told(problem, run.best)}")
-        if run.stopped:
-            return run.kept(False, "stopped on request")
-        if next(left, None) is None:
-            return run.kept(False, f"did {many(options.steps, 'step')}; the cost can fall by {at_most(gap)} more")
-        if place.t <= LEAST * first.t:
-            return run.kept(False, f"stopped: {NO_STEP}; it could fall by {at_most(gap)} more")
-        place = smaller(problem, objective, place, run)
-    return run.kept(False, f"stopped: the cost is {place.now.cost} or its derivatives are not finite")
+    return Smoothing(problem, objective, run, options, iter(range(options.steps))).outcome(theta)
 
 
-def at_most(gap: float) -> str:
-    return f"at most {1.5 * gap:.0e}"  # to a digit, rounded up
+@dataclass
+class Smoothing:
+    """Steps under way."""
 
+    problem: Problem
+    objective: Objective  # of the parameters and t
+    run: Run
+    options: Options
+    left: Iterator[int]  # steps that may be taken
+    lowest: float = -np.inf  # no cost is below
 
-def seen(problem: Problem, objective: Objective, theta: Any, t: float, run: Run) -> Place:
-    cost, gradient, hessian = objective.value_gradient_hessian(np.append(theta, t))
-    run.beside += 1
-    now = Point(theta, cost + problem.bends(theta), gradient[:-1], hessian[:-1, :-1])
-    return Place(now, t, float(gradient[-1]), hessian[:-1, -1])
+    def outcome(self, theta: Any) -> Outcome:
+        self.record(theta, 0.0, 0.0)
+        place = first = self.rough(theta)
+        size = max(abs(self.run.usual[0]), abs(self.run.best_cost)) or first.now.cost
+        while place.now.finite:
+            place = self.optimum(place)
+            end = self.foretold(place, 0.0)
+            self.lowest = max(self.lowest, self.floor(place, end))
+            self.record(end, 1.0, norm(end - theta))
+            theta, gap = end, max(self.run.best_cost - self.lowest, 0.0)
+            left = f"the cost can fall by at most {1.5 * gap:.0e} more"  # rounded up
+            if gap <= self.options.tol**2 * size:
+                return self.run.kept(True, f"converged: {left}{held_told(self.problem, self.run.best)}")
+            if self.run.stopped:
+                return self.run.kept(False, "stopped on request")
+            if next(self.left, None) is None:
+                return self.run.kept(False, f"did {many(self.options.steps, 'step')}; {left}")
+            if place.t <= LEAST * first.t:
+                return self.run.kept(False, f"stopped: {NO_STEP}; {left}")
+            place = self.smaller(place)
+        return self.run.kept(False, f"stopped: the cost is {place.now.cost} or its derivatives are not finite")
 
+    def record(self, theta: Any, rate: float, moved: float) -> None:
+        """A pass by the cost itself."""
+        cost, gradient = self.problem.smooth.value_gradient(theta)
+        self.run.record(theta, cost + self.problem.bends(theta), self.problem.slope(theta, gradient), rate, moved)
 
-def rough(problem: Problem, objective: Objective, theta: Any, run: Run) -> Place:
-    """The start, kinks rounded off so much that they hold up no step."""
-    place = seen(problem, objective, theta, abs(run.best_cost) or 1.0, run)
-    while place.now.finite and place.t * place.slope < ROUND * abs(run.best_cost):
-        place = seen(problem, objective, theta, LARGER * place.t, run)
-    return place
+    def seen(self, theta: Any, t: float) -> Place:
+        cost, gradient, hessian = self.objective.value_gradient_hessian(np.append(theta, t))
+        self.run.beside += 1
+        now = Point(theta, cost + self.problem.bends(theta), gradient[:-1], hessian[:-1, :-1])
+        return Place(now, t, float(gradient[-1]), hessian[:-1, -1])
 
+    def rough(self, theta: Any) -> Place:
+        """The start, kinks rounded off so much that they hold up no step."""
+        cost = abs(self.run.best_cost)
+        place = self.seen(theta, cost or 1.0)
+        while place.now.finite and place.t * place.slope < ROUND * cost:
+            place = self.seen(theta, LARGER * place.t)
+        return place
 
-def smaller(problem: Problem, objective: Objective, place: Place, run: Run) -> Place:
-    """For a smaller t, where its optimum is foretold or, if the cost is no lower there, at the same place."""
-    t = SMALLER * place.t
-    new = seen(problem, objective, foretold(problem, place, t), t, run)
-    lower = new.now.finite and new.now.cost <= place.now.cost
-    return new if lower else seen(problem, objective, place.now.theta, t, run)
+    def smaller(self, place: Place) -> Place:
+        """For a smaller t, where its optimum is foretold or, if the cost is no lower there, at the same place."""
+        t = SMALLER * place.t
+        new = self.seen(self.foretold(place, t), t)
+        lower = new.now.finite and new.now.cost <= place.now.cost
+        return new if lower else self.seen(place.now.theta, t)
 
+    def foretold(self, place: Place, t: float) -> Any:
+        """The optimum for another t, by the parabola that the cost is here."""
+        now = place.now
+        step = parabola_step(self.problem, now._replace(gradient=now.gradient + (t - place.t) * place.turns))
+        return self.problem.inside(now.theta + step.move)
 
-def foretold(problem: Problem, place: Place, t: float) -> Any:
-    """The optimum for another t, by the parabola that the cost is here."""
-    now = place.now
-    step = parabola_step(problem, now._replace(gradient=now.gradient + (t - place.t) * place.turns))
-    return problem.inside(now.theta + step.move)
+    def floor(self, place: Place, end: Any) -> float:
+        """What no cost lies below: by the slope at the optimum for t, as it is foretold from here, and by the plane that touches
+        the cost here, at the end; the more cautious of the two."""
+        (now, t, slope, turns), step, bends = place, parabola_step(self.problem, place.now), self.problem.bends
+        plane = now.cost - bends(now.theta) + float(now.gradient @ (end - now.theta)) + bends(end)
+        return min(now.cost - gain(step) - t * (slope + float(turns @ step.move)), plane - t * slope)
 
-
-def floor(problem: Problem, place: Place, end: Any) -> float:
-    """What no cost lies below: by the slope at the optimum for t, as it is foretold from here, and by the plane that touches the
-    cost here, at the end; the more cautious of the two."""
-    now, step = place.now, parabola_step(problem, place.now)
-    plane = now.cost - problem.bends(now.theta) + float(now.gradient @ (end - now.theta)) + problem.bends(end)
-    return min(now.cost - gain(step) - place.t * (place.slope + float(place.turns @ step.move)), plane - place.t * place.slope)
-
-
-def optimum(problem: Problem, objective: Objective, place: Place, run: Run, left: Iterator[int]) -> Place:
-    """Where the cost for this t can fall by little beside what the rounding adds to it: by Newton's steps, each halved until it
-    does fall."""
-    while True:
-        now, step = place.now, parabola_step(problem, place.now)
-        enough = max(SHARE * place.t * place.slope, EPSILON * abs(now.cost))
-        if gain(step) <= enough or run.stopped or next(left, None) is None:
-            return place
-        share = 1.0
+    def optimum(self, place: Place) -> Place:
+        """Where the cost for this t can fall by little beside what the rounding adds to it: by Newton's steps."""
         while True:
-            new = seen(problem, objective, problem.inside(now.theta + share * step.move), place.t, run)
-            if new.now.finite and falls(now, new.now.cost, share * step.downhill):
-                place = new
-                break
-            share /= 2
-            if share < SHORTEST:
+            step = parabola_step(self.problem, place.now)
+            if gain(step) <= max(SHARE * place.t * place.slope, EPSILON * abs(place.now.cost)) or self.run.stopped:
                 return place
+            new = self.stepped(place, step) if next(self.left, None) is not None else None
+            if new is None:
+                return place
+            place = new
+
+    def stepped(self, place: Place, step: Ahead) -> Place | None:
+        """The step, halved until the cost falls; None where it does not."""
+        share = 1.0
+        while share > SHORTEST:
+            new = self.seen(self.problem.inside(place.now.theta + share * step.move), place.t)
+            if new.now.finite and falls(place.now, new.now.cost, share * step.downhill):
+                return new
+            share /= 2
+        return None
