@@ -133,6 +133,8 @@ ALIKE = [  # the loss of the 0.3-quantile, written otherwise
     "r = y - (w @ x + b); L = r*(0.3 - (r < 0))", "r = y - (w @ x + b); L = (0.3 - (r <= 0))*r", "r = w @ x + b - y; L = ((r > 0) - 0.3)*r",
     "r = y - (w @ x + b); L = 0.3*relu(r) + 0.7*relu(-r)", "r = y - (w @ x + b); L = abs(r)/2 - 0.2*r",
     "r = y - (w @ x + b); L = 0.3*maximum(r, 0) - 0.7*minimum(r, 0)", "r = y - (w @ x + b); L = where(0 < r, r*3/10, -r/(10/7))",
+    "L = where(y - (w @ x + b) > 0, 0.3*(y - (w @ x + b)), -0.7*(y - (w @ x + b)))", "L = (y - w @ x - b)*(0.3 - (y - w @ x - b < 0))",
+    "L = where(y > w @ x + b, 0.3*(y - w @ x - b), 0.7*(w @ x + b - y))",
 ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..derive.derivation import runs_as
 from ..derive.higher import free_names
 from ..derive.tape import ancestors, formula
 from ..expression.graph import CONST, INPUT, Builder, Graph, Node
@@ -22,16 +23,30 @@ MEETING = "q*d + (p - q)*relu(d)"
 ABOVE = {"greater": True, "at_least": True, "less": False, "at_most": False}  # whether it holds where a − b is above 0
 
 
+SIGNS = {"plus": (1, 1), "minus": (1, -1), "neg": (-1,)}
+
+
 def rounded(cost: Cost) -> Cost | None:
     """The cost over its parameters and, last of them, t; None where it has no kinks, some cannot be rounded off, or its
     operations do not tell that it is convex."""
     if not cost.kinks():
         return None
-    straight = cost.over_same_data(Straightened(cost.graph, cost.inputs).close(), cost.sizes)
+    straight = cost.over_same_data(Straightened(as_run(cost), cost.inputs).close(), cost.sizes)
     made = Rounded(straight.graph, cost.inputs)
     if made.left() or not straight.convex:
         return None
     return cost.over_same_data(made.close(), cost.sizes | {made.name: ()})
+
+
+def as_run(cost: Cost) -> Graph:
+    """The loss as it runs, where what is written twice is there once."""
+    sizes = (cost.sizes[n] if n in cost.sizes else cost.data[n].shape[1:] for n in cost.graph.inputs)
+    return Graph(runs_as(cost.graph, tuple(sizes)), cost.graph.off)
+
+
+def added(a: dict[int, int], b: dict[int, int], times: int) -> dict[int, int]:
+    total = {k: a.get(k, 0) + times * b.get(k, 0) for k in (*a, *b)}
+    return {k: count for k, count in total.items() if count}
 
 
 class Copy:
@@ -120,23 +135,28 @@ class Straightened(Copy):
 
     def multiples(self, a: int, b: int) -> dict[int, int]:
         """The nodes so far that are multiples of a − b, and of what."""
-        builder, found = self.builder, dict[int, int]()
-        a_is_0, b_is_0 = (self.graph.nodes[k].value == 0.0 for k in (a, b))
+        builder, sums, found = self.builder, self.sums(), dict[int, int]()
+        apart = added(sums[a], sums[b], -1)
         for k, node in enumerate(self.graph.nodes[: len(self.place)]):
-            if node.op == CONST and node.value == 0.0:
-                found[k] = builder.const(0.0)
-            elif (k == a and b_is_0) or (node.op == "minus" and node.operands == (a, b)):
-                found[k] = builder.const(1.0)
-            elif (k == b and a_is_0) or (node.op == "minus" and node.operands == (b, a)):
-                found[k] = builder.const(-1.0)
+            times = next((c for c in (0, 1, -1) if added({}, apart, c) == sums[k]), None)
+            if times is not None:
+                found[k] = builder.const(times)
             elif node.op in ("plus", "minus") and all(j in found for j in node.operands):
                 found[k] = builder.apply(node.op, *(found[j] for j in node.operands))
-            else:
-                for p in OPS[node.op].linear if node.operands else ():
-                    if node.operands[p] in found:
-                        found[k] = builder.apply(node.op, *(found[j] if q == p else self.place[j]
-                                                            for q, j in enumerate(node.operands)))
-                        break
+            elif at := [p for p, j in enumerate(node.operands) if p in OPS[node.op].linear and j in found]:
+                parts = [self.place[j] for j in node.operands]
+                parts[at[0]] = found[node.operands[at[0]]]
+                found[k] = builder.apply(node.op, *parts)
+        return found
+
+    def sums(self) -> list[dict[int, int]]:
+        """The nodes so far as sums of others, {node: how many times}: y − (z + b) is y − z − b."""
+        found: list[dict[int, int]] = []
+        for k, node in enumerate(self.graph.nodes[: len(self.place)]):
+            total: dict[int, int] = {} if node.op in SIGNS or (node.op == CONST and node.value == 0.0) else {k: 1}
+            for j, sign in zip(node.operands, SIGNS.get(node.op, ())):
+                total = added(total, found[j], sign)
+            found.append(total)
         return found
 
     def given(self, root: int, at: int, value: float) -> int:
