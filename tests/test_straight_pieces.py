@@ -97,6 +97,17 @@ def test_l1_gives_exact_zeros_and_the_optimum_of_the_linear_program(l1):
     assert f"{np.sum(fit.params['w'] == 0)} of 3 penalised parameters are zero" in fit.message
 
 
+@pytest.mark.parametrize(("m", "n", "l1"), [(40, 200, 0.02), (40, 100, 1e-3), (30, 60, 1e-5), (120, 90, 0.01)])
+def test_l1_where_columns_are_many(m, n, l1):
+    r = np.random.default_rng(m)
+    x = r.normal(size=(m, n))
+    y = x[:, :5] @ np.ones(5) + r.standard_t(2, m)
+    fit = dv.graph(QUANTILE.format(0.9)).over(x=x, y=y).minimize(l1=l1)
+    assert (fit.method, fit.converged) == ("smoothed-newton", True)
+    assert fit.cost - of_quantile(x, y, 0.9, l1=l1) <= most_left(fit) + 1e-13
+    assert fit.passes < 150
+
+
 def test_bounds_hold():
     fit = dv.graph(QUANTILE.format(0.3)).over(x=X, y=Y).minimize(l1=0.02, bounds={"w": (0, np.inf)})
     assert fit.converged

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import many
 from .endings import norm
-from .objective import EPSILON, Objective, Options, Point, Problem
+from .objective import EPSILON, Objective, Options, Point, Problem, raised
 from .proximal import Ahead, falls, gain, held_told, parabola_step
 from .run import NO_STEP, Outcome, Run
 
@@ -26,6 +26,7 @@ SHARE = 1e-4  # of what the rounding adds to the cost is left to gain where the 
 ROUND, LARGER = 0.1, 100.0  # of the cost, and more, the first rounding adds; t by t before until it does
 SMALLER, LEAST = 0.2, 1e-18  # t by t before; by the first, where rounding of numbers is all that is left
 SHORTEST = 1e-6  # share of a step
+HELD = 1e-7  # of the curvature's diagonal is added where there is l1: parameters may be more than the examples that bend
 
 
 class Place(NamedTuple):
@@ -102,23 +103,26 @@ class Smoothing:
         lower = new.now.finite and new.now.cost <= place.now.cost
         return new if lower else self.seen(place.now.theta, t)
 
+    def step(self, place: Place, t: float) -> Ahead:
+        """To the optimum for t, by the parabola that the cost is here."""
+        now, held = place.now, HELD if self.problem.sparse else 0.0
+        slope = now.gradient + (t - place.t) * place.turns
+        return parabola_step(self.problem, now._replace(gradient=slope, hessian=raised(now.hessian, held * np.diag(now.hessian))))
+
     def foretold(self, place: Place, t: float) -> Any:
-        """The optimum for another t, by the parabola that the cost is here."""
-        now = place.now
-        step = parabola_step(self.problem, now._replace(gradient=now.gradient + (t - place.t) * place.turns))
-        return self.problem.inside(now.theta + step.move)
+        return self.problem.inside(place.now.theta + self.step(place, t).move)
 
     def floor(self, place: Place, end: Any) -> float:
         """What no cost lies below: by the slope at the optimum for t, as it is foretold from here, and by the plane that touches
         the cost here, at the end; the more cautious of the two."""
-        (now, t, slope, turns), step, bends = place, parabola_step(self.problem, place.now), self.problem.bends
+        (now, t, slope, turns), step, bends = place, self.step(place, place.t), self.problem.bends
         plane = now.cost - bends(now.theta) + float(now.gradient @ (end - now.theta)) + bends(end)
         return min(now.cost - gain(step) - t * (slope + float(turns @ step.move)), plane - t * slope)
 
     def optimum(self, place: Place) -> Place:
         """Where the cost for this t can fall by little beside what the rounding adds to it: by Newton's steps."""
         while True:
-            step = parabola_step(self.problem, place.now)
+            step = self.step(place, place.t)
             if gain(step) <= max(SHARE * place.t * place.slope, EPSILON * abs(place.now.cost)) or self.run.stopped:
                 return place
             new = self.stepped(place, step) if next(self.left, None) is not None else None
