@@ -30,6 +30,12 @@ def test_every_row_has_a_case():
     assert set(MP) - in_random_graphs == {"same"}
 
 
+@pytest.mark.parametrize("op", [op for op in ROWS if op.signs([1] * op.arity)], ids=lambda op: op.name)
+def test_what_is_taken_apart_as_a_sum_is_one(op):
+    operands = np.array([[3.0, -0.5], [7.0, 0.25]])[: op.arity]
+    assert np.array_equal(op.compute(*operands), op.signs([1] * op.arity) @ operands)
+
+
 def test_a_constant_power_has_slope_zero_at_zero():
     assert dv.graph("a**0").at(a=0.0).da == 0.0
 

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import UsageError, nearest
 from ..expression.graph import INPUT, Builder, Graph, Node, as_array
 from ..expression.op import Shape
+from ..expression.ops import OPS
 from ..expression.values import shapes
 from .derivation import derive, extract
 from .passes import Pass, evaluated
@@ -53,11 +54,9 @@ def inner(tape: Tape, v: int, d: int) -> list[int]:
         k = max(times)  # what it is made of comes before it
         factor, op, operands = times.pop(k), tape.nodes[k].op, tape.nodes[k].operands
         numbers = [j for j in operands if tape.shapes[j] == ()]
-        if op in ("plus", "minus") and not numbers:
-            add(operands[0], factor)
-            add(operands[1], factor if op == "plus" else tape.apply("neg", factor))
-        elif op == "neg":
-            add(operands[0], tape.apply("neg", factor))
+        if operands and (signs := OPS[op].signs([len(tape.shapes[j]) for j in operands])):
+            for j, sign in zip(operands, signs):
+                add(j, factor if sign > 0 else tape.apply("neg", factor))
         elif op == "times" and len(numbers) == 1:
             add(next(j for j in operands if j not in numbers), tape.apply("times", factor, *numbers))
         else:

@@ -144,6 +144,12 @@ class Op:
         assert isinstance(template, str)
         return template
 
+    def signs(self, ranks: Sequence[int]) -> tuple[int, ...]:
+        """What arrays of these ranks are added up with where it is their sum, or one of them or its negative: 1 or -1 each, as
+        its slopes tell; else none."""
+        added = set(self.slopes) <= {"1", "-1"} and (len(ranks) == 1 or all(ranks))  # a number beside an array is spread
+        return tuple(int(str(slope)) for slope in self.slopes) if added else ()
+
     @cached_property
     def unless_said(self) -> Options:
         """What the options are unless said."""

@@ -56,12 +56,7 @@ def write(
             if isinstance(value, float) and math.copysign(1.0, value) < 0:
                 binds = MINUS
         else:
-            template, sides, binds = form(i, node)
-            parts = []
-            for k, need in zip(node.operands, sides or (0,) * len(node.operands)):
-                part, tight = inline[k]
-                parts.append(part if tight >= need else f"({part})")
-            text = template.format(*parts) if isinstance(template, str) else template(*parts)
+            text, binds = filled(form(i, node), [inline[k] for k in node.operands])
         if longest is not None and len(text) > longest:
             text, binds = text[:longest] + "…", ATOM
         if alone(i):
@@ -69,6 +64,13 @@ def write(
             text, binds = name(i), ATOM
         inline.append((text, binds))
     return lines
+
+
+def filled(form: Form, parts: Sequence[tuple[str, int]]) -> tuple[str, int]:
+    """The text of a node, and how tightly it binds, from those of its operands."""
+    template, sides, binds = form
+    texts = [text if tight >= need else f"({text})" for (text, tight), need in zip(parts, sides or (0,) * len(parts))]
+    return template.format(*texts) if isinstance(template, str) else template(*texts), binds
 
 
 def text(graph: Graph) -> str:

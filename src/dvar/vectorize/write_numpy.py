@@ -12,9 +12,9 @@ import re
 
 from ..expression import arrays
 from ..expression.graph import CONST, INPUT, Node, Value
-from ..expression.op import ATOM, MINUS, PRODUCT, SUM, Form, Layout, elementwise
+from ..expression.op import ATOM, MINUS, PRODUCT, Form, Layout, elementwise
 from ..expression.ops import OPS
-from ..expression.writing import write
+from ..expression.writing import filled, write
 from .program import Listing, call_template, spell_value
 
 OURS = re.compile(r"\bour\.(\w+)")  # in the row of an operation: a function of the room it lives in
@@ -125,8 +125,10 @@ class Writer:
 
     def layout(self, node: Node) -> Layout:
         one = self.listing
-        return Layout(tuple(len(one.shapes[k]) for k in node.operands), tuple(one.varies[k] for k in node.operands),
-                      OPS[node.op].named(node.options))
+        return Layout(self.ranks(node), tuple(one.varies[k] for k in node.operands), OPS[node.op].named(node.options))
+
+    def ranks(self, node: Node) -> tuple[int, ...]:
+        return tuple(len(self.listing.shapes[k]) for k in node.operands)
 
     def repeated(self, i: int, node: Node) -> list[int]:
         """The operands that the node's text holds more than once."""
@@ -157,19 +159,13 @@ class Writer:
     def parts(self, i: int) -> tuple[int, ...] | None:
         """The operands that the sum over examples of node i is made from; None where it is a sum of the node itself."""
         one, node = self.listing, self.listing.nodes[i]
-        if not one.varies[i] or self.alone(i) or not one.data:
+        if not one.varies[i] or self.alone(i) or not one.data or not node.operands:
             return None
-        rank = len(one.shapes[i])
-        if node.op == "neg" or (node.op in ("plus", "minus") and rank and all(len(one.shapes[k]) == rank for k in node.operands)):
+        ranks = self.ranks(node)
+        if OPS[node.op].signs(ranks) or node.op == "outer":
             return node.operands
-        if node.op == "outer":
-            return node.operands
-        if node.op == "times":
-            a, b = node.operands
-            if not (one.varies[a] and one.varies[b]):
-                return node.operands  # the factor that no example changes stands before the sum
-            if sorted(len(one.shapes[k]) for k in node.operands) in ([0, 0], [0, 1]):
-                return node.operands
+        if node.op == "times" and (sum(ranks) < 2 or not all(one.varies[k] for k in node.operands)):
+            return node.operands  # a factor that no example changes stands before the sum
         return None
 
     def mean(self, i: int) -> str:
@@ -198,12 +194,9 @@ class Writer:
                 self.uses_np = True
                 return f"{self.np}.ones({self.rows()}) @ {self.listing.name(i)}", PRODUCT
             return f"{self.atom(i)}.sum({'axis=0' if one.shapes[i] else ''})", ATOM
-        if node.op == "neg":
-            text, binds = self.total(parts[0])
-            return f"-{text if binds >= ATOM else f'({text})'}", MINUS
-        if node.op in ("plus", "minus"):
-            (left, _), (right, binds) = map(self.total, parts)
-            return f"{left} {OPS[node.op].text.strip('{} ')} {right if binds >= PRODUCT else f'({right})'}", SUM
+        op = OPS[node.op]
+        if op.signs(self.ranks(node)):
+            return filled(Form(op.text, op.sides, op.binds), [self.total(k) for k in parts])
         a, b = parts
         if node.op == "outer" and not (one.varies[a] and one.varies[b]):
             self.uses_np = True
