@@ -14,7 +14,6 @@ import numpy as np
 
 from ..descend.fit import Fit
 from ..vectorize.by_example import by_example
-from ..vectorize.core import core
 from ..vectorize.cost import Cost
 from ..vectorize.run import one_blas_thread
 from .collinearity import relation_told, relations
@@ -99,10 +98,8 @@ def scales(cost: Cost, fit: Fit, names: Sequence[str]) -> list[str]:
 
 def collinear(cost: Cost, names: Sequence[str], given: str) -> list[str]:
     """Exact relations between the columns that a linear map reads and its intercept."""
-    sizes = {n: cost.sizes[n] if n in cost.sizes else cost.data[n].shape[1:] for n in cost.loss.inputs}
-    found = core(cost.loss, sizes, frozenset(cost.data) & frozenset(cost.loss.inputs))
     said = []
-    for m in {m.data: m for m in found.maps}.values():
+    for m in {m.data: m for m in cost.core(cost.loss).maps}.values():
         first = cost.places[m.parameter].start
         rows = [names[m.place(first, k)] for k in range(int(np.prod(m.shape)))]
         columns = [common(of) if len(of) > 1 else of[0] for of in zip(*rows)]

@@ -12,7 +12,6 @@ import numpy as np
 from ..descend.fit import Fit
 from ..descend.minimize import minimize
 from ..errors import DvarError, UsageError, nearest
-from ..vectorize.core import core
 from ..vectorize.cost import Cost
 from . import plots, telling
 from .covariance import information, told_apart, weights
@@ -214,8 +213,7 @@ def null_cost(cost: Cost) -> Cost:
     """The same loss where features are 0, a constant column apart, so that only the intercept is left."""
     found = {n: v for n, v in cost.data.items() if n != cost.weight}
     sizes = dict(cost.sizes)
-    shapes = {n: sizes[n] if n in sizes else found[n].shape[1:] for n in cost.loss.inputs}
-    maps = core(cost.loss, shapes, frozenset(found)).maps
+    maps = cost.core(cost.loss).maps
     for name in {m.data for m in maps}:
         value = found[name]
         found[name] = np.broadcast_to(np.zeros((1, 1)), (cost.m, 1))

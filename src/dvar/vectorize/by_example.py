@@ -22,8 +22,7 @@ from ..derive.rules import EXACT, STABILITY
 from ..derive.tape import ancestors
 from ..errors import DvarError, UsageError
 from ..expression.graph import INPUT, Graph
-from ..expression.op import Shape
-from .core import Core, core
+from .core import Core
 from .example import with_curves
 from .given import written_out
 from .hessian import product
@@ -177,10 +176,10 @@ def hessian_by_example(cost: Summed, theta: Any, groups: list[list[slice]]) -> A
 def derivatives_at(cost: Summed, graph: Graph, theta: Any) -> tuple[list[Slot], Callable[[dict[str, Any], int], tuple[Any, Any]]]:
     """The slots of a graph over the cost's data; and a function of a block of these, n rows → the slopes (q, n) and curves
     (q, q, n) of its examples there."""
-    sizes, data = shapes_of(cost, graph)
-    found = found_core(graph, sizes, data)
+    found = cost.core(graph)
     slots, names = slots_of(cost, found)
-    run, first, second, shape = found_program(graph, sizes, data, tuple(dict.fromkeys(name for name, _ in names)))
+    data = tuple(n for n in found.graph.inputs if n in cost.data)
+    run, first, second, shape = program(found, tuple(dict.fromkeys(name for name, _ in names)), data)
     at: dict[str, int] = {}
     for slot in range(len(slots)):
         at.setdefault(names[slot][0], slot)
@@ -211,28 +210,10 @@ def derivatives_at(cost: Summed, graph: Graph, theta: Any) -> tuple[list[Slot], 
 def has_slots(cost: Summed) -> bool:
     """Whether an example's loss depends on the parameters through a few numbers, its slots."""
     try:
-        slots_of(cost, found_core(cost.graph, *shapes_of(cost, cost.graph)))
+        slots_of(cost, cost.core(cost.graph))
     except DvarError:
         return False
     return True
-
-
-def shapes_of(cost: Summed, graph: Graph) -> tuple[tuple[tuple[str, Shape], ...], frozenset[str]]:
-    """The shapes of a graph's inputs, and which of them are data."""
-    sizes = tuple((n, cost.sizes[n] if n in cost.inputs else cost.data[n].shape[1:]) for n in graph.inputs)
-    return sizes, frozenset(cost.data) & frozenset(graph.inputs)
-
-
-@lru_cache(maxsize=64)
-def found_core(graph: Graph, sizes: tuple[tuple[str, Shape], ...], data: frozenset[str]) -> Core:
-    return core(graph, dict(sizes), data)
-
-
-@lru_cache(maxsize=64)
-def found_program(graph: Graph, sizes: tuple[tuple[str, Shape], ...], data: frozenset[str], names: tuple[str, ...]) -> Any:
-    """What `program` finds, once for a graph and its shapes."""
-    found = found_core(graph, sizes, data)
-    return program(found, names, [n for n in found.graph.inputs if n in data])
 
 
 def slots_of(cost: Summed, found: Core) -> tuple[list[Slot], list[tuple[str, int]]]:
@@ -255,7 +236,8 @@ def slots_of(cost: Summed, found: Core) -> tuple[list[Slot], list[tuple[str, int
     return slots, names
 
 
-def program(found: Core, names: tuple[str, ...], data: list[str]) -> tuple[Any, list[str], list[Any], list[Any]]:
+@lru_cache(maxsize=64)
+def program(found: Core, names: tuple[str, ...], data: tuple[str, ...]) -> tuple[Any, list[str], list[Any], list[Any]]:
     """A function of the core's inputs by name → its derivatives; which they are, first ones and second, and their shapes."""
     derivation = derive(found.graph, tuple(found.sizes[n] for n in found.graph.inputs))
     index = {n.name: i for i, n in enumerate(found.graph.nodes) if n.op == INPUT}

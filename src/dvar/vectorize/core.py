@@ -8,8 +8,9 @@ dw = Σ dz·x.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -46,7 +47,7 @@ class Map(NamedTuple):
         return slice(start + result * self.width, start + (result + 1) * self.width)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Core:
     """The loss as a function of what its linear maps give; `sizes` are the shapes of its inputs."""
 
@@ -55,9 +56,10 @@ class Core:
     sizes: dict[str, Shape]
 
 
-def core(graph: Graph, sizes: Mapping[str, Shape], data: frozenset[str]) -> Core:
+@lru_cache(maxsize=64)
+def core(graph: Graph, sizes: tuple[Shape, ...], data: frozenset[str]) -> Core:
     """The core of a loss whose inputs have these shapes, those in `data` per example."""
-    found = shapes(graph, sizes)
+    found = shapes(graph, dict(zip(graph.inputs, sizes)))
     builder = Builder(off=graph.off)
     place: dict[int, int] = {}
     maps: list[Map] = []

@@ -104,8 +104,7 @@ class Cost(Summed):
     @cached_property
     def slope_along(self) -> tuple[Cost, dict[str, str]]:
         """The slope of J along a direction, as a cost of the parameters and the direction; and what that is called in it."""
-        sizes = {n: self.sizes[n] if n in self.sizes else self.data[n].shape[1:] for n in self.graph.inputs}
-        graph, names = along(self.graph, tuple(sizes.values()), self.inputs)
+        graph, names = along(self.graph, self.shapes(self.graph), self.inputs)
         parameters = {n: self.sizes[n] for n in self.inputs}
         return self.over_same_data(graph, parameters | {v: self.sizes[n] for n, v in names.items()}), names
 

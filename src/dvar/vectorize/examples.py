@@ -17,6 +17,7 @@ from ..expression.graph import Graph, as_array
 from ..expression.op import Shape
 from ..expression.ops import OPS
 from ..expression.values import assign
+from .core import Core, core
 from .given import TYPED, as_block, as_weights, beside_dot, by_row, infer, weighted, written_out
 from .hessian import slots
 from .program import Listing, listing
@@ -130,14 +131,21 @@ class Examples:
         """The parameters as a program takes them: NumPy's numbers, for which 1/0 is inf and no error."""
         return [v if np.ndim(v) else np.float64(v) for v in self.named(theta).values()]
 
-    # data
+    # graphs of one example
+
+    def shapes(self, graph: Graph) -> tuple[Shape, ...]:
+        """Those of the inputs of a graph, which are data and parameters of this cost."""
+        return tuple(self.sizes[n] if n in self.sizes else self.data[n].shape[1:] for n in graph.inputs)
+
+    def core(self, graph: Graph) -> Core:
+        """What is left of such a graph when its linear maps are taken out."""
+        return core(graph, self.shapes(graph), frozenset(self.data).intersection(graph.inputs))
 
     @cached_property
     def derivation(self) -> Any:
         self.check_open()
-        sizes = tuple(self.sizes[n] if n in self.sizes else self.data[n].shape[1:] for n in self.graph.inputs)
         try:
-            return derive(self.graph, sizes)
+            return derive(self.graph, self.shapes(self.graph))
         except UsageError as error:
             thin = [n for n, v in self.data.items() if len(np.shape(v)) == 2 and np.shape(v)[1] == 1]
             if thin:
@@ -152,6 +160,8 @@ class Examples:
         one = listing(self.derivation, self.data)
         one.total = self.weight
         return one
+
+    # data
 
     @property
     def width(self) -> int:

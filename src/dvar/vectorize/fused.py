@@ -40,7 +40,7 @@ class FusedProgram:
             raise NotWritable("NUMBA_DISABLE_JIT is set, so that Numba compiles nothing")
         self.sizes, self.second = sizes, second
         names = frozenset(data)
-        found = core(graph, {n: sizes[n] if n in sizes else data[n].shape[1:] for n in graph.inputs}, names)
+        found = core(graph, tuple(sizes[n] if n in sizes else data[n].shape[1:] for n in graph.inputs), names)
         typed = [n for n in found.graph.inputs if isinstance(data.get(n), (Columns, Sparse))]
         if typed:
             raise NotWritable(f"{typed[0]} enters the loss otherwise than in w @ {typed[0]}")

@@ -23,7 +23,7 @@ from ..derive.rules import EXACT, STABILITY
 from ..derive.tape import ancestors
 from ..errors import UsageError
 from ..expression.graph import INPUT, Graph
-from .core import Map, core
+from .core import Map
 from .program import compiled, listing
 from .write_numpy import write_numpy
 
@@ -38,8 +38,7 @@ EXACT_TO = 1e-11  # of the largest slope: what the steps leave changes the gap b
 
 def gap(cost: Cost, theta: Any, l1: Any, l2: Any, intercept: str) -> float:
     """The gap at theta (P,), with penalties (P,); inf where these slopes tell nothing. Raises UsageError where there is none."""
-    data = {n: v.shape[1:] for n, v in cost.data.items() if n != cost.weight}
-    made = core(cost.loss, cost.sizes | data, frozenset(data))
+    made = cost.core(cost.loss)
     at = cost.places[made.maps[0].parameter] if len(made.maps) == 1 else slice(0, 0)
     loose = [n for n, p in cost.places.items() if p != at and (n != intercept or l1[p].any() or l2[p].any())]
     if len(made.maps) != 1 or made.maps[0].shape or loose:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..expression.graph import Builder
 from .by_example import by_example
-from .core import Core, core
+from .core import Core
 
 if TYPE_CHECKING:
     from .cost import Cost
@@ -26,8 +26,7 @@ def few(cost: Cost) -> Core | None:
     """The loss without its linear maps, where it is a function of few numbers of an example; None where it is not."""
     if {*cost.inputs, *cost.data} - {cost.weight} != set(cost.loss.inputs):  # not the loss itself, but a graph made of it
         return None
-    sizes = {n: cost.sizes[n] if n in cost.sizes else cost.data[n].shape[1:] for n in cost.loss.inputs}
-    found = core(cost.loss, sizes, frozenset(cost.data))
+    found = cost.core(cost.loss)
     numbers = [*(m.shape for m in found.maps), *(found.sizes[n] for n in cost.inputs if n in found.sizes)]
     return None if len(numbers) > MOST or any(numbers) else found
 

@@ -38,12 +38,10 @@ def pays(cost: Summed, second: bool) -> bool:
 
 def seconds(cost: Summed, second: bool) -> float:
     """What the passes of a fit take by NumPy, those for the Hessian among them if `second`."""
-    from .by_example import found_core, shapes_of
-
     typed = [len(v.data) for v in cost.data.values() if isinstance(v, Columns)]
     sparse = sum(v.stored / cost.m for v in cost.data.values() if isinstance(v, Sparse))
     dense = sum(int(np.prod(v.shape[1:])) for v in cost.data.values() if isinstance(v, np.ndarray | Chunked))
-    maps = max((prod(m.shape) for m in found_core(cost.graph, *shapes_of(cost, cost.graph)).maps), default=1)
+    maps = max((prod(m.shape) for m in cost.core(cost.graph).maps), default=1)
     row = maps * (dense * DENSE_SECONDS + sparse * SPARSE_SECONDS + sum(typed) * TYPED_SECONDS + EXAMPLE_SECONDS)
     passes = PASSES if cost.size < LONG else MANY
     pairs = sum(count * (count + 1) // 2 for count in typed) if second else 0
