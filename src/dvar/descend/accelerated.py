@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import many
 from .objective import Options, Problem
 from .run import Outcome, Run
 
@@ -31,7 +30,7 @@ def accelerated(problem: Problem, theta: Any, run: Run, options: Options) -> Out
         if at is x and norm <= small:
             return Outcome(x, cost + problem.bends(x), True, f"converged: the gradient's norm is {norm:.1e}")
         if run.stopped:
-            return run.kept(False, "stopped on request")
+            return run.on_request()
         if not left:
             break
         new = problem.nearest(at - gradient / curvature, 1.0 / curvature)
@@ -46,7 +45,7 @@ def accelerated(problem: Problem, theta: Any, run: Run, options: Options) -> Out
         seen = seen_curvature(moved, new_gradient - gradient, new_cost - cost - float(gradient @ moved), abs(cost))
         if not np.isfinite(new_cost) or (options.rate is None and seen > 1.5 * curvature):
             if options.rate is not None:
-                return run.kept(False, f"stopped: the cost became {new_cost}; the rate {options.rate:g} is too high")
+                return run.kept(f"stopped: the cost became {new_cost}; the rate {options.rate:g} is too high")
             curvature, ahead, at = max(2 * curvature, min(seen, 1e3 * curvature)), 1.0, x  # judged again from the last point
             cost, gradient = problem.smooth.value_gradient(at)
             slope = problem.slope(at, gradient)
@@ -60,9 +59,8 @@ def accelerated(problem: Problem, theta: Any, run: Run, options: Options) -> Out
         if further is new:
             at = x
         slope = problem.slope(at, gradient)
-    return run.kept(False, f"did {many(options.steps, 'step')}; the gradient's norm is "
-                           f"{run.history[-1].gradient:.1e}, {small:.1e} was "
-                           "asked: more steps, or another method")
+    asked = f", {small:.1e} was asked: more steps, or another method"
+    return run.out_of_steps(options.steps, run.history[-1].gradient, more=asked)
 
 
 def seen_curvature(moved: Any, turned: Any, above: float, size: float) -> float:

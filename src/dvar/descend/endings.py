@@ -41,11 +41,10 @@ def no_better(way: Way, promised: float) -> Outcome:
     """No step lowers the cost, or someone asked to stop while looking for one."""
     now = way.now
     if way.run.stopped:
-        return way.run.kept(False, "stopped on request", now.hessian)
+        return way.run.on_request(now.hessian)
     if promised <= max(ALMOST * abs(now.cost), LITTLE * abs(way.first.cost)):
         return finished(way, NO_STEP)
-    return way.run.kept(False, f"stopped: {NO_STEP}; the gradient's norm is {norm(now.gradient):.1e}",
-                        now.hessian)
+    return way.run.no_step(norm(now.gradient), now.hessian)
 
 
 def finished(way: Way, why: str) -> Outcome:

@@ -35,10 +35,10 @@ def fixed_rate(objective: Objective, theta: Any, run: Run, options: Options) -> 
         run.record(theta, cost, gradient, rate, float(np.linalg.norm(moved)))
         if last is not None and not cost <= allowed(run, last[1], momentum):
             happened = f"rose from {last[1]:.6g} to {cost:.6g}" if np.isfinite(cost) else f"became {cost}"
-            return run.kept(False, f"stopped at step {step:,}: the cost {happened}; the rate {rate:g} is too high. The best "
-                                   f"parameters (cost {run.best_cost:.6g}) are kept. Try rate={lower(objective, last, rate):g}")
+            return run.kept(f"stopped at step {step:,}: the cost {happened}; the rate {rate:g} is too high. The best "
+                            f"parameters (cost {run.best_cost:.6g}) are kept. Try rate={lower(objective, last, rate):g}")
         if run.stopped:
-            return run.kept(False, f"stopped on request after {step:,} of {many(steps, 'step')}")
+            return run.kept(f"stopped on request after {step:,} of {many(steps, 'step')}")
         if step == steps:
             break
         last = (theta, cost, gradient)
@@ -48,8 +48,8 @@ def fixed_rate(objective: Objective, theta: Any, run: Run, options: Options) -> 
     if norm <= options.tol * run.small:
         return Outcome(theta, cost, True, f"converged: the gradient's norm is {norm:.1e} after {many(steps, 'step')}")
     if momentum and run.best_cost < cost:
-        return run.kept(False, f"did {many(steps, 'step')} at rate {rate:g}, the last of them still swinging; the best "
-                               "parameters are kept: more steps, or less momentum")
+        return run.kept(f"did {many(steps, 'step')} at rate {rate:g}, the last of them still swinging; the best "
+                        "parameters are kept: more steps, or less momentum")
     return Outcome(theta, cost, False, f"did {many(steps, 'step')} at rate {rate:g}; the gradient's norm is still {norm:.1e}, "
                                        "so the cost can fall further: more steps or a higher rate")
 
@@ -84,7 +84,7 @@ def found_rate(objective: Objective, theta: Any, run: Run, options: Options) -> 
         if np.sqrt(square) <= small:
             return Outcome(theta, cost, True, f"converged: the gradient's norm is {np.sqrt(square):.1e}")
         if run.stopped:
-            return run.kept(False, "stopped on request")
+            return run.on_request()
         if not left:
             break
         tried = theta - rate * gradient
@@ -94,8 +94,8 @@ def found_rate(objective: Objective, theta: Any, run: Run, options: Options) -> 
             theta, cost, gradient = tried, new_cost, new_gradient
             rate *= 2
         elif rate * np.sqrt(square) <= 1e-15 * float(np.linalg.norm(theta)) + 1e-300:
-            return run.kept(False, f"{NO_STEP}; the gradient's norm is {np.sqrt(square):.1e}")
+            return run.kept(f"{NO_STEP}; the gradient's norm is {np.sqrt(square):.1e}")
         else:
             rate /= 2
     norm = float(np.linalg.norm(gradient))
-    return run.kept(False, f"did {many(options.steps, 'step')}; the gradient's norm is {norm:.1e}")
+    return run.out_of_steps(options.steps, norm)

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import many
 from .objective import Options, Problem
-from .run import NO_STEP, Outcome, Run
+from .run import Outcome, Run
 
 PAIRS = 20  # of the last steps and gradients that stand for the curvature
 
@@ -45,11 +44,11 @@ def lbfgs(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
                 break
             start = found.x
     except Enough:
-        return done[0] if done else run.kept(False, "stopped on request")
+        return done[0] if done else run.on_request()
     best = min(run.history, key=lambda row: row.cost if np.isfinite(row.cost) else np.inf)
+    asked = f", {options.tol * run.small:.1e} was asked"
     ended = iterations >= options.steps
-    why = f"did {many(options.steps, 'step')}" if ended else f"stopped: {NO_STEP}"
-    return run.kept(False, f"{why}; the gradient's norm is {best.gradient:.1e}, {options.tol * run.small:.1e} was asked")
+    return run.out_of_steps(options.steps, best.gradient, more=asked) if ended else run.no_step(best.gradient, more=asked)
 
 
 class Enough(Exception):

@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import many
 from .curvature import Curvature, Step
 from .endings import NOTHING, STEPS, Way, certain, finished, gone, no_better, norm, without_curvature
 from .kept import FINE, ended, kept_curvature
@@ -117,7 +116,7 @@ class Descent(Way):
     def outcome(self) -> Outcome:
         while self.end is None:
             if not self.now.finite:
-                return self.run.kept(False, f"stopped: the cost is {self.now.cost} or its derivatives are not finite")
+                return self.run.undefined(self.now)
             self.look()
             if self.crawls or self.step.promised <= self.enough():
                 self.ends(finished(self, f"the cost can fall by at most {self.step.promised:.0e} more"))
@@ -163,10 +162,9 @@ class Descent(Way):
 
     def out_of_steps(self) -> Outcome | None:
         if self.run.stopped:
-            return self.run.kept(False, "stopped on request", self.now.hessian)
+            return self.run.on_request(self.now.hessian)
         if next(self.left, None) is None:
-            said = f"did {many(self.options.steps, 'step')}; the gradient's norm is {norm(self.now.gradient):.1e}"
-            return self.run.kept(False, said, self.now.hessian)
+            return self.run.out_of_steps(self.options.steps, norm(self.now.gradient), self.now.hessian)
         return None
 
     def along_a_line(self) -> bool:

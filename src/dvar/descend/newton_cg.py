@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import many
 from .objective import EPSILON, Options, Problem
-from .run import NO_STEP, Outcome, Run
+from .run import Outcome, Run
 
 INNER = 250  # products a step at the most
 LAST = 0.3  # of the gradient that is asked for: the last step need not leave less
@@ -21,18 +20,16 @@ ENOUGH = 1e-4  # of the promised decrease
 
 
 def newton_cg(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
-    cost, gradient = problem.smooth.value_gradient(theta)
-    cost += problem.bends(theta)
-    slope = problem.slope(theta, gradient)
+    cost, gradient, slope = problem.at(theta)
     norm = run.record(theta, cost, slope, 0.0)
     small, curvature = options.tol * run.small, 0.0
     for left in reversed(range(options.steps + 1)):
         if not np.isfinite(cost):
-            return run.kept(False, f"stopped: the cost is {cost}")
+            return run.kept(f"stopped: the cost is {cost}")
         if norm <= small:
             return Outcome(theta, cost, True, f"converged: the gradient's norm is {norm:.1e}{zeros(problem, theta)}")
         if run.stopped:
-            return run.kept(False, "stopped on request")
+            return run.on_request()
         if not left:
             break
         exact = max(min(0.5, np.sqrt(norm / run.small)), LAST * small / norm)
@@ -41,9 +38,7 @@ def newton_cg(problem: Problem, theta: Any, run: Run, options: Options) -> Outco
         share = 1.0
         while True:
             tried = within(problem, theta + share * move, orthant)
-            new_cost, new_gradient = problem.smooth.value_gradient(tried)
-            new_cost += problem.bends(tried)
-            new_slope = problem.slope(tried, new_gradient)
+            new_cost, new_gradient, new_slope = problem.at(tried)
             moved = tried - theta
             norm = run.record(tried, new_cost, new_slope, share, float(np.linalg.norm(moved)))
             wanted = ENOUGH * float(slope @ moved)
@@ -51,11 +46,10 @@ def newton_cg(problem: Problem, theta: Any, run: Run, options: Options) -> Outco
             if new_cost <= cost + wanted or (new_cost <= cost + rounding and norm < np.linalg.norm(slope)):
                 break
             if share < 1e-12 or run.stopped:
-                return run.kept(False, "stopped on request" if run.stopped else
-                                f"stopped: {NO_STEP}; the gradient's norm is {np.linalg.norm(slope):.1e}")
+                return run.on_request() if run.stopped else run.no_step(float(np.linalg.norm(slope)))
             share /= 2
         theta, cost, gradient, slope = tried, new_cost, new_gradient, new_slope
-    return run.kept(False, f"did {many(options.steps, 'step')}; the gradient's norm is {norm:.1e}, {small:.1e} was asked")
+    return run.out_of_steps(options.steps, norm, more=f", {small:.1e} was asked")
 
 
 def direction(

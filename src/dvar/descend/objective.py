@@ -202,8 +202,13 @@ class Problem:
 
     def at_zero(self) -> tuple[float, float]:
         """The cost there, and the norm of its slope."""
-        cost, gradient = self.smooth.value_gradient(self.zero)
-        return cost + self.bends(self.zero), float(np.linalg.norm(self.slope(self.zero, gradient)))
+        cost, _, slope = self.at(self.zero)
+        return cost, float(np.linalg.norm(slope))
+
+    def at(self, theta: Any) -> tuple[float, Any, Any]:
+        """The cost of the whole, the gradient of the smooth part (P,) and the slope of the whole (P,)."""
+        cost, gradient = self.smooth.value_gradient(theta)
+        return cost + self.bends(theta), gradient, self.slope(theta, gradient)
 
     def inside(self, theta: Any) -> Any:
         return np.clip(theta, self.lower, self.upper)

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import many
 from .curvature import Curvature, cholesky
 from .endings import at_saddle, norm
 from .kept import PATIENT, corrected, slow
@@ -26,7 +25,7 @@ from .kinks import minimum
 from .objective import ALMOST, EPSILON, Options, Point, Problem
 from .part import has_part, part_of
 from .region import NEARER, ROUNDING
-from .run import NO_STEP, Outcome, Run
+from .run import Outcome, Run
 from .saddle import lower_beside, lower_where_level, unheld
 
 SURE = 0.1  # of what is asked for: curvature that is not all rows' tells what is left to a digit
@@ -66,11 +65,10 @@ def near(problem: Problem, theta: Any, run: Run, options: Options) -> tuple[Poin
     if some is None:
         return None, ""
     (part, count), within = some, Run()
-    cost, gradient = problem.smooth.value_gradient(theta)
-    curved = seen(replace(problem, smooth=part), within, theta, 0.0, 0.0)
-    now = Point(theta, cost + problem.bends(theta), gradient, curved.hessian)
+    cost, gradient, slope = problem.at(theta)
+    now = Point(theta, cost, gradient, seen(replace(problem, smooth=part), within, theta, 0.0, 0.0).hessian)
     run.begun(within, count / problem.examples)
-    run.record(theta, now.cost, problem.slope(theta, gradient), 0.0)
+    run.record(theta, cost, slope, 0.0)
     return now, f"; by the curvature of {count:,} rows"
 
 
@@ -90,14 +88,14 @@ class Descent:
     def outcome(self) -> Outcome:
         while self.end is None:
             if not self.now.finite:
-                return self.run.kept(False, f"stopped: the cost is {self.now.cost} or its derivatives are not finite")
+                return self.run.undefined(self.now)
             self.step = parabola_step(self.problem, self.now)
             if gain(self.step) <= self.options.tol**2 * max(abs(self.run.usual[0]), abs(self.now.cost)):
                 self.ends()
             elif self.run.stopped:
-                self.end = self.kept("stopped on request")
+                self.end = self.run.on_request(self.now.hessian)
             elif next(self.left, None) is None:
-                self.end = self.kept(f"did {many(self.options.steps, 'step')}; the gradient's norm is {self.slope:.1e}")
+                self.end = self.run.out_of_steps(self.options.steps, self.slope, self.now.hessian)
             else:
                 self.by_gradients() or self.shortened()
         return self.end
@@ -106,9 +104,6 @@ class Descent:
     def slope(self) -> float:
         """Its norm where the cost was last asked for."""
         return self.run.history[-1].gradient
-
-    def kept(self, message: str) -> Outcome:
-        return self.run.kept(False, message, self.now.hessian)
 
     def ends(self) -> None:
         """So it ends, unless this is a saddle or a maximum and there is a way down."""
@@ -146,11 +141,11 @@ class Descent:
                 self.now = straight_on(self.problem, now, new, move, self.run) if further else new
                 return True
             if self.run.stopped:
-                self.end = self.kept("stopped on request")
+                self.end = self.run.on_request(now.hessian)
             elif self.share < 1e-3 and promised <= max(ALMOST * abs(now.cost), self.run.rounding):
                 self.end = finished(self.problem, now, promised, self.run)  # what is left is rounding of the cost
             elif self.share < 1e-10:
-                self.end = self.kept(f"stopped: {NO_STEP}; the gradient's norm is {self.slope:.1e}")
+                self.end = self.run.no_step(self.slope, now.hessian)
             if self.end:
                 return True
             self.share /= 2
@@ -195,9 +190,8 @@ def by_gradients(
         if run.stopped or slow(left, before, enough, patient) or next(steps, None) is None:
             break
         theta = now.theta + move
-        cost, gradient = problem.smooth.value_gradient(theta)
-        cost += problem.bends(theta)
-        run.record(theta, cost, problem.slope(theta, gradient), 1.0, float(np.linalg.norm(move)))
+        cost, gradient, slope = problem.at(theta)
+        run.record(theta, cost, slope, 1.0, norm(move))
         new = Point(theta, cost, gradient, corrected(now.hessian, move, gradient - now.gradient))
         step = parabola_step(problem, new) if new.finite else NOWHERE
         if not falls(now, cost, downhill) and not (-downhill < ROUNDING * abs(cost) and gain(step) < left):

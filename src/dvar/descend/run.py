@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DvarError
+from ..errors import DvarError, many
 from .objective import Point
 
 FAR_OUT = 1e-3  # of the cost at the start is that of all parameters 0
@@ -99,9 +99,23 @@ class Run:
         """The gradient's norm that is compared with, or the largest on the way where it left a saddle."""
         return self.steep if self.left_saddle else self.usual[1]
 
-    def kept(self, converged: bool, message: str, hessian: Any = None) -> Outcome:
-        """End with the best parameters met."""
-        return Outcome(self.best, self.best_cost, converged, message, hessian)
+    # how it ends short of an optimum
+
+    def kept(self, why: str, hessian: Any = None) -> Outcome:
+        """With the best parameters met."""
+        return Outcome(self.best, self.best_cost, False, why, hessian)
+
+    def on_request(self, hessian: Any = None) -> Outcome:
+        return self.kept("stopped on request", hessian)
+
+    def out_of_steps(self, steps: int, norm: float, hessian: Any = None, more: str = "") -> Outcome:
+        return self.kept(f"did {many(steps, 'step')}; the gradient's norm is {norm:.1e}{more}", hessian)
+
+    def no_step(self, norm: float, hessian: Any = None, more: str = "") -> Outcome:
+        return self.kept(f"stopped: {NO_STEP}; the gradient's norm is {norm:.1e}{more}", hessian)
+
+    def undefined(self, now: Point) -> Outcome:
+        return self.kept(f"stopped: the cost is {now.cost} or its derivatives are not finite")
 
 
 class Outcome(NamedTuple):

@@ -109,9 +109,8 @@ def most_negative(problem: Problem, theta: Any, run: Run) -> tuple[float, Any]:
 
 def lower(problem: Problem, now: Point, theta: Any, least: float, run: Run) -> bool:
     """Whether the cost at theta is lower by so much."""
-    cost, gradient = problem.smooth.value_gradient(theta)
-    cost += problem.bends(theta)
-    run.record(theta, cost, problem.slope(theta, gradient), 1.0, float(np.linalg.norm(theta - now.theta)))
+    cost, _, slope = problem.at(theta)
+    run.record(theta, cost, slope, 1.0, float(np.linalg.norm(theta - now.theta)))
     return bool(cost < now.cost - least)
 
 

@@ -65,14 +65,14 @@ def epochs(problem: Problem, theta: Any, run: Run, options: Options, update: Upd
         cost, gradient = problem.smooth.value_gradient(theta)
         norm = run.record(theta, cost, gradient, now, float(np.linalg.norm(theta - before)))
         if not np.isfinite(cost):
-            return run.kept(False, f"stopped after epoch {epoch + 1:,}: the cost became {cost}; the rate {rate:g} is too high")
+            return run.kept(f"stopped after epoch {epoch + 1:,}: the cost became {cost}; the rate {rate:g} is too high")
         if run.stopped:
-            return run.kept(False, f"stopped on request after {epoch + 1:,} of {options.steps:,} epochs")
+            return run.kept(f"stopped on request after {epoch + 1:,} of {options.steps:,} epochs")
     told = f"{options.steps:,} epochs of {total // options.steps:,} batches at rate {rate:.3g}, falling to 0"
     if norm <= options.tol * run.small:
         return Outcome(theta, cost, True, f"converged: the gradient's norm is {norm:.1e} after {told}")
-    return run.kept(False, f"did {told}; the gradient's norm is {norm:.1e}, so the cost can fall further: more steps, or start "
-                           "another method from here")
+    return run.kept(f"did {told}; the gradient's norm is {norm:.1e}, so the cost can fall further: more steps, or start "
+                    "another method from here")
 
 
 def batches(m: int, size: int, rng: Any) -> Iterator[list[slice]]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import many
 from .kinks import nearer
 from .newton_cg import newton_cg, zeros
 from .objective import Options, Point, Problem
@@ -27,15 +26,15 @@ MOST = 1500  # beyond, a Hessian of the working set costs more than products wit
 
 def working_set(problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
     kept, more = (theta != 0) | (problem.l1 == 0), FIRST
-    cost, slope = asked(problem, theta)
+    cost, _, slope = problem.at(theta)
     norm = run.record(theta, cost, slope, 0.0)
     for k in range(options.steps):
         if not np.isfinite(cost):
-            return run.kept(False, f"stopped: the cost is {cost}")
+            return run.kept(f"stopped: the cost is {cost}")
         if norm <= options.tol * run.small:
             return Outcome(theta, cost, True, f"converged: the gradient's norm is {norm:.1e}{zeros(problem, theta)}")
         if run.stopped:
-            return run.kept(False, "stopped on request")
+            return run.on_request()
         outside = np.flatnonzero(~kept & (slope != 0))
         room = max(MOST - int(np.sum(kept)), FIRST)
         kept[outside[np.argsort(-np.abs(slope[outside]), kind="stable")[: min(more, room)]]] = True
@@ -56,12 +55,12 @@ def working_set(problem: Problem, theta: Any, run: Run, options: Options) -> Out
         new[kept] = near if found is None else found.theta
         run.beside += len(within.history)
         moved, theta = float(np.linalg.norm(new - theta)), new
-        cost, slope = asked(problem, theta)
+        cost, _, slope = problem.at(theta)
         norm = run.record(theta, cost, slope, 1.0, moved)
         if found and not np.any(slope[~kept]) and norm > options.tol * run.small:  # this set is the whole's, and its end was told
             return Outcome(theta, cost, found.converged, found.message.removesuffix(BEFORE))
         kept &= (theta != 0) | (problem.l1 == 0)
-    return run.kept(False, f"did {many(options.steps, 'step')}; the gradient's norm is {norm:.1e}")
+    return run.out_of_steps(options.steps, norm)
 
 
 def roughly(problem: Problem, now: Point, run: Run) -> Any:
@@ -71,14 +70,9 @@ def roughly(problem: Problem, now: Point, run: Run) -> Any:
     move, share = nearer(problem, now.theta, now.gradient, definite(now.hessian)) - now.theta, 1.0
     while share > SHORTEST and not run.stopped:
         theta = now.theta + share * move
-        cost, slope = asked(problem, theta)
+        cost, _, slope = problem.at(theta)
         run.record(theta, cost, slope, share, share * float(np.linalg.norm(move)))
         if cost < before:
             return theta
         share /= 4
     return None
-
-
-def asked(problem: Problem, theta: Any) -> tuple[float, Any]:
-    cost, gradient = problem.smooth.value_gradient(theta)
-    return cost + problem.bends(theta), problem.slope(theta, gradient)
