@@ -6,7 +6,7 @@ parameters that it answers are those of the data as given. Shapes and sums are a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -21,13 +21,14 @@ from ..descend.fit import End, Fit
 from ..descend.methods import MANY
 from ..descend.minimize import minimize
 from ..descend.objective import Point
+from ..vectorize.cost import Cost
 from .named import by_rows, is_turned, linear_maps, results_of
 from .spreads import centre_spread, widened
 
 HIDES = 1e5  # spreads from zero: the curvature of a column as given has six digits then
 FAR, UNLIKE = 10.0, 100.0  # spreads from zero, and of each other: features that suit no solver as they are
 AS_GIVEN, AS_TOLD = ("gradient-descent", "sgd", "adam"), {"rate", "momentum", "nesterov", "batch"}  # which "auto" takes those for
-KNOWN: WeakKeyDictionary[Any, tuple[Any, Any]] = WeakKeyDictionary()  # by cost, centre and spread of its columns
+KNOWN: WeakKeyDictionary[Cost, tuple[Any, Any]] = WeakKeyDictionary()  # by cost, centre and spread of its columns
 
 
 class Map(NamedTuple):
@@ -66,14 +67,14 @@ class Standardised:
     `units` (P,): a parameter that is penalised or bounded is its coordinate times this.
     """
 
-    def __init__(self, cost: Any, maps: tuple[Map, ...], units: Any) -> None:
+    def __init__(self, cost: Cost, maps: tuple[Map, ...], units: Any) -> None:
         self.cost, self.maps, self.units = cost, maps, units
         self.inputs, self.sizes, self.places, self.size, self.m = cost.inputs, cost.sizes, cost.places, cost.size, cost.m
         self.seen: Any = None  # the coordinates asked of last
 
     @property
     def ran(self) -> str:
-        return str(self.cost.ran)
+        return self.cost.ran
 
     def sized(self, parameters: Mapping[str, Any]) -> Standardised:
         cost = self.cost.sized(parameters)
@@ -81,7 +82,7 @@ class Standardised:
 
     @property
     def convex(self) -> bool:
-        return bool(self.cost.convex)
+        return self.cost.convex
 
     @cached_property
     def rounded(self) -> Standardised | None:
@@ -90,7 +91,7 @@ class Standardised:
 
     @property
     def met(self) -> dict[str, str]:
-        return dict(self.cost.met)
+        return self.cost.met
 
     def among(self, kept: Any) -> Standardised | None:
         cost = self.cost.among(kept)
@@ -106,25 +107,25 @@ class Standardised:
         return Standardised(cost, tuple(maps), self.units[kept])
 
     def has_hessian(self) -> bool:
-        return bool(self.cost.has_hessian())
+        return self.cost.has_hessian()
 
     def bends(self) -> bool:
-        return bool(self.cost.bends())
+        return self.cost.bends()
 
     def has_curves(self) -> bool:
-        return bool(self.cost.has_curves())
+        return self.cost.has_curves()
 
     def has_products(self) -> bool:
-        return bool(self.cost.has_products())
+        return self.cost.has_products()
 
     def zero_is_saddle(self) -> str:
-        return str(self.cost.zero_is_saddle())
+        return self.cost.zero_is_saddle()
 
     def bad_rows(self) -> str:
-        return str(self.cost.bad_rows())
+        return self.cost.bad_rows()
 
     def kinks(self) -> tuple[str, ...]:
-        return tuple(self.cost.kinks())
+        return self.cost.kinks()
 
     def flat(self, parameters: Mapping[str, Any]) -> Any:
         """The coordinates (P,) of parameters of the data as given."""
@@ -147,8 +148,7 @@ class Standardised:
         return theta
 
     def named(self, theta: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self.cost.named(self.given(theta))
-        return found
+        return self.cost.named(self.given(theta))
 
     def pulled(self, slope: Any) -> Any:
         """Derivatives (P, …) by the parameters → by the coordinates."""
@@ -178,25 +178,25 @@ class Standardised:
             return fit
         if fit.end is not None:
             theta, cost, slope, hessian = fit.end.place
-            end = End(ref(self.cost), Point(self.given(theta), cost, self.pushed(slope), self.pushed(self.pushed(hessian).T)))
+            end = End(ref(self.cost), Point(self.given(theta), cost, self.pushed(slope), twice(self.pushed, hessian)))
             fit = replace(fit, end=end)
         if fit.flat and fit.curvature is not None and any(one.free != slice(0, 0) for one in self.maps):
             flat = self.flat_given(fit) or fit.flat
             fit = replace(fit, flat=flat, message=fit.message.replace(without_optimum(fit.flat), without_optimum(flat)))
-        return fit if fit.curvature is None else replace(fit, curvature=lambda: self.pushed(self.pushed(fit.hessian).T))
+        return fit if fit.curvature is None else replace(fit, curvature=lambda: twice(self.pushed, fit.hessian))
 
     def flat_given(self, fit: Fit) -> tuple[int, ...]:
         """Which parameters of the data as given have no finite optimum: an intercept's coordinate goes where a feature's does
         that is not measured from its mean, the intercept itself need not."""
         first = self.cost.value_gradient_hessian(np.zeros(self.size))[2]
-        return directions_of(vanished(self.pushed(self.pushed(fit.hessian).T), first)[0])
+        return directions_of(vanished(twice(self.pushed, fit.hessian), first)[0])
 
     def started(self, fit: Fit) -> Fit:
         """A fit of the cost underneath, as one in these coordinates."""
         if fit.end is None or fit.end.cost() is not self.cost:
             return fit
         _, cost, slope, hessian = fit.end.place
-        place = Point(self.flat(fit.params), cost, self.pulled(slope), self.pulled(self.pulled(hessian).T))
+        place = Point(self.flat(fit.params), cost, self.pulled(slope), twice(self.pulled, hessian))
         return replace(fit, end=End(ref(self), place))
 
     def value_gradient(self, theta: Any, rows: Any = None) -> tuple[float, Any]:
@@ -207,17 +207,22 @@ class Standardised:
     def value_gradient_hessian(self, theta: Any, rows: Any = None) -> tuple[float, Any, Any]:
         self.seen = theta
         value, gradient, hessian = self.cost.value_gradient_hessian(self.given(theta), rows)
-        return value, self.pulled(gradient), self.pulled(self.pulled(hessian).T)
+        return value, self.pulled(gradient), twice(self.pulled, hessian)
 
     def hessian_times(self, theta: Any, v: Any, rows: Any = None) -> Any:
         return self.pulled(self.cost.hessian_times(self.given(theta), self.given(v), rows))
 
     def gauss_newton(self, theta: Any) -> Any:
         found = self.cost.gauss_newton(self.given(theta))
-        return None if found is None else self.pulled(self.pulled(found).T)
+        return None if found is None else twice(self.pulled, found)
 
 
-def standardised(cost: Any, x: Any, free: bool = True, l2: Any = 0.0) -> Standardised:
+def twice(moved: Callable[[Any], Any], hessian: Any) -> Any:
+    """A Hessian (P, P), both of its sides moved from one set of coordinates to the other as a slope is."""
+    return moved(moved(hessian).T)
+
+
+def standardised(cost: Cost, x: Any, free: bool = True, l2: Any = 0.0) -> Standardised:
     """The cost in coordinates of standardised features x, as they were given; typed columns are standardised already.
 
     `free`: the intercept is neither penalised nor bounded, so that features may be shifted. `l2` is the features' penalty.
@@ -234,7 +239,7 @@ def standardised(cost: Any, x: Any, free: bool = True, l2: Any = 0.0) -> Standar
     return through(cost, names, intercept if free else "", centre, widened(spread, l2))
 
 
-def through(cost: Any, names: list[str], intercept: str, centre: Any, spread: Any) -> Standardised:
+def through(cost: Cost, names: list[str], intercept: str, centre: Any, spread: Any) -> Standardised:
     """The cost in coordinates of features of this centre and spread (n,); shifted where these linear maps have an intercept."""
     units = np.ones(cost.size)
     shifted = len(names) == 1 and bool(intercept) and cost.sizes[intercept] == results_of(cost, names[0])
@@ -248,7 +253,7 @@ def through(cost: Any, names: list[str], intercept: str, centre: Any, spread: An
     return Standardised(cost, maps, units)
 
 
-def suited(cost: Any, tied: Collection[str], l2: Any = 0.0) -> Standardised | None:
+def suited(cost: Cost, tied: Collection[str], l2: Any = 0.0) -> Standardised | None:
     """The cost in coordinates of standardised features where those it has are far from that; None where they are not, or meet
     the parameters otherwise than in linear maps. What never varies is no reason, and stays as it is.
 
@@ -271,7 +276,7 @@ def suited(cost: Any, tied: Collection[str], l2: Any = 0.0) -> Standardised | No
     return through(cost, names, "" if intercept in tied else intercept, centre, spread)
 
 
-def minimized(cost: Any, method: str, options: dict[str, Any]) -> Fit:
+def minimized(cost: Cost, method: str, options: dict[str, Any]) -> Fit:
     """`minimize`, in coordinates of standardised features where the features as they are would end it early: the objective and
     the answer are those of the data as given. Methods that are taught on the data as given stay there."""
     as_given = method in AS_GIVEN or (method == "auto" and not AS_TOLD.isdisjoint(options))
