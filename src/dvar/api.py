@@ -6,9 +6,8 @@ drawn, differentiated, run over m examples and trained.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,13 +27,11 @@ from .expression.graph import INPUT, Builder, as_array
 from .expression.graph import Graph as _Graph
 from .expression.op import Shape
 from .expression.traced import Traced
-from .expression.values import assign, bind, check_names, check_sizes, plain
+from .expression.values import assign, bind, check_names, check_sizes
 from .expression.values import shapes as infer
 from .files import save
 from .vectorize.cost import Cost as _Cost
-from .vectorize.cost import fused_alone
-from .vectorize.program import NotWritable, Program, listing
-from .vectorize.targets import on_floats, written
+from .vectorize.program import Program
 
 if TYPE_CHECKING:
     from .descend.fit import Fit
@@ -103,16 +100,9 @@ class Graph(_Graph):
         """The Graph of the derivative of the output with respect to the node `name`. Inputs that stand beside @
         or in a sum are taken to be vectors, the others scalars; `shaped` says otherwise."""
         sizes, found = assumed(self), derive_assumed(self)
-        index, label = self.index(name), _derivation.derivative_name(name)
-        if index in found.d:
-            made = _derivation.extract(found, found.d[index], label)
-        else:  # the output does not depend on it
-            builder = Builder(off=self.off)
-            for n in self.inputs:
-                builder.input(n)
-            output = builder.apply("same", builder.const(0.0))
-            builder.give(output, label)
-            made = builder.close(output)
+        tape = found.run.copy()
+        slope = found.d.get(self.index(name), tape.const(0.0))  # nothing, where the output does not depend on it
+        made = _derivation.extract(found, slope, _derivation.derivative_name(name), tape)
         return Graph(made.nodes, made.off, sizes if any(sizes) else None, self.exact)
 
     def shaped(self, **shapes: Any) -> Graph:
@@ -178,30 +168,9 @@ class Graph(_Graph):
     def program(self, target: str) -> Program:
         """The straight-line program of value and derivatives in the inputs' order, shapes assumed as in `d`; "fused" compiles it,
         for graphs of numbers and for shapes that were said (`shaped`)."""
-        sizes, found = assumed(self), derive_assumed(self)
-        one = listing(found)
-        try:
-            source, function = written(target, one)
-        except NotWritable:
-            return fused_alone(self, sizes)
+        from .vectorize.alone import program
 
-        def call(*args: Any, **inputs: Any) -> tuple[Any, ...]:
-            bound = bind(self, args, inputs)
-            values = list(bound.values())
-            shapes = tuple(v.shape for v in values)
-            if [len(s) for s in shapes] != [len(s) for s in sizes]:
-                told = ", ".join(f"{n} a {('scalar', 'vector', 'matrix')[len(s)]}" for n, s in zip(self.inputs, sizes))
-                said = ", ".join(f"{n}={s}" for n, s in zip(self.inputs, shapes) if s)
-                help = f"write it for these shapes: .shaped({said}).program({target!r})"
-                raise UsageError(f"this program was written for {told}", help)
-            run = function if shapes == sizes else for_shapes(self, target, shapes)
-            number = float if target != "numpy" and on_floats(one) else np.float64  # NumPy's, for which 1/0 is inf and no error
-            given = (v if v.ndim else number(v) for v in values)
-            with np.errstate(all="ignore"):
-                value, *slopes = (plain(np.array(v, dtype=np.float64)) for v in run(*given))
-            return value, *_passes.defined(found, bound, value, dict(zip(self.inputs, slopes))).values()
-
-        return Program(target, source, call, (self, target), function)
+        return program(self, target)
 
     def svg(self, fold: Fold = None) -> str:
         """The picture, as SVG text; nothing is computed, so no values are drawn. `fold` as in a pass."""
@@ -339,8 +308,3 @@ def merged(data: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str,
         raise UsageError(f"the input {min(twice)!r} was given twice, in a mapping and by name")
     return {**(data or {}), **more}
 
-
-@lru_cache(maxsize=64)
-def for_shapes(graph: _Graph, target: str, sizes: tuple[Any, ...]) -> Callable[..., tuple[Any, ...]]:
-    """The function of a program for inputs of other lengths than were assumed: loops have them written in."""
-    return written(target, listing(_derivation.derive(graph, sizes)))[1]

@@ -13,14 +13,12 @@ import numpy as np
 
 from ..data.columns import Columns
 from ..data.sparse import Sparse
-from ..derive.derivation import derivative_name, derive
+from ..derive.derivation import derivative_name
 from ..derive.higher import along, as_direction
-from ..derive.passes import defined
 from ..errors import UsageError, many, nearest
-from ..expression.graph import INPUT, Graph
-from ..expression.op import Shape
+from ..expression.graph import INPUT
 from ..expression.ops import OPS
-from ..expression.values import assign, bind, plain
+from ..expression.values import assign
 from .program import Program
 from .summed import Summed
 from .targets import written
@@ -198,27 +196,3 @@ class CostPass:
 
     def __repr__(self) -> str:
         return "\n".join([f"J = {self.value!r}", *(f"{derivative_name(k)} = {v!r}" for k, v in self.d.items())])
-
-
-def fused_alone(graph: Graph, sizes: tuple[Shape, ...]) -> Program:
-    """The compiled program of a graph without examples: as if there were one. Raises UsageError where there is none."""
-    from .fused import Adding, FusedProgram
-    from .program import NotWritable
-
-    if any(sizes) and graph.sizes is None:
-        raise UsageError("a compiled program needs to know the shapes", f"say them: .shaped({', '.join(graph.inputs)})")
-    found = derive(graph, sizes)  # shapes that do not match are found here
-    try:
-        program = FusedProgram(graph, dict(zip(graph.inputs, sizes)), {})
-    except NotWritable as why:
-        raise UsageError(f"there is no fused program of this graph: {why}", 'ask for "loop" or "numpy"') from None
-
-    def call(*args: Any, **inputs: Any) -> tuple[Any, ...]:
-        values = bind(graph, args, inputs)
-        for name, size in zip(graph.inputs, sizes):
-            if values[name].shape != size:
-                raise UsageError(f"this program was written for {name} of shape {size}, now given {values[name].shape}")
-        value, *slopes = map(plain, program.answer(Adding(program, values)(slice(0, 1))))
-        return value, *defined(found, values, value, dict(zip(graph.inputs, slopes))).values()
-
-    return Program("fused", program.run.text, call, (graph, "fused"))
