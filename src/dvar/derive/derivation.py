@@ -14,6 +14,7 @@ such nodes closed to the rules, and rewritten in step 3 like everything else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -33,7 +34,6 @@ class Derivation:
 
     graph: Graph
     told: Tape  # the graph as written, then its derivatives by the chain rule, as written
-    told_d: dict[int, int]
     contributions: dict[int, list[Contribution]]
     run: Tape  # values and derivatives as they run
     value: list[int]
@@ -74,7 +74,7 @@ def derive(graph: Graph, sizes: tuple[Shape, ...]) -> Derivation:
             place = closed.copy(graph.nodes, found, [True] * len(found), closed=set(off))
             d |= slopes_of(closed, {i: place[i] for i in off}, place[last], final)
     fired = tuple(f for f in dict.fromkeys(fired) if f.node <= last and f.rule.why != SAME)
-    return Derivation(graph, told, slopes.d, slopes.contributions, final.tape, value[: last + 1], d, fired)
+    return Derivation(graph, told, slopes.contributions, final.tape, value[: last + 1], d, fired)
 
 
 def slopes_of(rewritten: Rewriter, of: dict[int, int], output: int, final: Rewriter) -> dict[int, int]:
@@ -99,6 +99,14 @@ def runs_as(graph: Graph, sizes: tuple[Shape, ...]) -> tuple[Node, ...]:
     rewriter = Rewriter(rules(graph, STABILITY, EXACT), share=True)
     last = rewriter.copy(graph.nodes, found, [True] * len(found))[-1]
     return tuple(rewriter.tape.nodes[: last + 1])
+
+
+def rewritten(tape: Tape, roots: Sequence[int]) -> tuple[Tape, dict[int, int]]:
+    """What a tape runs as that was carried on: its inputs and what these nodes are made of; and where each of them is then."""
+    rewriter = Rewriter((*STABILITY, *EXACT), share=True)
+    wanted = [yes or node.op == INPUT for yes, node in zip(ancestors(tape.nodes, roots), tape.nodes)]
+    place = rewriter.copy(tape.nodes, tape.shapes, wanted)
+    return rewriter.tape, {k: p for k, p in enumerate(place) if p >= 0}
 
 
 def derivative_name(name: str) -> str:

@@ -17,9 +17,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..derive.derivation import derive
-from ..derive.rewrite import Rewriter
-from ..derive.rules import EXACT, STABILITY
-from ..derive.tape import ancestors
 from ..errors import DvarError, UsageError
 from ..expression.graph import INPUT, Graph
 from .core import Core
@@ -244,14 +241,9 @@ def program(found: Core, names: tuple[str, ...], data: tuple[str, ...]) -> tuple
     by = {n: found.sizes[n] for n in names}
     d = {n: derivation.d[index[n]] for n in by if index[n] in derivation.d}
     tape, pairs = with_curves(derivation.run.copy(), d, by)
-    rewriter = Rewriter((*STABILITY, *EXACT), share=True)
-    roots = [derivation.value[-1], *d.values(), *(k for _, _, k in pairs)]
-    wanted = [yes or node.op == INPUT for yes, node in zip(ancestors(tape.nodes, roots), tape.nodes)]
-    place = rewriter.copy(tape.nodes, tape.shapes, wanted)
-    moved = {k: p for k, p in enumerate(place) if p >= 0}
-    rows = [moved[k] for k in roots[1:]]
+    rows = [*d.values(), *(k for _, _, k in pairs)]
     vary = [*data, *(m.result for m in found.maps)]
-    one = listing(derivation, vary, rows, (rewriter.tape, moved[derivation.value[-1]], moved), derivatives=False)
+    one = listing(derivation, vary, rows, tape, derivatives=False)
     function = compiled(write_numpy(one), "numpy")
     inputs = [n.name for n in one.nodes if n.op == INPUT]
     order = [n for n in inputs if n not in vary] + [n for n in inputs if n in vary]
@@ -261,4 +253,4 @@ def program(found: Core, names: tuple[str, ...], data: tuple[str, ...]) -> tuple
 
     if not vary:
         raise UsageError("nothing in the loss varies by example")
-    return run, list(d), [(a, b) for a, b, _ in pairs], [tape.shapes[k] for k in roots[1:]]
+    return run, list(d), [(a, b) for a, b, _ in pairs], [tape.shapes[k] for k in rows]

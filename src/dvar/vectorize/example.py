@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..derive.backprop import backprop
-from ..derive.derivation import derive, run_names
-from ..derive.rewrite import Rewriter
-from ..derive.rules import EXACT, STABILITY
+from ..derive.derivation import derive, rewritten, run_names
 from ..derive.tape import Tape
 from ..expression.graph import CONST, INPUT, Node
 from ..expression.op import Shape
@@ -50,9 +48,8 @@ def example(core: Core, by: tuple[str, ...], second: bool) -> Example:
     pairs: list[tuple[Element, str, int]] = []
     if second:
         tape, pairs = with_curves(found.run.copy(), d, {n: core.sizes[n] for n in by})
-        rewriter = Rewriter((*STABILITY, *EXACT), share=True)
-        place = rewriter.copy(tape.nodes, tape.shapes, [True] * len(tape.nodes))
-        tape, value = rewriter.tape, place[value]
+        tape, place = rewritten(tape, range(len(tape.nodes)))
+        value = place[value]
         d = {n: place[k] for n, k in d.items()}
         pairs = [(a, b, place[k]) for a, b, k in pairs]
         names = {place[k]: name for k, name in reversed(names.items())}

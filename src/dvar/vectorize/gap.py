@@ -18,9 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..derive.backprop import backprop
-from ..derive.rewrite import Rewriter
-from ..derive.rules import EXACT, STABILITY
-from ..derive.tape import ancestors
 from ..errors import UsageError
 from ..expression.graph import INPUT, Graph
 from .core import Map
@@ -94,12 +91,8 @@ def told_by_u(cost: Cost, graph: Graph, one: Map, theta: Any) -> Told:
     u = next(k for k, n in enumerate(tape.nodes) if n.op == INPUT and n.name == one.result)
     first = backprop(tape, value).d[u]
     second = backprop(tape, first).d.get(u)
-    roots = [value, first, tape.const(0.0) if second is None else second]
-    rewriter = Rewriter((*STABILITY, *EXACT), share=True)
-    wanted = [yes or n.op == INPUT for yes, n in zip(ancestors(tape.nodes, roots), tape.nodes)]
-    moved = {k: p for k, p in enumerate(rewriter.copy(tape.nodes, tape.shapes, wanted)) if p >= 0}
-    run = rewriter.tape, moved[value], moved
-    function = compiled(write_numpy(listing(derivation, tuple(part.data), [moved[k] for k in roots], run, False)), "numpy")
+    rows = [value, first, tape.const(0.0) if second is None else second]
+    function = compiled(write_numpy(listing(derivation, part.data, rows, tape, derivatives=False)), "numpy")
 
     def told(at: Any) -> tuple[Any, Any, Any]:
         part.data[one.result] = at

@@ -14,8 +14,6 @@ import numpy as np
 
 from ..derive.backprop import backprop
 from ..derive.derivation import Derivation
-from ..derive.rewrite import Rewriter
-from ..derive.rules import EXACT, STABILITY
 from ..derive.tape import ancestors
 from ..expression.graph import INPUT
 from ..expression.ops import OPS
@@ -69,13 +67,7 @@ def second_order(derivation: Derivation, data: tuple[str, ...]) -> tuple[Listing
             if t.node in again:
                 pairs.append((s, t))
                 rows.append(again[t.node])
-    rewriter = Rewriter((*STABILITY, *EXACT), share=True)
-    wanted = ancestors(tape.nodes, [*derivation.value, *derivation.d.values(), *rows])
-    wanted = [yes or node.op == INPUT for yes, node in zip(wanted, tape.nodes)]
-    place = rewriter.copy(tape.nodes, tape.shapes, wanted)
-    moved = {k: p for k, p in enumerate(place) if p >= 0}
-    run = rewriter.tape, moved[derivation.value[-1]], moved
-    return listing(derivation, data, [moved[k] for k in rows], run), pairs
+    return listing(derivation, data, rows, tape), pairs
 
 
 def assemble(

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..derive.derivation import Derivation, run_names
+from ..derive.derivation import Derivation, rewritten, run_names
 from ..derive.tape import Tape, ancestors
 from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.op import Op, Shape
@@ -128,29 +128,25 @@ def listing(
     derivation: Derivation,
     data: Iterable[str] = (),
     rows: Sequence[int] = (),
-    run: tuple[Tape, int, dict[int, int]] | None = None,
+    carried: Tape | None = None,
     derivatives: bool = True,
 ) -> Listing:
     """The Listing of value and, unless told otherwise, derivatives of a graph; `rows` are nodes answered per example.
 
-    `run` is another tape that the same nodes were rewritten onto, with the value's place there and the places of the
-    derivation's run nodes.
+    `carried` is what runs, carried on by more nodes, which are still to be rewritten.
     """
     graph, data = derivation.graph, tuple(data)
     among = set(data)
     parameters = tuple(n for n in graph.inputs if n not in among)
-    tape, value, moved = run or (derivation.run, derivation.value[-1], {})
-
-    def at(k: int) -> int:
-        return moved.get(k, k)
-
     index = {n.name: i for i, n in enumerate(graph.nodes) if n.op == INPUT}
     slopes = {p: derivation.d.get(index[p]) for p in parameters} if derivatives else {}
-    roots = [value, *rows, *(at(k) for k in slopes.values() if k is not None)]
-    needed = ancestors(tape.nodes, roots)
+    roots = [derivation.value[-1], *rows, *(k for k in slopes.values() if k is not None)]
+    tape, moved = rewritten(carried, roots) if carried else (derivation.run, {k: k for k in range(len(derivation.run.nodes))})
+    needed = ancestors(tape.nodes, [moved[k] for k in roots])
     names: dict[int, str] = {}
     for k, name in run_names(derivation).items():
-        names.setdefault(at(k), name)
+        if k in moved:
+            names.setdefault(moved[k], name)
     kept = [k for k, yes in enumerate(needed) if yes or tape.nodes[k].op == INPUT]
     place = {k: n for n, k in enumerate(kept)}
     nodes: list[Node] = []
@@ -164,11 +160,11 @@ def listing(
         nodes=nodes,
         shapes=[tape.shapes[k] for k in kept],
         varies=varies,
-        value=place[value],
-        slopes={p: None if k is None else place[at(k)] for p, k in slopes.items()},
-        rows=[place[k] for k in rows],
-        written={place[at(derivation.value[i])]: line for i, line in rewritten_lines(derivation).items()
-                 if at(derivation.value[i]) in place},
+        value=place[moved[derivation.value[-1]]],
+        slopes={p: None if k is None else place[moved[k]] for p, k in slopes.items()},
+        rows=[place[moved[k]] for k in rows],
+        written={place[moved[k]]: line for i, line in rewritten_lines(derivation).items()
+                 if moved.get(k := derivation.value[i]) in place},
         data=data,
         parameters=parameters,
         output=graph.output,
