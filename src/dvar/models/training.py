@@ -6,7 +6,8 @@ and the cost is minimised. The held-out rows say what the model is worth on rows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -159,7 +160,7 @@ def train(
     chosen = [c for c in asked.chosen(features, table.column_names, beside) if c not in own]
     weights = None if weight is None else weights_of(table, weight, known)
     learn, held = tables.split(known, holdout, SEED)
-    try:
+    with told_as_columns(own):
         source = Source(table, learn)
         encoding = encoded(graph, source, chosen, own, reference=not (l1 or l2), max_levels=max_levels, weight=weights)
         predicts = prediction(graph, {"y", *own} | ({"x"} if encoding else set()))
@@ -168,12 +169,6 @@ def train(
         del source  # which holds what was decoded on the way
         cost = Cost(graph, {**data, "y": y[learn]}, weight=None if weights is None else weights[learn])
         fit = minimize(cost, l1=l1, l2=l2, watch=watch and (lambda row: watch(row, len(learn))), **options)
-    except DvarError as error:
-        if not own:
-            raise
-        told = f"{own[0]} is a column" if len(own) == 1 else f"{', '.join(own)} are columns"
-        columns = f"in the loss {told} of the table; a parameter needs another name than a column"
-        raise type(error)(error.what, f"{error.help}; {columns}" if error.help else columns) from None
     model = replace(model, params=fit.params, reached=fit.message)
     worth, seen = judged(model, table, y, held, weights)
     notes = [f"left out: {many(weightless, 'row')} of weight 0"] if weightless else []
@@ -182,6 +177,19 @@ def train(
         notes += [f"{c} alone tells {target} in every row: is it known before {target} is? --features '-{c}' leaves it out"
                   for c in leaks(data["x"], y[learn])]
     return Trained(model, fit, worth, int((~known).sum()), tuple(notes), l1, l2, cost)
+
+
+@contextmanager
+def told_as_columns(own: tuple[str, ...]) -> Iterator[None]:
+    """Errors say which names in the loss are columns: one that was meant as a parameter may be what is wrong."""
+    try:
+        yield
+    except DvarError as error:
+        if not own:
+            raise
+        told = f"{own[0]} is a column" if len(own) == 1 else f"{', '.join(own)} are columns"
+        columns = f"in the loss {told} of the table; a parameter needs another name than a column"
+        raise type(error)(error.what, f"{error.help}; {columns}" if error.help else columns) from None
 
 
 def noticed(table: Any, chosen: Sequence[str], made_of: tuple[str, ...], target: str) -> list[str]:

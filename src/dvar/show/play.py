@@ -61,32 +61,32 @@ def app() -> Any:
 
     kept: OrderedDict[str, trials.Trial] = OrderedDict()
 
-    async def answered(work: Callable[[], Any]) -> Any:
-        return await asyncio.wait_for(asyncio.to_thread(work), PATIENCE)
+    async def answered(make: Callable[[Any], Any], asked: Mapping[str, Any]) -> Any:
+        return await asyncio.wait_for(asyncio.to_thread(make, asked), PATIENCE)
 
-    def page(make: Callable[[Mapping[str, str]], str]) -> Any:
+    def page(path: str, make: Callable[[Mapping[str, str]], str]) -> Any:
         async def handle(request: Any) -> Any:
             asked = dict(request.query_params)
             asked["lang"] = language(asked.get("lang", ""), request.headers.get("accept-language", ""))
             try:
-                return HTMLResponse(await answered(lambda: make(asked)))
+                return HTMLResponse(await answered(make, asked))
             except DvarError as error:
                 return HTMLResponse(refused(asked, request.url.path, error), 400)
             except TimeoutError:
                 return HTMLResponse(refused(asked, request.url.path, DvarError(SLOW)), 503)
-        return handle
+        return Route(path, handle)
 
-    def data(make: Callable[[dict[str, Any]], Any], limit: int = BODY) -> Any:
+    def data(path: str, make: Callable[[dict[str, Any]], Any], limit: int = BODY) -> Any:
         async def handle(request: Any) -> Any:
             lang = language("", request.headers.get("accept-language", ""))
             try:
-                return JSONResponse(await answered(partial_of(make, await body(request, limit))))
+                return JSONResponse(await answered(make, await body(request, limit)))
             except DvarError as error:
                 told = error_in(lang, error)
                 return JSONResponse({"error": told.what, "help": told.help}, 400)
             except TimeoutError:
                 return JSONResponse({"error": said_in(lang, SLOW), "help": ""}, 503)
-        return handle
+        return Route(path, handle, methods=["POST"])
 
     def begin(asked: dict[str, Any]) -> dict[str, Any]:
         made = started(asked)
@@ -109,24 +109,12 @@ def app() -> Any:
             raise UsageError("a step needs a rate and a number of steps")
         return of(asked).descend(float(rate), steps)
 
-    def race(asked: dict[str, Any]) -> list[dict[str, Any]]:
-        return of(asked).race()
-
-    def reset(asked: dict[str, Any]) -> dict[str, Any]:
-        return of(asked).reset()
-
     routes = [
-        Route("/", page(graph_page)), Route("/slopes", page(slopes_page)), Route("/logistic", page(logistic_page)),
-        Route("/examples", page(examples_page)),
-        Route("/api/begin", data(begin, UPLOAD * 4 // 3 + BODY), methods=["POST"]),
-        Route("/api/step", data(step), methods=["POST"]), Route("/api/reset", data(reset), methods=["POST"]),
-        Route("/api/race", data(race), methods=["POST"]),
+        page("/", graph_page), page("/slopes", slopes_page), page("/logistic", logistic_page), page("/examples", examples_page),
+        data("/api/begin", begin, UPLOAD * 4 // 3 + BODY), data("/api/step", step),
+        data("/api/reset", lambda asked: of(asked).reset()), data("/api/race", lambda asked: of(asked).race()),
     ]
     return Guard(Starlette(routes=routes))
-
-
-def partial_of(make: Callable[[dict[str, Any]], Any], asked: dict[str, Any]) -> Callable[[], Any]:
-    return lambda: make(asked)
 
 
 async def body(request: Any, limit: int) -> dict[str, Any]:
