@@ -13,7 +13,7 @@ from statsmodels.stats.proportion import proportion_confint
 import dvar as dv
 from dvar.errors import UsageError
 from dvar.models.inference import inference
-from dvar.models.plots import calibrated, log_ticks, plot, plot_coefficients, roc, thresholds
+from dvar.models.plots import calibrated, log_ticks, plot, roc, thresholds
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -63,9 +63,6 @@ def test_thresholds_are_those_of_scikit_learn():
         np.testing.assert_allclose([t.precision, t.recall, t.accuracy],
                                    [precision_score(TRUTH, told), recall_score(TRUTH, told), accuracy_score(TRUTH, told)])
     assert np.isnan(thresholds(TRUTH, GUESS, [1.5])[0].precision)
-    assert str(table).splitlines()[0].split() == ["threshold", "told", "yes", "true", "yes", "false", "yes", "missed", "precision",
-                                                  "recall", "specificity", "accuracy"]
-    assert len(str(table).splitlines()) == 6
 
 
 def test_calibration_is_that_of_scikit_learn_with_intervals_of_statsmodels():
@@ -101,7 +98,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("given", "said"), REFUSED)
-@pytest.mark.parametrize("function", [roc, calibrated, thresholds])
+@pytest.mark.parametrize("function", [roc, calibrated, lambda *given: thresholds(*given, [0.5])])
 def test_what_is_no_yes_or_no_is_refused(function, given, said):
     with pytest.raises(UsageError, match=said):
         function(*given)
@@ -109,7 +106,7 @@ def test_what_is_no_yes_or_no_is_refused(function, given, said):
 
 def test_coefficients_are_drawn_with_their_intervals():
     found = fitted(LINEAR, X @ [1.0, -2.0, 0.0] + rng.normal(size=m))
-    ax = plot_coefficients(found)
+    ax = plot(found).axes[0]
     assert [t.get_text() for t in ax.get_yticklabels()] == NAMES[1:]
     drawn = [line.get_xdata().tolist() for line in ax.lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 2]
     assert drawn == [[line.low, line.high] for line in found.lines[1:]]
@@ -118,7 +115,7 @@ def test_coefficients_are_drawn_with_their_intervals():
 
 
 def test_odds_ratios_are_drawn_on_a_log_axis_with_round_numbers():
-    ax = plot_coefficients(fitted(level=0.9))
+    ax = plot(fitted(level=0.9)).axes[0]
     assert ax.get_xscale() == "log"
     assert "odds ratio" in ax.get_xlabel()
     assert "90 %" in ax.get_xlabel()
@@ -134,11 +131,11 @@ def test_log_ticks_are_few(low, high):
 
 def test_what_has_no_error_is_named_and_of_many_the_surest_are_drawn():
     twice = np.column_stack([X, X[:, 0]])
-    ax = plot_coefficients(fitted(x=twice, names=[*NAMES, "again"]))
+    ax = plot(fitted(x=twice, names=[*NAMES, "again"])).axes[0]
     assert "without standard error: up, again" in ax.get_title(loc="left")
     wide = rng.normal(size=(m, 60))
     wide[:, 7] += 5 * TRUTH
-    ax = plot_coefficients(fitted(LINEAR, TRUTH, wide, ["intercept", *(f"x{k}" for k in range(60))]))
+    ax = plot(fitted(LINEAR, TRUTH, wide, ["intercept", *(f"x{k}" for k in range(60))])).axes[0]
     names = [t.get_text() for t in ax.get_yticklabels()]
     assert len(names) == 40
     assert "x7" in names

@@ -193,7 +193,7 @@ class Op:
             return Form(self.brackets, (ATOM, 0), ATOM)
         return Form(f"{self.name}({', '.join(['{}'] * count)}{self.said(options)})", (0,) * count, ATOM)
 
-    def written_latex(self, count: int, options: Options, arrays: bool = False) -> Form:
+    def written_latex(self, count: int, options: Options, arrays: bool) -> Form:
         """`arrays`: all operands are."""
         if arrays and self.latex_arrays:
             return Form(self.latex_arrays, (ELEMENTS, PRODUCT), ELEMENTS)

@@ -174,7 +174,7 @@ def rows_of(cost: Any, parameter: str) -> Any:
     return np.atleast_2d(by_rows(cost.loss, parameter, at, cost.data))
 
 
-def is_turned(graph: Graph, parameter: str, data: Collection[str] = ("x",)) -> bool:
+def is_turned(graph: Graph, parameter: str, data: Collection[str]) -> bool:
     """Whether a parameter meets the features as x @ W, its columns for results, and not something else as h @ W. Of a vector that
     changes nothing."""
     maps = (linear_map(graph, i, data) for i in range(len(graph.nodes)))

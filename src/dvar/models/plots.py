@@ -1,6 +1,6 @@
 """A fit in pictures: its coefficients with intervals; on rows held out the ROC curve, calibration, and what each threshold does.
 
-Numbers first, pictures of them second: `roc`, `calibrated` and `thresholds` answer arrays that anyone may draw or print.
+Numbers first, pictures of them second: `roc`, `calibrated` and `thresholds` answer what is drawn.
 Matplotlib is imported where something is drawn.
 """
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 Z = 1.959963984540054  # of the normal distribution: 95 %
 MOST = 40  # coefficients in one picture
-TENTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 EDGES = (-0.01, 1.01)
 ABOVE, BELOW, PALE = "#1f77b4", "#d62728", "#9aa0a6"
 
@@ -74,22 +73,6 @@ class Threshold:
         return share(self.true_yes + self.true_no, self.true_yes + self.false_yes + self.false_no + self.true_no)
 
 
-class Thresholds(tuple[Threshold, ...]):
-    """Rows of a table; prints as one."""
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        head = ("threshold", "told yes", "true yes", "false yes", "missed", "precision", "recall", "specificity", "accuracy")
-        rows = [head, *((f"{t.threshold:g}", f"{t.true_yes + t.false_yes:,}", f"{t.true_yes:,}", f"{t.false_yes:,}",
-                         f"{t.false_no:,}", *(f"{v:.4f}" for v in (t.precision, t.recall, t.specificity, t.accuracy)))
-                        for t in self)]
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        return "\n".join("  ".join(c.rjust(w) for c, w in zip(row, widths)) for row in rows)
-
-    __repr__ = __str__
-
-
 def share(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
 
@@ -123,7 +106,7 @@ def calibrated(truth: Any, guess: Any, bins: int = 10) -> tuple[Bin, ...]:
     return tuple(found)
 
 
-def thresholds(truth: Any, guess: Any, at: Sequence[float] = TENTHS) -> Thresholds:
+def thresholds(truth: Any, guess: Any, at: Sequence[float]) -> tuple[Threshold, ...]:
     """What is told from each of these probabilities on."""
     y, p = checked(truth, guess)
     yes, no = np.sort(p[y == 1]), np.sort(p[y == 0])
@@ -131,7 +114,7 @@ def thresholds(truth: Any, guess: Any, at: Sequence[float] = TENTHS) -> Threshol
     for t in at:
         below_yes, below_no = int(np.searchsorted(yes, t)), int(np.searchsorted(no, t))
         found.append(Threshold(float(t), len(yes) - below_yes, len(no) - below_no, below_yes, below_no))
-    return Thresholds(found)
+    return tuple(found)
 
 
 def checked(truth: Any, guess: Any) -> tuple[Any, Any]:
@@ -165,12 +148,11 @@ def plot(found: Inference, truth: Any = None, guess: Any = None, *, positive: st
     return figure
 
 
-def plot_coefficients(found: Inference, ax: Any = None) -> Any:
+def plot_coefficients(found: Inference, ax: Any) -> None:
     """Each coefficient but the intercept with its interval, in the units of its column; ratios on a log axis where they are odds.
 
     Those without finite optimum or standard error are told by name below. Of many, those with the largest |z| are drawn.
     """
-    _, ax = (None, ax) if ax is not None else subplots(1, 1, (6.4, 4.0))
     odds = any(line.odds is not None for line in found.lines)
     able = [line for line in found.lines if line.error is not None and
             (line.odds is not None if odds else line.name != "intercept" or len(found.lines) == 1)]
@@ -199,7 +181,7 @@ def plot_coefficients(found: Inference, ax: Any = None) -> Any:
     if left_out:
         notes.append(f"without standard error: {', '.join(left_out[:4])}{' …' if len(left_out) > 4 else ''}")
     ax.set_title("; ".join(notes), fontsize="small", color=PALE, loc="left")
-    return tidied(ax, "x")
+    tidied(ax, "x")
 
 
 def log_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
@@ -213,21 +195,19 @@ def log_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
     return at, [f"{v:.6g}" for v in at]
 
 
-def plot_roc(truth: Any, guess: Any, ax: Any = None) -> Any:
+def plot_roc(truth: Any, guess: Any, ax: Any) -> None:
     found = roc(truth, guess)
-    _, ax = (None, ax) if ax is not None else subplots(1, 1, (4.8, 4.8))
     ax.plot([0, 1], [0, 1], color=PALE, linewidth=0.8)
     ax.plot(found.false, found.true, color=ABOVE, label=f"AUC {found.area:.4f}")
     half = int(np.searchsorted(-found.threshold, -0.5, side="right")) - 1
     ax.plot(found.false[half], found.true[half], "o", color=ABOVE, markersize=5, label="threshold 0.5")
     ax.set(xlabel="share of noes told yes", ylabel="share of yeses told yes", aspect="equal", xlim=EDGES, ylim=EDGES)
     ax.legend(frameon=False, loc="lower right")
-    return tidied(ax, "both")
+    tidied(ax, "both")
 
 
-def plot_calibration(truth: Any, guess: Any, ax: Any = None, positive: str = "yes") -> Any:
+def plot_calibration(truth: Any, guess: Any, ax: Any, positive: str) -> None:
     found = calibrated(truth, guess)
-    _, ax = (None, ax) if ax is not None else subplots(1, 1, (4.8, 4.8))
     ax.plot([0, 1], [0, 1], color=PALE, linewidth=0.8)
     told = np.array([b.told for b in found])
     so = np.array([b.so for b in found])
@@ -238,18 +218,17 @@ def plot_calibration(truth: Any, guess: Any, ax: Any = None, positive: str = "ye
     ax.set(xlabel="probability told, mean of a bin", ylabel=f"share that was {positive}", xlim=edges, ylim=edges)
     each = sum(b.rows for b in found) // len(found)
     ax.set_title(f"{len(found)} bins of about {each:,} rows", fontsize="small", color=PALE, loc="left")
-    return tidied(ax, "both")
+    tidied(ax, "both")
 
 
-def plot_thresholds(truth: Any, guess: Any, ax: Any = None, positive: str = "yes") -> Any:
+def plot_thresholds(truth: Any, guess: Any, ax: Any, positive: str) -> None:
     found = thresholds(truth, guess, np.linspace(0.0, 1.0, 201).tolist())
-    _, ax = (None, ax) if ax is not None else subplots(1, 1, (6.4, 4.0))
     at = [t.threshold for t in found]
     for name, color in (("precision", ABOVE), ("recall", BELOW), ("specificity", "#2ca02c"), ("accuracy", "black")):
         ax.plot(at, [getattr(t, name) for t in found], color=color, linewidth=1.2, label=name)
     ax.set(xlabel=f"threshold: {positive} from this probability on", ylabel="share", xlim=(0, 1), ylim=EDGES)
     ax.legend(frameon=False, ncols=2, fontsize="small")
-    return tidied(ax, "both")
+    tidied(ax, "both")
 
 
 def subplots(rows: int, columns: int, size: tuple[float, float]) -> Any:
@@ -260,7 +239,6 @@ def subplots(rows: int, columns: int, size: tuple[float, float]) -> Any:
     return made(rows, columns, figsize=size, layout="constrained")
 
 
-def tidied(ax: Any, axis: str) -> Any:
+def tidied(ax: Any, axis: str) -> None:
     ax.grid(axis=axis, alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
-    return ax

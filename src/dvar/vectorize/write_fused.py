@@ -46,8 +46,7 @@ class Fused:
 
 
 def write_fused(
-    core: Core, data: frozenset[str], stores: Mapping[str, Callable[[Name], Store]], kernels: Mapping[str, str],
-    second: bool = False,
+    core: Core, data: frozenset[str], stores: Mapping[str, Callable[[Name], Store]], kernels: Mapping[str, str], second: bool,
 ) -> Fused:
     """The program of a core; `stores` says for the data in maps how they are stored, `kernels` which module has
     a function. Raises NotWritable."""
