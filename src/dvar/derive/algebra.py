@@ -17,7 +17,7 @@ from ..expression.graph import CONST, INPUT, Node
 from ..expression.op import Options, Shape, elementwise
 from ..expression.ops import OPS
 from .linear import linear, picked, summed
-from .tape import Tape
+from .tape import Tape, operands_first
 from .terms import DEEP, THIRDS, Monomial, Terms, TooLong, add, as_float, as_fraction, multiplied, only, plus
 
 Definition = tuple[str, tuple[int, ...], Options]  # an operation, its operands, its options
@@ -68,15 +68,8 @@ class Algebra:
 
     def terms(self, root: int) -> Terms:
         """Raises TooLong."""
-        stack = [root]
-        while stack:
-            k = stack[-1]
-            missing = [j for j in self.parts(k) if j not in self.found] if k not in self.found else []
-            stack += missing
-            if not missing:
-                stack.pop()
-                if k not in self.found:
-                    self.found[k] = self.flatten(k)
+        for k in operands_first(root, self.parts, self.found):
+            self.found[k] = self.flatten(k)
         found = self.found[root]
         if found is None:
             raise TooLong

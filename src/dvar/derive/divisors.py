@@ -8,6 +8,7 @@ from fractions import Fraction
 from ..expression.graph import CONST, INPUT
 from ..expression.ops import OPS
 from .algebra import Algebra
+from .tape import operands_first
 from .terms import DEEP, MANY, TooLong
 
 
@@ -35,15 +36,8 @@ class Divisors:
 
     def of(self, root: int) -> frozenset[int] | None:
         """What an expression divides by and is not positive anyway: 1/a is there for a ≠ 0 only. None where it is too long."""
-        stack = [root]
-        while stack:
-            k = stack[-1]
-            missing = [j for j in self.algebra.parts(k) if j not in self.found] if k not in self.found else []
-            stack += missing
-            if not missing:
-                stack.pop()
-                if k not in self.found:
-                    self.found[k] = self.divided(k)
+        for k in operands_first(root, self.algebra.parts, self.found):
+            self.found[k] = self.divided(k)
         return self.found[root]
 
     def divided(self, k: int) -> frozenset[int] | None:

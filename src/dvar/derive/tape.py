@@ -7,7 +7,7 @@ table (`"1/b"`, `"sigmoid(a)*(1 - sigmoid(a))"`) are written in with their varia
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -103,6 +103,19 @@ class Tape:
             if all(isinstance(v, float) for v in values) and is_exact(op, *values):  # type: ignore[arg-type]
                 return self.const(OPS[op].compute(*values))
         return self.apply(op, *operands, options=options)
+
+
+def operands_first(root: int, parts: Callable[[int], Sequence[int]], found: Container[int]) -> Iterator[int]:
+    """The node and what it is made of, by `parts`, as far as that is not found yet: each once its own parts are. No recursion."""
+    stack = [root]
+    while stack:
+        k = stack[-1]
+        missing = [j for j in parts(k) if j not in found] if k not in found else []
+        stack += missing
+        if not missing:
+            stack.pop()
+            if k not in found:
+                yield k
 
 
 def is_exact(op: str, a: float, b: float) -> bool:
