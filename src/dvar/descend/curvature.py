@@ -148,7 +148,7 @@ class Curvature:
         """−H⁻¹g; along directions without curvature −g, which is nothing but rounding where they are directions of collinear
         features; negative curvature is taken with its sign changed."""
         p = self.solve(self.downhill)
-        return Step(p / self.roots, 0.5 * float(self.downhill @ p), float(np.linalg.norm(p)), True)
+        return Step(p / self.roots, 0.5 * float(self.downhill @ p), norm(p), True)
 
     def solved(self, v: Any) -> Any:
         """H⁻¹v, in the same sense."""
@@ -202,10 +202,10 @@ class Curvature:
             p = np.zeros_like(along)
         else:
             low = edge
-            high = edge + max(float(np.linalg.norm(along)) / radius, 1e-300)
+            high = edge + max(norm(along) / radius, 1e-300)
             for _ in range(200):
                 middle = np.sqrt(low * high) if low > 0 and high > 4 * low else (low + high) / 2
-                long = float(np.linalg.norm(coordinates(middle))) > radius
+                long = norm(coordinates(middle)) > radius
                 low, high = (middle, high) if long else (low, middle)
                 if high - low <= 1e-3 * (high - edge) or high - low <= 1e-15 * high:
                     break
@@ -214,7 +214,7 @@ class Curvature:
             if edge > NEGATIVE * largest and left > 0.1 * radius**2:
                 p[0] += np.copysign(np.sqrt(left), along[0])
         promised = float(along @ p) - 0.5 * float(values @ p**2)
-        return Step((vectors @ p) / self.roots, promised, float(np.linalg.norm(p)), whole)
+        return Step((vectors @ p) / self.roots, promised, norm(p), whole)
 
 
 def cholesky(matrix: Any) -> Any:
@@ -285,3 +285,7 @@ def vanished(hessian: Any, first: Any, share: float = VANISHED, held: Any = None
 def directions_of(vectors: Any) -> tuple[int, ...]:
     """The parameters that these directions (P, k) are made of."""
     return tuple(np.flatnonzero((np.abs(vectors) > 0.1 * np.max(np.abs(vectors), axis=0)).any(axis=1)).tolist())
+
+
+def norm(v: Any) -> float:
+    return float(np.linalg.norm(v))

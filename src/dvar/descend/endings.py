@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .curvature import Curvature, directions_of, vanished
+from .curvature import Curvature, directions_of, norm, vanished
 from .objective import ALMOST, Point, Problem
 from .run import NO_STEP, Outcome, Run
 
@@ -127,7 +127,3 @@ def without_effect(now: Point, first: Point) -> Any:
     length = np.maximum(np.abs(now.theta), np.abs(now.theta - first.theta))
     bends = np.abs(now.hessian * np.outer(length, length)).max(axis=0, initial=0.0)
     return (length > 0) & (bends < UNKNOWN * abs(now.cost))
-
-
-def norm(v: Any) -> float:
-    return float(np.linalg.norm(v))

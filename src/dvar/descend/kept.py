@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .curvature import Curvature
-from .endings import norm
+from .curvature import Curvature, norm
 from .objective import EPSILON, Point, Problem
 from .run import Outcome, Run
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import DvarError, UsageError
 from ..vectorize.run import one_blas_thread
 from .asked import checked, limits, penalties, starting_point
-from .curvature import Curvature
+from .curvature import Curvature, norm
 from .fit import End, Fit
 from .methods import MANY, METHODS, STOCHASTIC, chosen, known, sees_gradients
 from .objective import Objective, Options, Penalised, Point, Problem, Sums
@@ -175,7 +175,7 @@ def confirmed(problem: Problem, outcome: Outcome, run: Run, options: Options) ->
     left = Curvature(gradient, hessian).whole().promised
     if left <= little:
         return outcome
-    return outcome._replace(converged=False, message=CRAWLS.format(float(np.linalg.norm(gradient)), left))
+    return outcome._replace(converged=False, message=CRAWLS.format(norm(gradient), left))
 
 
 def hessian_at(smooth: Objective, theta: Any) -> Any:

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .curvature import Curvature, Step
-from .endings import NOTHING, STEPS, Way, certain, finished, gone, no_better, norm, without_curvature
+from .curvature import Curvature, Step, norm
+from .endings import NOTHING, STEPS, Way, certain, finished, gone, no_better, without_curvature
 from .kept import FINE, ended, kept_curvature
 from .objective import Options, Penalised, Point, Problem
 from .part import part_of

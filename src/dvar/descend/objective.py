@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .curvature import NARROW
+from .curvature import NARROW, norm
 
 ALMOST = 1e-10  # of the cost: what may be left to gain where rounding ends the steps
 EPSILON = 1e-15  # of the cost is rounding
@@ -203,7 +203,7 @@ class Problem:
     def at_zero(self) -> tuple[float, float]:
         """The cost there, and the norm of its slope."""
         cost, _, slope = self.at(self.zero)
-        return cost, float(np.linalg.norm(slope))
+        return cost, norm(slope)
 
     def at(self, theta: Any) -> tuple[float, Any, Any]:
         """The cost of the whole, the gradient of the smooth part (P,) and the slope of the whole (P,)."""

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .curvature import Curvature, cholesky
-from .endings import at_saddle, norm
+from .curvature import Curvature, cholesky, norm
+from .endings import at_saddle
 from .kept import PATIENT, corrected, slow
 from .kinks import minimum
 from .objective import ALMOST, EPSILON, Options, Point, Problem

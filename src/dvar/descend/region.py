@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .curvature import Curvature
+from .curvature import Curvature, norm
 from .objective import EPSILON, Point, Problem
 from .run import Run
 
@@ -60,7 +60,7 @@ class Region:
         step = curved.whole()
         if self.rest >= 0 or not 0 < step.promised <= NEAR * abs(now.cost):
             return None
-        new = evaluated(now.theta + step.move, 1.0, float(np.linalg.norm(step.move)))
+        new = evaluated(now.theta + step.move, 1.0, norm(step.move))
         if lowered(now, new, step.promised, 0.25, curved, run):
             self.failures = 0
             return new
@@ -78,11 +78,11 @@ class Region:
         self.roots = np.maximum(self.roots, np.sqrt(np.abs(np.diag(hessian))))
         curved = Curvature(now.gradient, hessian, self.roots)
         if self.radius == np.inf:
-            self.radius = FIRST * float(np.linalg.norm(curved.roots * now.theta)) or curved.whole().length
+            self.radius = FIRST * norm(curved.roots * now.theta) or curved.whole().length
         while True:
             step = curved.within(self.radius)
-            moved = float(np.linalg.norm(step.move))
-            if run.stopped or not step.promised > 0 or moved <= 1e-15 * float(np.linalg.norm(now.theta)) + 1e-300:
+            moved = norm(step.move)
+            if run.stopped or not step.promised > 0 or moved <= 1e-15 * norm(now.theta) + 1e-300:
                 return None
             new = evaluated(now.theta + step.move, min(step.length / max(curved.whole().length, 1e-300), 1.0), moved)
             gained = (now.cost - new.cost) / step.promised if np.isfinite(new.cost) else -np.inf

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .curvature import SINGULAR, Curvature
+from .curvature import SINGULAR, Curvature, norm
 from .objective import Point, Problem
 from .region import ROUNDING
 from .run import Outcome, Run
@@ -35,7 +35,7 @@ def lower_beside(problem: Problem, now: Point, run: Run) -> Any:
     if not curved.indefinite:
         return None
     bend = -float(curved.spectrum[0][0])
-    radius = max(float(np.linalg.norm(curved.roots * now.theta[free])), np.sqrt(abs(now.cost) / bend)) or 1.0
+    radius = max(norm(curved.roots * now.theta[free]), np.sqrt(abs(now.cost) / bend)) or 1.0
     for _ in range(SMALLER):
         step = curved.within(radius)
         if run.stopped or not step.promised > ROUNDING * abs(now.cost):
@@ -57,9 +57,9 @@ def lower_where_level(problem: Problem, now: Point, run: Run, least: float = 0.0
     values, vectors, _ = curved.spectrum
     level = vectors[:, np.abs(values) <= SINGULAR * np.max(np.abs(values), initial=0.0)]
     rng, move = np.random.default_rng(0), np.zeros_like(now.theta)
-    far = AWAY * max(float(np.linalg.norm(curved.roots * now.theta[free])), 1.0)
+    far = AWAY * max(norm(curved.roots * now.theta[free]), 1.0)
     for way in rng.normal(size=(min(TRIES, level.shape[1]), level.shape[1])) @ level.T:
-        move[free] = far / float(np.linalg.norm(way)) * way / curved.roots
+        move[free] = far / norm(way) * way / curved.roots
         for theta in (problem.inside(now.theta + move), problem.inside(now.theta - move)):
             if not run.stopped and lower(problem, now, theta, max(least, LEAST * abs(now.cost), run.rounding), run):
                 return theta
@@ -72,7 +72,7 @@ def lower_along_products(problem: Problem, now: Point, run: Run) -> Any:
     if not value < 0:
         return None
     direction = direction * (-np.sign(now.gradient @ direction) or 1.0)
-    length = max(float(np.linalg.norm(now.theta)), np.sqrt(-abs(now.cost) / value)) or 1.0
+    length = max(norm(now.theta), np.sqrt(-abs(now.cost) / value)) or 1.0
     for _ in range(SMALLER):
         promised = -0.5 * value * length**2
         if run.stopped or not promised > ROUNDING * abs(now.cost):
@@ -96,7 +96,7 @@ def most_negative(problem: Problem, theta: Any, run: Run) -> tuple[float, Any]:
         diagonal.append(float(basis[k] @ v))
         for _ in range(2):  # once more: what rounding left
             v = v - basis[: k + 1].T @ (basis[: k + 1] @ v)
-        rest = float(np.linalg.norm(v))
+        rest = norm(v)
         values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
         largest, near = np.max(np.abs(values)), rest * abs(vectors[-1, 0])
         if values[0] < -NEGATIVE * largest and near <= -CERTAIN * values[0]:
@@ -110,7 +110,7 @@ def most_negative(problem: Problem, theta: Any, run: Run) -> tuple[float, Any]:
 def lower(problem: Problem, now: Point, theta: Any, least: float, run: Run) -> bool:
     """Whether the cost at theta is lower by so much."""
     cost, _, slope = problem.at(theta)
-    run.record(theta, cost, slope, 1.0, float(np.linalg.norm(theta - now.theta)))
+    run.record(theta, cost, slope, 1.0, norm(theta - now.theta))
     return bool(cost < now.cost - least)
 
 

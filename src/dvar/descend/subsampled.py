@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .curvature import Curvature
+from .curvature import Curvature, norm
 from .endings import GONE, lost, without_curvature
 from .kept import FINE, Kept, ended, quasi
 from .lbfgs import lbfgs
@@ -76,7 +76,7 @@ def stepped(problem: Problem, theta: Any, curved: Curvature, run: Run, options: 
         slope, share = float(gradient @ move), 1.0
         while True:
             new_cost, new_gradient = problem.smooth.value_gradient(theta + share * move)
-            run.record(theta + share * move, new_cost, new_gradient, share, share * float(np.linalg.norm(move)))
+            run.record(theta + share * move, new_cost, new_gradient, share, share * norm(move))
             rounding = -share * slope < max(ROUNDING * abs(cost), run.rounding)  # then the gradient tells
             if new_cost <= cost + ENOUGH * share * slope or (rounding and promised(curved, pairs, new_gradient)[1] < left):
                 break
