@@ -179,11 +179,6 @@ class Curvature:
         kept = np.abs(values) > SINGULAR * np.max(np.abs(values), initial=0.0)
         return vectors @ ((vectors.T @ v) / np.where(kept, np.abs(values), 1.0))
 
-    def fall(self, move: Any) -> float:
-        """By how much the parabola falls along a step."""
-        p = move * self.roots
-        return float(self.downhill @ p) - 0.5 * float(p @ self.scaled @ p)
-
     def within(self, radius: float) -> Step:
         """The minimum of the parabola among steps of this length or shorter: Moré & Sorensen, SIAM J. Scientific and Statistical
         Computing 4, 1983, by the eigenvalues. Where the downhill direction has nothing along the most negative curvature, the

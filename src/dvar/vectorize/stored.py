@@ -43,7 +43,6 @@ class Features:
     width: int
     numbers: int = 0  # that are dense, or columns of numbers
     block: Shape = ()  # of scratch for the numbers of one block
-    categories: int = 0
     copies: int = 1  # of the sums of all coefficients: (h, copies · width)
 
     def symmetric(self, h: Any) -> Any:
@@ -168,7 +167,7 @@ def typed_features(columns: Columns) -> Features:
                      tuple(made.views()))
 
     return Features(store, tuple(arguments.values()), np.array(places, dtype=np.intp), at, numbers, (max(numbers, 1), PITCH),
-                    len(categories), copies)
+                    copies)
 
 
 class Lines(NamedTuple):
