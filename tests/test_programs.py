@@ -116,6 +116,45 @@ def test_loop_numpy_and_single_passes_agree(text, data, parameters, m):
             np.testing.assert_allclose(found, d[name], rtol=1e-11, atol=1e-13)
 
 
+# of x = 3 and v = (0.5, 2, 1.5): NumPy's own True + True is True, its exp(True) float16
+TRUE_IS_1 = [
+    ("L = (x > 1) + (x > 2)", 2),
+    ("L = (x > 1) - (x > 5)", 1),
+    ("L = -(x > 1)", -1),
+    ("L = (x > 1)/(x > 2)", 1),
+    ("L = (x > 1)*(x < 5) + (x > 2)", 2),
+    ("L = sign(x > 1)", 1),
+    ("L = exp(x > 1)", np.e),
+    ("L = sigmoid(x > 1)", 1 / (1 + np.exp(-1))),
+    ("L = hypot(x > 1, x > 2)", np.sqrt(2)),
+    ("L = ((x > 1) - (x < 1))*x", 3),
+    ("c = x > 1; L = c + c", 2),
+    ("L = where(x > 1, x > 2, x > 5) + (x > 2)", 2),
+    ("L = where((x > 1) + (x > 2) > 1, x, 0)", 3),
+    ("L = where(x > 1, 2, 3)**(-1)", 0.5),
+    ("L = where(x > 1, 2, 3)**100", 2.0**100),
+    ("L = (x > 1) - (x > 5) + log(x - x)", -np.inf),
+    ("L = (v > 1) @ (v > 0)", 2),
+    ("L = sum((v > 0) + (v > 1))", 5),
+    ("L = sum(-(v > 0))", -3),
+    ("L = sum(outer(v > 0, v > 1) + outer(v > 0, v > 1))", 12),
+    ("L = sum(stack(v[0] > 0, v[1] > 0) + (v > 0)[1:])", 4),
+    ("L = logsumexp(v > 1)", np.log(1 + 2 * np.e)),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), TRUE_IS_1)
+def test_a_comparison_is_a_number(text, value):
+    loss = dv.graph(text)
+    at = {k: v for k, v in {"x": 3.0, "v": np.array([0.5, 2.0, 1.5])}.items() if k in loss.inputs}
+    alone = loss.shaped(**{k: np.shape(v) for k, v in at.items()})
+    told = [loss(at), loss.at(at).value, *(alone.program(t)(*at.values())[0] for t in ("loop", "numpy", "fused"))]
+    rows = {k: np.array([v] * 5) for k, v in at.items()}
+    told += [loss.over(rows, program=t).at().value for t in ("numpy", "fused")] + [loss.over(rows).program("loop")()[0]]
+    assert told == pytest.approx([value] * 8, rel=1e-15)
+    assert all(type(v) is float for v in told)
+
+
 @pytest.mark.parametrize("target", ["loop", "numpy"])
 def test_a_derivative_that_is_a_constant_vector(target):
     _, dW, dv_ = dv.graph("L = [2, 3] @ v + sum([[1, 2], [3, 4]]*W)").shaped(v=2, W=(2, 2)).program(target)(

@@ -118,11 +118,10 @@ def run(graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
 
 
 def show(number: Any, few: int = 4) -> str:
-    """A number as people write it: six significant digits, 0 for -0, what is true as 1; of an array its shape and first few
-    elements."""
+    """A number as people write it: six significant digits, 0 for -0; of an array its shape and first few elements."""
     if np.ndim(number):
         return f"{elements(number, few)} {np.shape(number)}"
-    return f"{number + 0.0:.6g}" if isinstance(number, float | bool) else str(number)
+    return f"{number + 0.0:.6g}" if isinstance(number, float) else str(number)
 
 
 def elements(array: Any, few: int) -> str:

@@ -155,7 +155,11 @@ def power_bends(low: float, exponent: float) -> Bend | None:
     return Bend(-1 if 0 < exponent < 1 else 1, (1 if exponent > 0 else -1,)) if low >= 0 else None
 
 
-def compare(name: str, sign: str, compute: Any, latex: str) -> Op:
+def compare(name: str, sign: str, asked: Any, latex: str) -> Op:
+    """A comparison is a number, 1 or 0: of NumPy's True and False the sum is True, and there is no difference."""
+    def compute(a: Any, b: Any) -> Any:
+        return asked(a, b) + 0.0
+
     kink = "jumps where a = b; no derivative flows"
     return infix(name, sign, compute, (None, None), COMPARE, name, latex=f"{{}} {latex} {{}}", kink=kink)
 

@@ -31,7 +31,9 @@ NUMPY: dict[Any, Op] = {op.compute: op for op in ROWS if isinstance(op.compute, 
 NUMPY |= {np.dot: OPS["dot"], np.sum: OPS["sum"], np.where: OPS["where"], np.outer: OPS["outer"], np.mean: OPS["mean"],
           np.max: OPS["max"], np.min: OPS["min"], np.transpose: OPS["transpose"], np.fabs: OPS["abs"], np.clip: OPS["clip"],
           np.float_power: OPS["power"], np.linalg.norm: OPS["norm"], np.round: OPS["round"], np.reshape: OPS["reshape"],
-          np.stack: OPS["stack"], np.concatenate: OPS["concatenate"], np.take: OPS["take"]}
+          np.stack: OPS["stack"], np.concatenate: OPS["concatenate"], np.take: OPS["take"], np.greater: OPS["greater"],
+          np.greater_equal: OPS["at_least"], np.less: OPS["less"], np.less_equal: OPS["at_most"], np.equal: OPS["equal"],
+          np.not_equal: OPS["differs"]}
 MATH = {name: OPS[name] for name in ("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh",
                                      "tanh", "hypot", "erf", "erfc", "lgamma", "floor", "ceil")}
 MATH |= {"pow": OPS["power"], "fabs": OPS["abs"], "asin": OPS["arcsin"], "acos": OPS["arccos"], "atan": OPS["arctan"],

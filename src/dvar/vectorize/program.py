@@ -21,11 +21,12 @@ import numpy as np
 from ..derive.derivation import Derivation, rewritten, run_names
 from ..derive.tape import Tape, ancestors
 from ..expression.graph import CONST, INPUT, Node, Value
-from ..expression.op import Op, Shape
+from ..expression.op import COMPARE, PRODUCT, Form, Op, Shape, elementwise
 from ..expression.ops import OPS
 from ..expression.writing import write
 
 TOLD = 200  # characters of a line as written, told beside the line that runs
+COMPARISONS = tuple(op.name for op in OPS.values() if op.binds == COMPARE)
 DEEPEST, LONGEST = 12, 40  # how many unnamed operations are written into one line, inside one another and in all
 
 
@@ -177,6 +178,21 @@ def differs(node: Node, varies: Sequence[bool]) -> bool:
     return any(varies[k] for position, k in enumerate(node.operands) if position not in likes)
 
 
+def as_numbers(nodes: Sequence[Node], answers: Iterable[int]) -> set[int]:
+    """The comparisons, and choices between such and constants, that a program multiplies by 1.0. To NumPy these are True and
+    False, or integers: True + True is True, exp(True) has three digits, 2**-1 is an error. They are left as they are in choices,
+    and beside a float, which makes floats of them."""
+    few: list[bool] = []  # no float, perhaps
+    found = set(answers)
+    for node in nodes:
+        op = OPS.get(node.op)
+        alike = op is not None and op.shape is elementwise
+        few.append(node.op in (CONST, *COMPARISONS) or (alike and all(few[k] for k in node.operands[node.op == "where" :])))
+        if not (node.op in (*COMPARISONS, "where") or (alike and not all(few[k] for k in node.operands))):
+            found.update(node.operands)
+    return {i for i in found if few[i] and nodes[i].op in (*COMPARISONS, "where")}
+
+
 def rewritten_lines(derivation: Derivation) -> dict[int, str]:
     """The lines of the graph as written, `L = …`, in which a stability rule fired."""
     nodes = derivation.graph.nodes
@@ -234,6 +250,13 @@ def compiled(source: str, target: str) -> Callable[..., Any]:
     space: dict[str, Any] = {"__name__": f"dvar_{target}_program", "__builtins__": builtins}
     exec(compile(source, f"<dvar {target} program>", "exec"), space)
     return [v for v in space.values() if callable(v)][-1]  # type: ignore[no-any-return]
+
+
+def times_one(form: Form) -> Form:
+    """As a number, of `as_numbers`."""
+    template, sides, binds = form
+    assert isinstance(template, str)
+    return Form(f"{template if binds >= PRODUCT else f'({template})'} * 1.0", sides, PRODUCT)
 
 
 def spell_value(value: Value) -> str:

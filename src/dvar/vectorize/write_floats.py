@@ -21,7 +21,7 @@ from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.op import ATOM, COMPARE, Form, Op
 from ..expression.ops import MATH, OPS
 from ..expression.writing import write
-from .program import Listing
+from .program import Listing, as_numbers, times_one
 
 CALL = re.compile(r"\b([a-z]\w*)\(")  # in the row of an operation: a function of math, or a builtin
 RAISES = re.compile(r"/|\b(?!abs\()[a-z]\w*\(")  # a quotient, or a call other than abs
@@ -70,6 +70,7 @@ class Writer:
             if k is not None and listing.nodes[k].op != CONST:
                 listing.called.setdefault(k, name)  # what nobody named is called as the answer it is
         self.answered = {listing.value, *(k for k in self.answers.values() if k is not None)}
+        self.numbers = as_numbers(listing.nodes, self.answered)
         self.alone = listing.alone(self.repeated, self.answered)
 
     def source(self, guarded: bool) -> str:
@@ -91,8 +92,6 @@ class Writer:
         return "\n".join([*head, *(f"    {line}" for line in body), ""])
 
     def line(self, i: int, text: str) -> str:
-        if OPS[self.listing.nodes[i].op].binds == COMPARE and i in self.answered:
-            text = f"{self.names.function('builtins', 'float')}({text})"
         original = self.listing.written.get(i)
         return f"{self.listing.name(i)} = {text}" + (f"  # as written: {original}" if original else "")
 
@@ -111,7 +110,7 @@ class Writer:
         if node.op not in self.forms:
             self.forms[node.op] = self.spelt(op)
         self.raises = self.raises or (can_raise(op) and not (node.op == "over" and last))
-        return self.forms[node.op]
+        return times_one(self.forms[node.op]) if i in self.numbers else self.forms[node.op]
 
     def spelt(self, op: Op) -> Form:
         text, none = written(op), (0,) * op.arity

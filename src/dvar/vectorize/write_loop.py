@@ -12,7 +12,7 @@ from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.op import ATOM, FIRST, SECOND, Form, Loops, elementwise
 from ..expression.ops import OPS
 from ..expression.writing import write
-from .program import Listing, call_template, spell_value
+from .program import Listing, as_numbers, call_template, spell_value, times_one
 
 
 def write_loop(listing: Listing) -> str:
@@ -24,6 +24,8 @@ class Writer:
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
         self.names = listing.names
+        answers = {listing.value, *(k for k in listing.slopes.values() if k is not None)}
+        self.numbers = as_numbers(listing.nodes, () if listing.data else answers)
         used = {k for node in listing.nodes for k in node.operands}
         self.answers = {k for k in listing.slopes.values() if k is not None and listing.nodes[k].operands}
         self.alone = listing.alone(lambda i, node: (i, *node.operands) if self.is_whole(node) else (), self.answers & used)
@@ -128,10 +130,12 @@ class Writer:
             call = f"{self.names.function(*op.function)}({', '.join([*map(self.whole, node.operands), *options])})"
             return Form(lambda *texts: call, (0,) * len(node.operands), ATOM)
         if op.loop:
-            return Form(op.loop, (0,) * op.arity, ATOM)
-        if op.text:
-            return Form(op.text, op.sides, op.binds)
-        return Form(call_template(self.names, op), op.sides or (0,) * op.arity, ATOM)
+            form = Form(op.loop, (0,) * op.arity, ATOM)
+        elif op.text:
+            form = Form(op.text, op.sides, op.binds)
+        else:
+            form = Form(call_template(self.names, op), op.sides or (0,) * op.arity, ATOM)
+        return times_one(form) if i in self.numbers else form
 
     def is_whole(self, node: Node) -> bool:
         """Whether a node is a call of its function on whole vectors and matrices, rather than written element by element."""

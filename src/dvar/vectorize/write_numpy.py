@@ -15,7 +15,7 @@ from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.op import ATOM, MINUS, PRODUCT, Form, Layout, elementwise
 from ..expression.ops import OPS
 from ..expression.writing import filled, write
-from .program import Listing, call_template, spell_value
+from .program import Listing, as_numbers, call_template, spell_value, times_one
 
 OURS = re.compile(r"\bour\.(\w+)")  # in the row of an operation: a function of the room it lives in
 
@@ -51,6 +51,7 @@ class Writer:
         self.listing = listing
         self.names = listing.names
         self.alone = listing.alone(self.repeated)
+        self.numbers = as_numbers(listing.nodes, listing.rows if listing.data else self.wanted())
         self.m = self.names.fresh("m") if listing.data else ""
         self.np = self.names.fresh("np")
         self.uses_np = False
@@ -107,7 +108,8 @@ class Writer:
             template, sides, binds = call_template(self.names, op), op.sides or (0,) * op.arity, ATOM
         if op.shape is elementwise:
             template, sides = self.aligned(i, node, template, sides)
-        return Form(template, sides, binds)
+        form = Form(template, sides, binds)
+        return times_one(form) if i in self.numbers else form
 
     def aligned(self, i: int, node: Node, template: str, sides: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
         """A number per example beside a vector per example gets an axis: (rows,) → (rows, 1)."""
