@@ -230,6 +230,21 @@ def test_the_hessian_is_the_slope_of_the_gradient(text, data, parameters):
         np.testing.assert_allclose(hessian[k], numeric, rtol=1e-7, atol=1e-8)
 
 
+# a power of what is 0 in some rows: these rows add nothing to any derivative by its exponent
+ZEROS = [("a*x**b", 0), ("a*abs(x)**b", 0), ("a*(x/3)**b", 0), ("a*x**exp(b)", 0), ("a*(1 + x)**b", -1), ("a*(1 - x)**b", 1)]
+
+
+@pytest.mark.parametrize(("text", "zero"), ZEROS)
+@pytest.mark.parametrize("b", [1.0, 1.7])
+def test_derivatives_by_an_exponent_where_its_power_is_0(text, zero, b):
+    loss, at, x = dv.graph(f"L = ({text} - y)**2"), {"a": 0.7, "b": b}, np.array([zero, zero, 0.5, 0.25, 0.75])
+    y = np.array([dv.graph(text)(a=0.9, b=1.3, x=v) for v in x])
+    costs = [loss.over(x=x[k:], y=y[k:]) for k in (0, 2)]
+    all_of_them, others = ([J.at(at).db, *np.ravel(J.hessian(at)), J.hvp(at, direction={"b": 1})["b"]] for J in costs)
+    assert all_of_them == pytest.approx([v * 3 / 5 for v in others], rel=1e-12)
+    assert costs[0].minimize(start=at).params == pytest.approx({"a": 0.9, "b": 1.3}, rel=1e-6)
+
+
 def test_the_hessian_is_refused_where_a_matrix_meets_what_is_no_data():
     cost = dv.graph("h = tanh(W @ x); L = (v @ tanh(U @ h) - y)**2").over(x=np.ones((4, 3)), y=np.ones(4))
     with pytest.raises(dv.DvarError, match="the matrix U"):

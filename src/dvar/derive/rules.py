@@ -24,6 +24,7 @@ PICKED = "one exponential rather than one for each element; the others count as 
 LARGE = "inf/inf where an element of z is > 709"
 ABOVE = "the difference loses every digit for z 37 above the rest"
 BESIDE = "where one of softmax is nearly 1 the difference loses the digits of the others"
+AT_0 = "0·(-inf) is nan where a power of 0 is 0, and the limit is 0"
 LOST = "the difference loses the digits of a small z"
 
 
@@ -158,8 +159,12 @@ STABILITY = (
     Rule("derivative of a power", "b*x**(b - 1)",
          "where(b < 0.5, where(x == 0, where(b == 0, 0, b/x), b*x**b/x), b*x**(b + (-1)))",
          "b - 1 loses the digits of a small b; 0·inf is nan at b = x = 0"),
-    Rule("derivative of a power by its exponent", "x**y*log(x)", "xlogy(x**y, x)",
-         "0·(-inf) is nan at x = 0, where the limit is 0"),
+    # of the logarithm of what is not 0 the next derivative, x**y*log(x)*log(x), is 0 as well; by now log(1 + x) is log1p(x)
+    Rule("derivative of a power by its exponent", "x**y*log(x)", "x**y*log(where((x == 0)*(y > 0), 1, x))", AT_0),
+    Rule("derivative of a power of 1 + x by its exponent", "(1 + x)**y*log1p(x)",
+         "(1 + x)**y*log1p(where((x == -1)*(y > 0), 0, x))", AT_0),
+    Rule("derivative of a power of 1 - x by its exponent", "(1 - x)**y*log1p(-x)",
+         "(1 - x)**y*log1p(-where((x == 1)*(y > 0), 0, x))", AT_0),
     Rule("power 0", "x**0", "1", "its derivative 0·x**(-1) is nan at x = 0"),
     Rule("root of a square", "sqrt(x**2)", "abs(x)", "the square leaves the range of floats for |x| > 1e154"),
     Rule("root of x·x", "sqrt(x*x)", "abs(x)", "the square leaves the range of floats for |x| > 1e154"),

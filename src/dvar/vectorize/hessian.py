@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..derive.backprop import backprop
-from ..derive.derivation import Derivation
+from ..derive.derivation import Derivation, rewritten
 from ..derive.tape import ancestors
-from ..expression.graph import INPUT
+from ..expression.graph import CONST, INPUT
 from ..expression.ops import OPS
 from .given import written_out
 from .program import Listing, listing
@@ -57,17 +57,20 @@ def second_order(derivation: Derivation, data: tuple[str, ...]) -> tuple[Listing
         return None
     tape = derivation.run.copy()
     first = backprop(tape, derivation.value[-1]).d
+    moved = {k: k for k in range(len(tape.nodes))}
+    if any(node.op == "power" and tape.nodes[node.operands[1]].op != CONST for node in tape.nodes):
+        tape, moved = rewritten(tape, list(moved))  # 0**b*log(0), which is 0, is made so before it is differentiated
     pairs: list[tuple[Slot, Slot]] = []
     rows: list[int] = []
     for a, s in enumerate(found):
         if s.node not in first:
             continue
-        again = backprop(tape, first[s.node]).d
+        again = backprop(tape, moved[first[s.node]]).d
         for t in found[a:]:
-            if t.node in again:
+            if moved[t.node] in again:
                 pairs.append((s, t))
-                rows.append(again[t.node])
-    return listing(derivation, data, rows, tape), pairs
+                rows.append(again[moved[t.node]])
+    return listing(derivation, data, rows, tape, at=moved), pairs
 
 
 def assemble(

@@ -12,7 +12,7 @@ import builtins
 import keyword
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,19 +131,27 @@ def listing(
     rows: Sequence[int] = (),
     carried: Tape | None = None,
     derivatives: bool = True,
+    at: Mapping[int, int] | None = None,
 ) -> Listing:
     """The Listing of value and, unless told otherwise, derivatives of a graph; `rows` are nodes answered per example.
 
-    `carried` is what runs, carried on by more nodes, which are still to be rewritten.
+    `carried` is what runs, carried on by more nodes, the rows among them, which are still to be rewritten; `at`: where on it what
+    runs is, if not where it was.
     """
     graph, data = derivation.graph, tuple(data)
     among = set(data)
     parameters = tuple(n for n in graph.inputs if n not in among)
     index = {n.name: i for i, n in enumerate(graph.nodes) if n.op == INPUT}
     slopes = {p: derivation.d.get(index[p]) for p in parameters} if derivatives else {}
-    roots = [derivation.value[-1], *rows, *(k for k in slopes.values() if k is not None)]
-    tape, moved = rewritten(carried, roots) if carried else (derivation.run, {k: k for k in range(len(derivation.run.nodes))})
-    needed = ancestors(tape.nodes, [moved[k] for k in roots])
+    roots = [derivation.value[-1], *(k for k in slopes.values() if k is not None)]
+    tape = derivation.run
+    moved = {k: k for k in range(len(tape.nodes))}
+    if carried:
+        at = at or moved
+        tape, after = rewritten(carried, [*(at[k] for k in roots), *rows])
+        moved = {k: after[p] for k, p in at.items() if p in after}
+        rows = [after[k] for k in rows]
+    needed = ancestors(tape.nodes, [*(moved[k] for k in roots), *rows])
     names: dict[int, str] = {}
     for k, name in run_names(derivation).items():
         if k in moved:
@@ -163,7 +171,7 @@ def listing(
         varies=varies,
         value=place[moved[derivation.value[-1]]],
         slopes={p: None if k is None else place[moved[k]] for p, k in slopes.items()},
-        rows=[place[moved[k]] for k in rows],
+        rows=[place[k] for k in rows],
         written={place[moved[k]]: line for i, line in rewritten_lines(derivation).items()
                  if moved.get(k := derivation.value[i]) in place},
         data=data,
