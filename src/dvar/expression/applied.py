@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
+
 from ..errors import UsageError
 from .graph import as_array
 from .op import Op
@@ -36,7 +38,7 @@ def index_part(part: Any) -> Any:
     """A whole number, or a slice as (start, stop, step)."""
     if isinstance(part, slice) and all(v is None or isinstance(v, int) for v in (part.start, part.stop, part.step)):
         return part.start, part.stop, part.step
-    if isinstance(part, bool) or not hasattr(part, "__index__"):
+    if isinstance(part, bool) or not hasattr(part, "__index__") or np.ndim(part):
         refuse(f"a traced value was indexed with [{part!r}]", "an index is a whole number or a part start:stop; "
                "choose by a condition with dv.where, pick one class with p[k], several with dv.stack([x[0], x[2]])")
     return operator.index(part)

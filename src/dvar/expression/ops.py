@@ -29,7 +29,8 @@ CALLS |= {other: OPS[name] for other, name in ALIASES.items()}
 # The NumPy and math functions of the same meaning.
 NUMPY: dict[Any, Op] = {op.compute: op for op in ROWS if isinstance(op.compute, np.ufunc)}
 NUMPY |= {np.dot: OPS["dot"], np.sum: OPS["sum"], np.where: OPS["where"], np.outer: OPS["outer"], np.mean: OPS["mean"],
-          np.max: OPS["max"], np.min: OPS["min"], np.transpose: OPS["transpose"], np.fabs: OPS["abs"], np.clip: OPS["clip"],
+          np.max: OPS["max"], np.min: OPS["min"], np.amax: OPS["max"], np.amin: OPS["min"],
+          np.transpose: OPS["transpose"], np.fabs: OPS["abs"], np.clip: OPS["clip"],
           np.float_power: OPS["power"], np.linalg.norm: OPS["norm"], np.round: OPS["round"], np.reshape: OPS["reshape"],
           np.stack: OPS["stack"], np.concatenate: OPS["concatenate"], np.take: OPS["take"], np.greater: OPS["greater"],
           np.greater_equal: OPS["at_least"], np.less: OPS["less"], np.less_equal: OPS["at_most"], np.equal: OPS["equal"],

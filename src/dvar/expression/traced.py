@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import UsageError
 from .applied import Held, apply, index_part
-from .op import COMPARE, Shape
+from .op import COMPARE, Op, Shape
 from .ops import CALLS, NUMPY, OPS
 from .refusals import (
     ATTRIBUTES,
@@ -65,15 +65,9 @@ class Traced(Held):
             not_in_table(name, NUMPY_INSTEAD.get(function.__name__, ""))
         listed = op.many and isinstance(args[0], (list, tuple))
         operands, rest = (tuple(args[0]), args[1:]) if listed else (args[: op.arity], args[op.arity :])
-        try:
-            op.check_count(len(operands))
-            if len(rest) > len(op.options):
-                raise ValueError
-            return apply(op, *operands, **{**dict(zip(op.options, rest)), **options})  # np.sum(x, 0)
-        except UsageError:
-            raise
-        except ValueError:
-            not_in_table(f"{name}, called this way,", NUMPY_INSTEAD.get(function.__name__, ""))
+        if rest and function is np.linalg.norm:
+            not_in_table(f"{name} of the order {short(rest[0])}", "write dv.norm(v) for the length, dv.sum(dv.abs(v)) for 1")
+        return called(op, name, operands, rest, options, NUMPY_INSTEAD.get(function.__name__, ""))
 
     def __array__(self, *args: Any, **options: Any) -> NoReturn:
         if instruction() == "STORE_SUBSCR":
@@ -153,6 +147,8 @@ class Traced(Held):
 
     def __getitem__(self, key: Any) -> Any:
         """x[0], W[:, 1:3]; x[k] with a traced k picks element k."""
+        if isinstance(key, tuple) and not key:
+            return self
         if isinstance(key, Traced):
             if OPS.get(key.trace.builder.nodes[key.index].op, OPS["take"]).binds == COMPARE:
                 refuse(f"{self.inner}[{key.told}] picks by a condition", "how many it would pick is not known: write dv.where")
@@ -163,23 +159,12 @@ class Traced(Held):
     def T(self) -> Any:
         return apply(OPS["transpose"], self)
 
-    def sum(self, axis: int | None = None) -> Any:
-        return apply(OPS["sum"], self, axis=axis)
+    def reshape(self, *shape: Any, **options: Any) -> Any:
+        whole = shape[0] if len(shape) == 1 else shape
+        return called(OPS["reshape"], f"{self.inner}.reshape", (self,), (whole,), options)
 
-    def mean(self, axis: int | None = None) -> Any:
-        return apply(OPS["mean"], self, axis=axis)
-
-    def max(self, axis: int | None = None) -> Any:
-        return apply(OPS["max"], self, axis=axis)
-
-    def min(self, axis: int | None = None) -> Any:
-        return apply(OPS["min"], self, axis=axis)
-
-    def reshape(self, *shape: Any) -> Any:
-        return apply(OPS["reshape"], self, shape=shape[0] if len(shape) == 1 else shape)
-
-    def ravel(self) -> Any:
-        return self.reshape(-1)
+    def ravel(self, *order: Any, **options: Any) -> Any:
+        return called(OPS["reshape"], f"{self.inner}.ravel", (self,), (-1, *order), options)
 
     def dot(self, other: Any) -> Any:
         return apply(OPS["dot"], self, other)
@@ -222,6 +207,19 @@ class Traced(Held):
         return f"<traced {self.told}>"
 
 
+def called(op: Op, name: str, operands: Any, rest: Any, options: Any, instead: str = "") -> Any:
+    """An operation as NumPy's function or method of that name is called, with options by position or by name: np.sum(x, 0)."""
+    try:
+        op.check_count(len(operands))
+        if len(rest) > len(op.options):
+            raise ValueError
+        return apply(op, *operands, **{**dict(zip(op.options, rest)), **options})
+    except UsageError:
+        raise
+    except ValueError:
+        not_in_table(f"{name}, called this way,", instead)
+
+
 def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
     op = OPS[name]
 
@@ -231,6 +229,13 @@ def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
         return apply(op, *other, self) if swapped else apply(op, self, *other)
 
     return operator
+
+
+def _reduced(name: str) -> Callable[..., Any]:
+    def method(self: Traced, *axis: Any, **options: Any) -> Any:
+        return called(OPS[name], f"{self.inner}.{name}", (self,), axis, options)
+
+    return method
 
 
 def _refused(name: str, swapped: bool = False) -> Callable[..., Any]:
@@ -250,6 +255,8 @@ for _method, _name in {"add": "plus", "sub": "minus", "mul": "times", "truediv":
 for _method, _name in {"neg": "neg", "abs": "abs", "gt": "greater", "ge": "at_least", "lt": "less", "le": "at_most",
                        "eq": "equal", "ne": "differs"}.items():
     setattr(Traced, f"__{_method}__", _operator(_name))
+for _name in ("sum", "mean", "max", "min"):
+    setattr(Traced, _name, _reduced(_name))
 for _method in INSTEAD:
     setattr(Traced, f"__{_method}__", _refused(_method))
     setattr(Traced, f"__r{_method}__", _refused(_method, swapped=True))
