@@ -93,6 +93,8 @@ SAID = [
     ("sigmoid(a) + b", {"a": math.inf, "b": 1}, "a", "not nudged: it is inf"),
     ("sum(sigmoid(a))", {"a": [math.inf, 1]}, "a[0]", "not nudged: it is inf"),
     ("polygamma(n, a)", {"n": 1, "a": 2}, "n", "not nudged: the output is not defined to either side"),
+    ("a**b", {"a": -1, "b": 3}, "b", "not nudged: the output is not defined to either side"),
+    ("a**b", {"a": -1, "b": 0}, "b", "not nudged: the output is not defined to either side"),
     ("take(a, k)", {"a": [1.0, 2, 3], "k": 1}, "k", "not nudged: it picks"),
     ("w*k + take(a, k)", {"a": [1.0, 2, 3], "k": 1, "w": 2}, "k", "not nudged: it picks"),
     ("where(a > b, x, y)", {"a": 1, "b": 2, "x": 1, "y": 2}, "a", "agree: no derivative flows"),

@@ -138,7 +138,8 @@ def unmoved(rungs: Sequence[Rung], reach: float) -> Measured:
 
     Where f does move by much of what rounding may do, it is no constant but too steep: rounding x alone takes it anywhere.
     """
-    defined = [[r.noise for r in rungs if math.isfinite(r.before)], [r.noise for r in rungs if math.isfinite(r.after)]]
+    sides = takewhile(lambda r: math.isfinite(r.before), rungs), takewhile(lambda r: math.isfinite(r.after), rungs)
+    defined = [[r.noise for r in side] for side in sides]  # right beside the point: (-1)**b is again at whole numbers farther off
     left, right = (Reading(0.0, side[0] / reach) if side else NOTHING for side in defined)
     if not any(defined):
         return Measured("alone", math.nan, math.inf, left, right, 0.0)
