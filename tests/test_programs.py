@@ -140,11 +140,17 @@ TRUE_IS_1 = [
     ("L = sum(outer(v > 0, v > 1) + outer(v > 0, v > 1))", 12),
     ("L = sum(stack(v[0] > 0, v[1] > 0) + (v > 0)[1:])", 4),
     ("L = logsumexp(v > 1)", np.log(1 + 2 * np.e)),
+    ("L = xlog1py(x, x > 1)", 3 * np.log(2)),
 ]
+# of x = 3: what Python makes of numbers alone is an error, a complex number or an integer that overflows
+CONSTANTS = [("L = x/(1/0)", 0), ("L = x + 1/(1 - 1)", np.inf), ("L = 0**(-1)*x", np.inf), ("L = 10**400 - x", np.inf),
+             ("L = where((-1)**0.5 < 1, x, 5)", 5), ("L = where((-8)**(1/3) == -2, x, 5)", 5), ("L = sum([1, 2]**(-1))*x", 4.5),
+             ("L = sum([1, 2]/0)*x", np.inf), ("L = sum([1, 2]**100)*x", 3 + 3 * 2.0**100),
+             ("L = logsumexp([1, 2])*x", 3 * (2 + np.log1p(np.exp(-1))))]
 
 
-@pytest.mark.parametrize(("text", "value"), TRUE_IS_1)
-def test_a_comparison_is_a_number(text, value):
+@pytest.mark.parametrize(("text", "value"), [*TRUE_IS_1, *CONSTANTS])
+def test_comparisons_and_constants_are_floats_in_every_program(text, value):
     loss = dv.graph(text)
     at = {k: v for k, v in {"x": 3.0, "v": np.array([0.5, 2.0, 1.5])}.items() if k in loss.inputs}
     alone = loss.shaped(**{k: np.shape(v) for k, v in at.items()})

@@ -189,14 +189,15 @@ def differs(node: Node, varies: Sequence[bool]) -> bool:
 def as_numbers(nodes: Sequence[Node], answers: Iterable[int]) -> set[int]:
     """The comparisons, and choices between such and constants, that a program multiplies by 1.0. To NumPy these are True and
     False, or integers: True + True is True, exp(True) has three digits, 2**-1 is an error. They are left as they are in choices,
-    and beside a float, which makes floats of them."""
+    and where an operator joins them with a float, which makes floats of them."""
     few: list[bool] = []  # no float, perhaps
     found = set(answers)
     for node in nodes:
         op = OPS.get(node.op)
         alike = op is not None and op.shape is elementwise
         few.append(node.op in (CONST, *COMPARISONS) or (alike and all(few[k] for k in node.operands[node.op == "where" :])))
-        if not (node.op in (*COMPARISONS, "where") or (alike and not all(few[k] for k in node.operands))):
+        operator = op is not None and op.text and alike
+        if not (node.op in (*COMPARISONS, "where") or (operator and not all(few[k] for k in node.operands))):
             found.update(node.operands)
     return {i for i in found if few[i] and nodes[i].op in (*COMPARISONS, "where")}
 
@@ -260,6 +261,26 @@ def compiled(source: str, target: str) -> Callable[..., Any]:
     return [v for v in space.values() if callable(v)][-1]  # type: ignore[no-any-return]
 
 
+def not_python(nodes: Sequence[Node]) -> set[int]:
+    """The quotients and powers of constants that are inf or nan: to Python 1/0 is an error, and (-1)**0.5 a complex number."""
+    values: dict[int, Any] = {}
+    with np.errstate(all="ignore"):
+        for i, node in enumerate(nodes):
+            if node.op == CONST:
+                values[i] = np.asarray(node.value, dtype=np.float64)
+            elif node.operands and all(k in values for k in node.operands):
+                op = OPS[node.op]
+                values[i] = op.compute(*(values[k] for k in node.operands), **op.named(node.options))
+    return {i for i, v in values.items() if nodes[i].op in ("over", "power") and not np.isfinite(v).all()}
+
+
+def on_numpy(form: Form, float64: str) -> Form:
+    """With the first operand a number of NumPy's, of `not_python`; `float64` is what that is called."""
+    template, sides, binds = form
+    assert isinstance(template, str)
+    return Form(template.replace("{}", f"{float64}({{}})", 1), (0, *sides[1:]), binds)
+
+
 def times_one(form: Form) -> Form:
     """As a number, of `as_numbers`."""
     template, sides, binds = form
@@ -269,8 +290,9 @@ def times_one(form: Form) -> Form:
 
 def spell_value(value: Value) -> str:
     """A constant as Python source."""
-    if isinstance(value, tuple):
-        return "[" + ", ".join(map(spell_value, value)) + "]"
+    if isinstance(value, tuple):  # of floats: of integers [1, 2]**-1 is an error of NumPy's, and [1, 2]**100 overflows to 0
+        spelt = (repr(float(v)) if not isinstance(v, tuple) and np.isfinite(v) else spell_value(v) for v in value)
+        return f"[{', '.join(spelt)}]"
     if not np.isfinite(value):
         return "1e999" if value > 0 else "-1e999"
     return f"{value:g}" if value == int(value) and abs(value) < 1e6 else repr(float(value))

@@ -12,7 +12,7 @@ from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.op import ATOM, FIRST, SECOND, Form, Loops, elementwise
 from ..expression.ops import OPS
 from ..expression.writing import write
-from .program import Listing, as_numbers, call_template, spell_value, times_one
+from .program import Listing, as_numbers, call_template, not_python, on_numpy, spell_value, times_one
 
 
 def write_loop(listing: Listing) -> str:
@@ -26,6 +26,7 @@ class Writer:
         self.names = listing.names
         answers = {listing.value, *(k for k in listing.slopes.values() if k is not None)}
         self.numbers = as_numbers(listing.nodes, () if listing.data else answers)
+        self.ieee = not_python(listing.nodes)
         used = {k for node in listing.nodes for k in node.operands}
         self.answers = {k for k in listing.slopes.values() if k is not None and listing.nodes[k].operands}
         self.alone = listing.alone(lambda i, node: (i, *node.operands) if self.is_whole(node) else (), self.answers & used)
@@ -135,6 +136,8 @@ class Writer:
             form = Form(op.text, op.sides, op.binds)
         else:
             form = Form(call_template(self.names, op), op.sides or (0,) * op.arity, ATOM)
+        if i in self.ieee:
+            return on_numpy(form, self.names.function("numpy", "float64"))
         return times_one(form) if i in self.numbers else form
 
     def is_whole(self, node: Node) -> bool:

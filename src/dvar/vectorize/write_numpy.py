@@ -15,7 +15,7 @@ from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.op import ATOM, MINUS, PRODUCT, Form, Layout, elementwise
 from ..expression.ops import OPS
 from ..expression.writing import filled, write
-from .program import Listing, as_numbers, call_template, spell_value, times_one
+from .program import Listing, as_numbers, call_template, not_python, on_numpy, spell_value, times_one
 
 OURS = re.compile(r"\bour\.(\w+)")  # in the row of an operation: a function of the room it lives in
 
@@ -52,6 +52,7 @@ class Writer:
         self.names = listing.names
         self.alone = listing.alone(self.repeated)
         self.numbers = as_numbers(listing.nodes, listing.rows if listing.data else self.wanted())
+        self.ieee = not_python(listing.nodes)
         self.m = self.names.fresh("m") if listing.data else ""
         self.np = self.names.fresh("np")
         self.uses_np = False
@@ -109,6 +110,9 @@ class Writer:
         if op.shape is elementwise:
             template, sides = self.aligned(i, node, template, sides)
         form = Form(template, sides, binds)
+        if i in self.ieee:
+            self.uses_np = True
+            return on_numpy(form, f"{self.np}.float64")
         return times_one(form) if i in self.numbers else form
 
     def aligned(self, i: int, node: Node, template: str, sides: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
