@@ -737,6 +737,32 @@ def test_a_wide_lasso_is_found_without_meeting_all_kinks_one_by_one(share, monke
     assert fit.cost <= np.mean((theirs.predict(x) - y) ** 2) / 2 + l1 * np.abs(theirs.coef_).sum() + 1e-10
 
 
+@pytest.mark.parametrize("method", ["proximal-newton", "working-set"])
+@pytest.mark.parametrize("l1", [1e-3, 1.0, 100.0])
+def test_counts_so_large_that_the_first_step_overflows(method, l1):
+    """No subgradient is left: of coefficients that are not 0 the slope is ∓l1, of the others it is at most that."""
+    x = np.random.default_rng(0).normal(size=(50, 2))
+    y = np.exp(5 + 3 * x[:, 0]).round()
+    fit = dv.graph("z = w @ x + b; L = exp(z) - y*z").over(x=x, y=y).minimize(method, l1=l1)
+    w, b = fit.params["w"], fit.params["b"]
+    rest = (np.exp(x @ w + b) - y) / 50
+    slopes = x.T @ rest
+    assert fit.converged
+    assert np.where(w == 0, np.maximum(np.abs(slopes) - l1, 0), slopes + l1 * np.sign(w)) == pytest.approx(0, abs=1e-4)
+    assert rest.sum() == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("method", ["proximal-newton", "newton"])
+@pytest.mark.parametrize("unit", [1e-20, 1e-12, 1e12, 1e20])
+def test_units_far_from_those_of_the_intercept(method, unit):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(50, 2))
+    y = x @ [1.0, -1.0] + 3 + rng.normal(size=50)
+    fit = dv.graph("L = (w @ x + b - y)**2/2").over(x=x * unit, y=y).minimize(method)
+    theirs = np.linalg.lstsq(np.column_stack([x, np.ones(50)]), y)[0]
+    assert [*fit.params["w"] * unit, fit.params["b"]] == pytest.approx(theirs, rel=1e-6)
+
+
 @pytest.mark.parametrize(("loss", "options"), [
     ("y*(w @ x)", {}), ("y*(w @ x)", {"l1": 1e-3}), ("(b - y)**2 + w @ x", {}), ("(b - y)**2 + w @ x", {"l1": 1e-3}),
     ("softplus(w @ x) - 3*(w @ x)", {}), ("y*w - 2*w", {}), ("y*(w @ x)", {"method": "l-bfgs"}),

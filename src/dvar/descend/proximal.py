@@ -61,7 +61,9 @@ def near(problem: Problem, theta: Any, run: Run, options: Options) -> tuple[Poin
     """The start with the curvature that a fit before this one saw, or that of a part of the rows; and how that is told."""
     some = part_of(problem, len(theta))
     if options.known is not None:
-        return options.known._replace(cost=options.known.cost + problem.bends(theta)), BEFORE
+        now = options.known._replace(cost=options.known.cost + problem.bends(theta))
+        run.seen = now.cost, norm(problem.slope(theta, now.gradient))  # what it may step to first is nothing to compare with
+        return now, BEFORE
     if some is None:
         return None, ""
     (part, count), within = some, Run()
@@ -258,8 +260,8 @@ def saddle(problem: Problem, now: Point, run: Run) -> bool:
 
 def definite(hessian: Any) -> Any:
     """The Hessian, its negative curvature taken with its sign changed, and enough on the diagonal to be solved."""
-    diagonal = np.diag(hessian)
-    lifted = hessian + np.diag(RIDGE * np.abs(diagonal) + (RIDGE * RIDGE * np.max(np.abs(diagonal), initial=0.0) or RIDGE))
+    diagonal = np.abs(np.diag(hessian))  # a small one may be that of small units: what is added to it goes by its own size
+    lifted = hessian + np.diag(RIDGE * np.where(diagonal > 0, diagonal, RIDGE * np.max(diagonal, initial=0.0) or 1.0))
     if cholesky(lifted) is not None:
         return lifted
     values, vectors = np.linalg.eigh(hessian)

@@ -50,6 +50,7 @@ class Run:
     steep: float = 0.0  # the largest where the cost was the lowest yet
     left_saddle: bool = False  # and begun again beside it
     plateau: bool = False  # nothing changes the cost around the start
+    seen: tuple[float, float] | None = None  # cost and gradient's norm at the start, where a fit before this one saw them
     zero: Callable[[], tuple[float, float]] | None = None  # cost and gradient's norm of all parameters 0, if it begins elsewhere
 
     def record(self, theta: Any, cost: float, gradient: Any, rate: float, step: float = 0.0) -> float:
@@ -81,13 +82,13 @@ class Run:
     def usual(self) -> tuple[float, float]:
         """The cost and the gradient's norm to which others are compared: those at the start or, where the cost is far lower
         there, those of all parameters 0. Beside a start far out what is left anywhere else looks like nothing."""
-        first = self.history[0]
+        first = self.seen or (self.history[0].cost, self.history[0].gradient)
         if self.zero is None:
-            return first.cost, first.gradient
+            return first
         self.beside += 1
         cost, norm = self.zero()
-        far = 0 < abs(cost) < FAR_OUT * abs(first.cost) and 0 < norm < first.gradient
-        return (cost, norm) if far else (first.cost, first.gradient)
+        far = 0 < abs(cost) < FAR_OUT * abs(first[0]) and 0 < norm < first[1]
+        return (cost, norm) if far else first
 
     @property
     def rounding(self) -> float:
