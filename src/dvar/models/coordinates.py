@@ -52,8 +52,9 @@ class Map(NamedTuple):
     def blocks(self, v: Any) -> tuple[Any, Any]:
         """The weights' part of v (P, …) as (K, n, …) and the intercepts' as (K, 1, …): views."""
         n, more = len(self.centre), v.shape[1:]
-        w = v[self.weights].reshape(n, -1, *more).swapaxes(0, 1) if self.turned else v[self.weights].reshape(-1, n, *more)
-        return w, v[self.free].reshape(-1, 1, *more)
+        w, b = v[self.weights], v[self.free].reshape(-1, 1, *more)
+        rows = len(w) // n if n else len(b)  # no weight is left of a working set where all are 0
+        return w.reshape(n, rows, *more).swapaxes(0, 1) if self.turned else w.reshape(rows, n, *more), b
 
 
 def is_far(one: Map) -> Any:
