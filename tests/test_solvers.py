@@ -753,6 +753,17 @@ def test_counts_so_large_that_the_first_step_overflows(method, l1):
 
 
 @pytest.mark.parametrize("seed", range(6))
+def test_of_a_huber_loss_with_l1_that_bends_in_few_rows_another_method_finds_the_optimum(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(20, 20))
+    y = 3 * x[:, 0] + rng.standard_cauchy(size=20)
+    cost = dv.graph("r = w @ x + b - y; L = where(abs(r) < 1, r**2/2, abs(r) - 0.5)").over(x=x, y=y)
+    fit = cost.minimize(l1=0.01)
+    assert fit.converged
+    assert fit.cost <= cost.minimize("fista", l1=0.01).cost * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("seed", range(6))
 def test_a_working_set_of_no_weights(seed):
     """Where l1 holds all of them at 0 there is the intercept alone, the mean of y."""
     rng = np.random.default_rng(seed)

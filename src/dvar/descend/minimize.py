@@ -95,6 +95,11 @@ def minimize(
         if other:  # from the start, as where Newton's steps ended is no way on
             method, one = other, METHODS[other]
             outcome = solved(method, problem, theta, run, options._replace(steps=one.steps, tol=one.tol if tol is None else tol))
+        elif auto and method == "proximal-newton" and steps is None and not outcome.converged and NO_STEP in outcome.message:
+            one = METHODS["newton-cg"]  # whose region holds steps where few rows bend, as of Huber's loss
+            other = one.solve(problem, theta, run, options._replace(steps=one.steps, tol=one.tol if tol is None else tol))
+            if other.converged or other.cost < outcome.cost:
+                method, outcome = "newton-cg", other
     if not np.isfinite(run.best_cost):
         first = run.history[0].cost
         why = cost.bad_rows() or "the loss is not defined there; give another start (start=, --start)"
