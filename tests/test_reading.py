@@ -610,3 +610,29 @@ def test_decimals_are_numbers():
     x, missing = tables.numbers(pa.chunked_array([pa.array([Decimal(1), Decimal(2), None], pa.decimal128(12, 2))]))
     assert x[:2].tolist() == [1.0, 2.0]
     assert missing.tolist() == [False, False, True]
+
+
+DECIMALS = [  # type of Arrow, decimals of it: each is the float nearest to it, as Python reads them
+    (pa.decimal32(9, 2), ["0.07", "-0.07", None, "1234567.89"]),
+    (pa.decimal64(18, 5), ["0.00007", None, "-1234567890123.45678"]),
+    (pa.decimal128(38, 37), ["0.1", "9.9999999999999999999999999999999999999", None, "-0.0000000000000000000000000000000000001"]),
+    (pa.decimal128(38, 2), ["18014398509481984.01", "0.29", "-92233720368547758.08", "184467440737095516.17"]),
+    (pa.decimal128(10, -2), ["1200", None, "-34500"]),
+    (pa.decimal256(76, 40), ["0.3", "-123456789012345678901234567890.1"]),
+]
+
+
+@pytest.mark.parametrize(("type_", "texts"), DECIMALS, ids=lambda v: str(v) if isinstance(v, pa.DataType) else "")
+def test_decimals_are_the_floats_nearest_to_them(type_, texts):
+    array = pa.array([None, *[text and Decimal(text) for text in texts]], type_)
+    x, missing = tables.numbers(pa.chunked_array([array, array[:0], array[2:]]))
+    expected = [None, *[text and float(text) for text in texts]]
+    assert np.where(missing, None, x).tolist() == [*expected, *expected[2:]]
+
+
+def test_a_null_among_the_levels_of_a_dictionary_is_missing(tmp_path):
+    levels = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, None, 2], pa.int8()), pa.array(["b", None, "a"]), ordered=True)
+    feather.write_feather(pa.table({"c": levels}), tmp_path / "t.feather", compression="uncompressed")
+    found = reading.read(tmp_path / "t.feather").column("c")
+    assert (found.to_pylist(), found.type) == (["b", None, "a", None, "a"], levels.type)
+    assert tables.levels(found).texts == ("b", "a")

@@ -216,10 +216,14 @@ class Columns:
         tables_ = [group.spread(w) for group in self.encoding.groups]
         dense = w[self.encoding.singles_at]
         for rows, block in self.blocks():
-            np.matmul(block.numbers, dense, out=z[rows])
+            block.times(dense, z[rows])
             for table, joint in zip(tables_, block.joint):
                 z[rows] += table.take(joint, axis=0)
         return z
+
+    def times(self, dense: np.ndarray, z: np.ndarray) -> None:
+        """Writes the numbers of these rows times their weights into z."""
+        np.matmul(self.numbers, dense, out=z)
 
     def __rmatmul__(self, d: Any) -> np.ndarray:
         """d (m,) → (n,); d (h, m) → (h, n)."""

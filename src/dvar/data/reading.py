@@ -43,7 +43,7 @@ def as_written(name: str, path: str | Path, how: How, say: Callable[[str], None]
         elif form == "folder":
             table = parts(Path(path))
         else:
-            table = parquet(stream) if form == "parquet" else arrow(stream).read_all()
+            table = parquet(stream) if form == "parquet" else without_null_levels(arrow(stream).read_all())
         if form in ("csv", "tsv"):
             return table
         table.validate()  # what a damaged file claims to hold may be more than is there
@@ -54,6 +54,24 @@ def as_written(name: str, path: str | Path, how: How, say: Callable[[str], None]
     finally:
         if stream is not None:
             stream.close()
+
+
+def without_null_levels(table: Any) -> Any:
+    """The table, missing where a dictionary's entry is: PyArrow does not unite dictionaries that hold a null."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    def mended(chunk: Any) -> Any:
+        texts = chunk.dictionary
+        place = compute.subtract(compute.cumulative_sum(texts.is_valid().cast("int64")), 1)
+        codes = compute.if_else(texts.is_valid(), place, None).take(chunk.indices).cast(chunk.indices.type)
+        return pa.DictionaryArray.from_arrays(codes, texts.drop_null(), ordered=chunk.type.ordered)
+
+    for k, field in enumerate(table.schema):
+        chunks = table.column(k).chunks
+        if pa.types.is_dictionary(field.type) and any(chunk.dictionary.null_count for chunk in chunks):
+            table = table.set_column(k, field, pa.chunked_array(map(mended, chunks), field.type))
+    return table
 
 
 def of_one_piece(table: Any) -> Any:

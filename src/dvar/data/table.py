@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DvarError, UsageError, many, nearest
-from .buffers import gaps_of, joined, missing_of, values_of
+from .buffers import decimals, gaps_of, joined, missing_of, values_of
 from .codes import code_type, looked_up
 from .numerals import as_number, is_code
 from .reading import read as read
@@ -71,9 +71,9 @@ def numbers(column: Any, rows: np.ndarray | None = None) -> tuple[np.ndarray, np
     `rows` picks rows by number. `missing` is a bool mask, or None where nothing is; NaN and ±inf are missing. One chunk
     is not copied (except bool, whose bits are unpacked).
     """
-    from pyarrow import float64, types
+    from pyarrow import types
 
-    column = column.cast(float64()) if types.is_decimal(column.type) else column
+    column = decimals(column) if types.is_decimal(column.type) else column
     dtype = np.dtype(column.type.to_pandas_dtype())
     values = joined([values_of(chunk, dtype) for chunk in column.chunks], dtype)
     missing = gaps_of(column)

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..data import features as asked
 from ..data import table as tables
-from ..data.columns import Category
+from ..data.alone import alone
+from ..data.columns import Category, Columns
 from ..data.encoding import Encoding
 from ..data.learning import MAX_LEVELS
 from ..data.source import Source
@@ -88,7 +89,8 @@ class Model:
         count = table.num_rows if rows is None else len(rows)
         if not data:
             raise DvarError("the model uses no column of the table, so there is nothing to predict from")
-        return (predict(self.graph, self.predicts, self.params, data) if count else np.zeros(0)), notes
+        by_row = {name: alone(value) if isinstance(value, Columns) else value for name, value in data.items()}
+        return (predict(self.graph, self.predicts, self.params, by_row) if count else np.zeros(0)), notes
 
 
 def taken(encoding: Encoding, column: str) -> str:
