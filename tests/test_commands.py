@@ -110,6 +110,25 @@ def test_a_prediction_is_the_same_to_the_last_bit_in_any_batch(capsys, table, fe
     assert len(set(found)) == 1
 
 
+SAID_OF_TEXT = [  # a column of a Parquet file, features, what is said of it
+    (["1.5", "-2", "1 000"], "c,x", "c: text such as '-2' is read as levels, and all of it is numbers; number(c) reads them"),
+    (["2024-01-31", "2024-02-01"], "c,x", "c: text such as '2024-01-31' is read as levels, and all of it is dates; ask for weekday(c)"),
+    (["2024-01-31T03:00Z", "2024-01-31T04:00Z"], "hour(c),x", "hour(c) is that of UTC, in which c is read"),
+    (["01067", "10115"], "c,x", ""),
+    (["1.5", "-2"], "category(c),x", ""),
+    (["1.5", "-2"], "number(c),x", ""),
+    (["1.5", "b"], "c,x", ""),
+]
+
+
+@pytest.mark.parametrize(("texts", "features", "said"), SAID_OF_TEXT, ids=range(len(SAID_OF_TEXT)))
+def test_text_written_as_something_else_is_said(capsys, table, texts, features, said):
+    pq.write_table(table.set_column(2, "c", [[texts[k % len(texts)] for k in range(len(table))]]), "t.parquet")
+    _, err = dvar(capsys, *FIT, "y", "--features", features, "--out", "m.json")
+    assert said in err
+    assert ("\nc: " in "\n" + err or "UTC" in err) == bool(said)
+
+
 LATE = [  # a column of a long file of JSON lines: at first, in the last line, in which it is kept
     (1, 2.5, [1.0, 2.5]), (None, "late", [None, "late"]), ("2024-01-31", "never", ["2024-01-31", "never"]), (0, None, [0, None]),
     ("2024-01-31", "2024-01-31T10:00:00.5", [datetime(2024, 1, 31), datetime(2024, 1, 31, 10, 0, 0, 500_000)]),

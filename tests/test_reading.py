@@ -105,6 +105,9 @@ TEXTS = [  # file name, its bytes, how it is read, the rows, what is said
     ("t.jsonl", b'{"a": 1, "b": "x"}\n{"a": 2}\n', {}, ROWS, ""),
     ("t.ndjson.gz", gzip.compress(b'\n{"a": 1, "b": "x"}\n{"a": 2, "b": null}\n'), {}, ROWS, ""),
     ("t.parquet", made("parquet"), {}, ROWS, ""),
+    ("t.jsonl", b'\xef\xbb\xbf{"a": 1, "b": "x"}\n{"a": 2}', {}, ROWS, ""),
+    ("t.jsonl.gz", gzip.compress(b'\xef\xbb\xbf{"a": 1, "b": "x"}\n{"a": 2}'), {}, ROWS, ""),
+    ("t.jsonl", b'{\n"a": 1, "b": "x"\n}\n{\n"a": 2\n}', {}, ROWS, ""),
     ("t.feather", made("arrow"), {}, ROWS, ""),
     ("t.arrow", made("stream"), {}, ROWS, ""),
 ]
@@ -254,8 +257,10 @@ def test_any_damage_is_an_error_or_a_table(tmp_path, which, at, cut, byte):
 LOOKS = [  # a column of text, what is said of it
     (["1,5", "2,5"], "looks like numbers with a decimal comma; --decimal ,"),
     (["1,000", "12,500", "1,250,000"], "looks like numbers with commas between thousands, and is read as levels"),
-    (["1", "$1,000.50"], "'$1,000.50' looks like numbers"),
-    (["5 %", "7 %"], "'5 %' looks like numbers"),
+    (["1", "$1,000.50"], "'$1,000.50' is read as levels; number(a) reads the number in it"),
+    (["5 %", "7 %"], "'5 %' is read as levels; number(a) reads the number in it"),
+    (["$5", "€7"], "'$5' looks like numbers"),
+    (["5%", "1,234 %"], "'5%' looks like numbers"),
     (["1,000", "12"], "'1,000' looks like numbers"),
     (["05/01/2024", "31/01/2024"], "looks like dates, and is read as levels: a date is written 2024-01-31"),
     (["2024-01-31", "2024-02-30"], "text such as '2024-02-30' looks like dates"),
@@ -441,6 +446,29 @@ def test_json_of_times_and_decimals_is_read_again(tmp_path):
     assert reading.read(tmp_path / "t.jsonl").to_pydict() == {"d": [8.96, None], "k": [12345678901234567] * 2, "t": table.column("t").to_pylist()}
 
 
+ZONES = [  # times as JSON lines have them, whether they are known to be in a zone; UTC's once read
+    (["2024-01-31T03:00:00+09:00", "2024-01-31T03:00:00Z"], ["2024-01-30 18:00:00+00:00", "2024-01-31 03:00:00+00:00"]),
+    (["2024-01-31 03:00-0530", None], ["2024-01-31 08:30:00+00:00", None]),
+    (["2024-01-31T03:00:00", "2024-01-31T04:00:00"], ["2024-01-31 03:00:00", "2024-01-31 04:00:00"]),
+    (["2024-01-31", "2024-02-01"], ["2024-01-31 00:00:00", "2024-02-01 00:00:00"]),
+]
+
+
+@pytest.mark.parametrize(("written", "times"), ZONES, ids=range(len(ZONES)))
+def test_json_keeps_that_times_have_a_zone(tmp_path, written, times):
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(json.dumps({"a": 1, "when": text}) + "\n" for text in written))
+    for table in (reading.read(path), *batching.batches(path)):
+        assert [time and str(time) for time in table.column("when").to_pylist()] == times
+
+
+def test_the_last_line_of_a_stream_need_not_end(tmp_path, monkeypatch):
+    lines = b'{"a": 0.5, "b": "x"}\n{"a": 2, "b": null}'
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
+    [table] = batching.batches("-")
+    assert [str(t) for t in table.schema.types] == ["double", "string"]
+
+
 def test_views_of_text_are_written_as_text(tmp_path):
     table = pa.table({"s": pa.array(["a", None, "b"]).cast(pa.string_view())})
     for name in ("t.csv", "t.parquet", "t.jsonl"):
@@ -477,6 +505,7 @@ def test_features_are_asked_for(features, chosen):
     ("carier", "did you mean 'carrier'"), ("nothing*", "no column is called like"), ("late", "is the target"),
     ("late:carrier", "made of the target"), ("hour(late)", "made of the target"), ("minute(date)", "no function 'minute'"),
     ("hour(dat)", "did you mean 'date'"), ("carrier:or", "'or'"), ("-carier", "did you mean 'carrier'"), ("carrier,-carrier", "no column"),
+    ("*,-number(carrier)", "'-number(carrier)' leaves nothing out"), ("-hour(date)", "'-hour(date)' leaves nothing out"),
     ("`carier`", "did you mean"),
 ])
 def test_features_that_are_not_there(features, what):
@@ -636,3 +665,35 @@ def test_a_null_among_the_levels_of_a_dictionary_is_missing(tmp_path):
     found = reading.read(tmp_path / "t.feather").column("c")
     assert (found.to_pylist(), found.type) == (["b", None, "a", None, "a"], levels.type)
     assert tables.levels(found).texts == ("b", "a")
+
+
+WRITTEN = [  # text, a function of it, what is made of it
+    (["2024-01-31", None, "2024-02-03"], "weekday", ["Wed", None, "Sat"]),
+    (["2024-01-31T17:45", "2024-01-31 18:00:00.123456"], "hour", ["17", "18"]),
+    (["2024-01-31T17:45:00.123456789", "2024-02-01"], "month", ["1", "2"]),
+    (["2024-01-31T03:00:00+09:00", "2024-01-31T03:00:00Z"], "hour", ["18", "3"]),
+    (["17:45", "07:15:30.5", None], "hour", ["17", "7", None]),
+    (["5 %", "-7.5%", "0"], "number", [5.0, -7.5, 0.0]),
+    (["$1,051.50", "-$3", "$ 4", "$1,000,000"], "number", [1051.5, -3.0, 4.0, 1e6]),
+    (["5 €", None, "6€"], "number", [5.0, None, 6.0]),
+]
+NOT_WRITTEN = [  # the same, and what is said
+    (["2024-01-31", "soon"], "weekday", "text such as 'soon'"),
+    (["1/31/2024"], "month", "text such as '1/31/2024'"),
+    (["2024-01-31", "17:45"], "hour", "text such as '17:45'"),
+    (["5 €", "$6"], "number", "'5 €' is of another sign"),
+    (["$1,234"], "number", "'$1,234' is not a number"),
+    (["1,5 %"], "number", "'1,5 %' is not a number"),
+]
+
+
+@pytest.mark.parametrize("type_", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())], ids=str)
+@pytest.mark.parametrize(("texts", "function", "found"), WRITTEN, ids=range(len(WRITTEN)))
+def test_what_is_written_in_text_is_read_where_it_is_asked_for(texts, function, found, type_):
+    assert asked.column(pa.table({"a": pa.array(texts, type_)}), f"{function}(a)").to_pylist() == found
+
+
+@pytest.mark.parametrize(("texts", "function", "said"), NOT_WRITTEN, ids=range(len(NOT_WRITTEN)))
+def test_what_is_not_written_in_text_is_said(texts, function, said):
+    with pytest.raises(DvarError, match=re.escape(said)):
+        asked.column(pa.table({"a": texts}), f"{function}(a)")

@@ -109,14 +109,13 @@ def json_parts(stream: Ahead) -> Iterator[tuple[int, Any]]:
     """The text in parts that end with a line, each behind the number of lines before it."""
     import pyarrow as pa
 
-    left, before = b"", 0
-    while more := stream.read(1 << 23):
-        left += more
+    left, before = stream.read(1 << 23), 0
+    while more := stream.read(1 << 23):  # the last part, whose last line need not end, is that of what was read before it
         end = left.rfind(b"\n") + 1
         if end:
             yield before, pa.py_buffer(left[:end])
             before += left.count(b"\n", 0, end)
-            left = left[end:]
+        left = left[end:] + more
     if left.strip():
         yield before, pa.py_buffer(left)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 LOOKED = 8192  # codes looked up at once
@@ -29,3 +32,12 @@ def looked_up(entries: np.ndarray, codes: np.ndarray) -> np.ndarray:
     for lo in range(0, len(codes), LOOKED):
         found[lo : lo + LOOKED] = entries.take(codes[lo : lo + LOOKED])
     return found
+
+
+def dictionary(codes: Any, gaps: Any | None, texts: Sequence[str], ordered: bool = True) -> Any:
+    """A column of Arrow: text by its codes, missing where there is a gap."""
+    import pyarrow as pa
+
+    codes = codes.astype(code_type(len(texts)), copy=False)
+    indices = pa.array(codes if gaps is None else np.where(gaps, 0, codes).astype(codes.dtype), mask=gaps)
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(indices, pa.array(texts, pa.string()), ordered=ordered, safe=False)])

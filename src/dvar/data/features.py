@@ -16,14 +16,12 @@ import numpy as np
 
 from ..errors import DvarError, UsageError, nearest
 from . import table as tables
-from .buffers import gaps_of, joined, values_of
-from .codes import code_type
+from .codes import dictionary
+from .numerals import as_amount
+from .times import DAYS, of_time
 
 CALL = re.compile(r"\s*(\w+)\((.*)\)\s*", re.DOTALL)
 DEEP = re.compile(r"(\s*\w+\(){21}")  # calls within one another, beyond which no one means them
-TIMES = 1 << 16  # looked up at once: few long operations, as threads wait for each other between them
-PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def chosen(wanted: Sequence[str] | None, names: Sequence[str], target: Iterable[str]) -> list[str]:
@@ -36,9 +34,12 @@ def chosen(wanted: Sequence[str] | None, names: Sequence[str], target: Iterable[
     others = [n for n in names if n not in own]
     kept: dict[str, None] = {}
     leave: set[str] = set()
+    unmade: dict[str, str] = {}  # what is left out though it is no column: by which item
     for item in wanted or ():
         if item.startswith("-") and item not in names:
-            leave.update(expanded(item[1:].strip(), names))
+            gone = expanded(item[1:].strip(), names)
+            leave.update(gone)
+            unmade |= {name: item for name in gone if name not in known}
         else:
             taken = expanded(item, names)
             if len(taken) > 1 or item not in taken:
@@ -47,6 +48,8 @@ def chosen(wanted: Sequence[str] | None, names: Sequence[str], target: Iterable[
             kept |= dict.fromkeys(taken)
     if not kept:
         kept = dict.fromkeys(others)
+    if idle := [item for name, item in unmade.items() if name not in kept]:
+        raise UsageError(f"{idle[0]!r} leaves nothing out: it is not among the features", "name what is, as --features '-COLUMN'")
     found = [n for n in kept if n not in leave]
     for name in found:
         if not own.isdisjoint(bases(name, known)):
@@ -186,57 +189,6 @@ def product(parts: list[Any]) -> Any:
     return dictionary(codes, gaps, texts, ordered=False)
 
 
-def dictionary(codes: Any, gaps: Any | None, texts: Sequence[str], ordered: bool = True) -> Any:
-    import pyarrow as pa
-
-    codes = codes.astype(code_type(len(texts)), copy=False)
-    indices = pa.array(codes if gaps is None else np.where(gaps, 0, codes).astype(codes.dtype), mask=gaps)
-    return pa.chunked_array([pa.DictionaryArray.from_arrays(indices, pa.array(texts, pa.string()), ordered=ordered, safe=False)])
-
-
-def of_time(name: str, made: Any, which: str, texts: Sequence[str] | None) -> Any:
-    """A part of a date or time (in its own time zone): as levels in their order, or as a number where it goes on without end."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    if tables.kind(made.type) not in ("time", "nothing") or pa.types.is_duration(made.type):
-        raise DvarError(f"{name} asks for a date or time, and the column is of type {tables.called(made.type)}",
-                        "name a column of dates; in text they are written 2024-01-31 or 2024-01-31T17:45")
-    if tables.kind(made.type) == "nothing":
-        return made
-    try:
-        x, gaps = by_the_hour(made, getattr(compute, which), np.dtype(np.int64 if texts is None else np.int8))
-    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
-        raise DvarError(f"{name} cannot be had from the type {made.type}", "a date has no hour, a time of day no year") from None
-    if texts is None:
-        return pa.chunked_array([pa.array(x, mask=gaps)])
-    return dictionary(x - 1 if which == "month" else x, gaps, texts)
-
-
-def by_the_hour(made: Any, part: Callable[[Any], Any], dtype: np.dtype) -> tuple[np.ndarray, np.ndarray | None]:
-    """A part of each time, and where it is missing: of each hour there may be, and then looked up, where these are fewer than
-    the rows. In a time zone hours may begin at any minute."""
-    import pyarrow as pa
-    from pyarrow import types
-
-    if types.is_timestamp(made.type) and made.type.tz is None and made.null_count < len(made):
-        hour, gaps = 3600 * PER_SECOND[made.type.unit], gaps_of(made)
-        chunks = [values_of(chunk, np.dtype(np.int64)) for chunk in made.chunks]
-        ends = np.cumsum([len(times) for times in chunks]).tolist()
-        known = [t if gaps is None else t.compress(~gaps[end - len(t) : end]) for t, end in zip(chunks, ends)]
-        low, high = (int(of([of(t) for t in known if len(t)])) for of in (np.min, np.max))
-        first = low // hour
-        if high // hour - first < len(made):
-            hours = np.arange(first, high // hour + 1) * hour
-            hours[0] = low  # the first hour may begin before what 64 bits hold
-            parts = tables.numbers(part(pa.chunked_array([hours]).cast(made.type)))[0].astype(dtype)
-            some = (times[lo : lo + TIMES] for times in chunks for lo in range(0, len(times), TIMES))
-            found = [parts.take(times // hour - first, mode="clip") for times in some]  # under a gap is anything
-            return joined(found, dtype), gaps
-    x, gaps = tables.numbers(part(made))
-    return x.astype(dtype, copy=False), gaps
-
-
 def as_category(name: str, made: Any) -> Any:
     """A column's values as levels, numbers in their order."""
     import pyarrow as pa
@@ -262,8 +214,8 @@ def as_number(name: str, made: Any) -> Any:
         case "category":
             found = tables.text_as_numbers(made)
             if isinstance(found, str):
-                raise DvarError(f"{name}: {found!r} is not a number",
-                                "without number(…) it is read as levels; or --missing that text")
+                why = "not a number" if as_amount(found)[0] is None else "of another sign than other numbers in the column"
+                raise DvarError(f"{name}: {found!r} is {why}", "without number(…) it is read as levels; or --missing that text")
             return found
         case "number" | "nothing":
             return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -44,6 +44,26 @@ def as_number(text: str, decimal: str = ".") -> float | None:
         return None
 
 
+CURRENCIES = "$€£¥₩₹"
+SIGNS = re.compile(rf"(?<![^+−-])\s*([{CURRENCIES}])\s*|\s*([%{CURRENCIES}])$")  # before the digits, or behind them
+THOUSANDS = re.compile(r"[+−-]?\s*\d{1,3}(?:(?:,\d{3})+\.\d+|(?:,\d{3}){2,})")  # where no comma may be that before decimals
+
+
+def as_amount(text: str) -> tuple[float | None, str]:
+    """A number that may be written with a percent sign or a currency, and with commas between thousands where these can be
+    nothing else, as in $1,051.50; and that sign. The number of 5 % is 5."""
+    text = text.strip()
+    found = SIGNS.search(text)
+    bare = text if found is None else text[: found.start()] + text[found.end() :]
+    value = as_number(bare.replace(",", "") if THOUSANDS.fullmatch(bare) else bare)
+    return value, "" if found is None else found[1] or found[2]
+
+
+def are_amounts(texts: Sequence[str]) -> bool:
+    values, signs = zip(*map(as_amount, texts))
+    return None not in values and len({*signs} - {""}) < 2
+
+
 LOOKS = (  # what text that is no number looks like, and what is said of it
     (re.compile(r"[+-]?\d{1,3}(?:,\d{3})+"),
      "numbers with commas between thousands, and is read as levels: leave these out; --decimal , takes them for decimals"),
@@ -73,7 +93,10 @@ def numbered(table: Any, decimal: str, say: Callable[[str], None]) -> Any:
                 table = table.set_column(k, field.name, pa.chunked_array(made))
                 continue
         looks = next((words for form, words in LOOKS if all(map(form.fullmatch, some))), "") if numeric < len(some) else ""
-        if looks:
+        if looks and "dates" not in looks and are_amounts(some):
+            one = next(v for v in some if as_number(v, decimal) is None)
+            say(f"{field.name}: text such as {one!r} is read as levels; number({field.name}) reads the number in it")
+        elif looks:
             others = [v for v in some if as_number(v, decimal) is None]
             one = next((v for v in others if not is_date(v)), others[0])
             say(f"{field.name}: text such as {one!r} looks like {looks}")

@@ -19,6 +19,7 @@ FORMATS = {  # the end of a file's name → what is in it
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".arrow": "arrow",
     ".feather": "arrow", ".ipc": "arrow", ".txt": "csv", ".dat": "csv", ".data": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl",
 }
+MARK = b"\xef\xbb\xbf"  # of UTF-8
 PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 MAGIC = (  # how a file begins → what it is
     (b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"\xff\xff\xff\xff", "arrow"), (b"\x1f\x8b", "gzip"),
@@ -26,7 +27,7 @@ MAGIC = (  # how a file begins → what it is
     (b"FEA1", "feather 1"), (b"SQLite format 3", "sqlite"),
 )
 FORMS = (  # and how text does, behind spaces
-    (re.compile(rb"\s*\{"), "jsonl"), (re.compile(rb"\s*\[\s*\{"), "json"),
+    (re.compile(rb"(\xef\xbb\xbf)?\s*\{"), "jsonl"), (re.compile(rb"(\xef\xbb\xbf)?\s*\[\s*\{"), "json"),
     (re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype html|html|\?xml)\b", re.IGNORECASE), "html"),
 )
 CALLED = {  # what it is → what people call it, and what its name should end in
@@ -108,6 +109,9 @@ def recognised(name: str, form: str, packed: str, stream: Ahead) -> tuple[str, A
     if found != form and (found or form not in ("csv", "tsv")) and not (found == "jsonl" and form in ("csv", "tsv")):
         if not (form == "arrow" and not found):  # an Arrow stream of older versions begins otherwise
             raise mistaken(name, found, form)
+    if form == "jsonl" and stream.ahead(3) == MARK:
+        stream.read(3)
+        return form, Ahead(stream)
     return form, stream
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import DvarError, UsageError, many, nearest
 from .buffers import decimals, gaps_of, joined, missing_of, values_of
 from .codes import code_type, looked_up
-from .numerals import as_number, is_code
+from .numerals import as_amount, as_number, is_code
 from .reading import read as read
 from .short_text import of_short_text
 
@@ -162,14 +162,17 @@ def coded(chunks: Iterable[Any]) -> list[tuple[np.ndarray, list[str | None]]]:
 
 
 def text_as_numbers(column: Any) -> Any:
-    """A column of text as numbers, written with spaces or signs; the first text that is no number, where there is one."""
+    """A column of text as numbers, written with spaces or signs, of one currency; the first text that is no number, or of another
+    currency than one before it, where there is one."""
     import pyarrow as pa
 
     codes, texts, *_ = levels(column)
     used = np.bincount(codes[codes >= 0], minlength=len(texts)) > 0
-    values = [as_number(text) if u else 0.0 for text, u in zip(texts, used)]
+    values, signs = zip(*[as_amount(text) if u else (0.0, "") for text, u in zip(texts, used)]) if texts else ((), ())
     if None in values:
         return texts[values.index(None)]
+    if other := [sign for sign in dict.fromkeys(signs) if sign][1:]:
+        return texts[signs.index(other[0])]
     x = np.array([*values, 0.0], np.float64).take(codes)
     return pa.chunked_array([pa.array(x, mask=codes < 0)])
 

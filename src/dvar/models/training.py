@@ -31,6 +31,7 @@ from ..vectorize.predict import predict
 from . import target as targets
 from .leaks import leaks
 from .named import CUSTOM, LOGISTIC, linear_maps, prediction
+from .noticed import noticed, written
 
 SEED = 2  # of the split into rows to learn from and rows held out
 
@@ -174,7 +175,7 @@ def train(
     model = replace(model, params=fit.params, reached=fit.message)
     worth, seen = judged(model, table, y, held, weights)
     notes = [f"left out: {many(weightless, 'row')} of weight 0"] if weightless else []
-    notes += [*noticed(table, chosen, made_of, target), *(f"held-out rows: {note}" for note in seen)]
+    notes += [*noticed(table, chosen, made_of, target), *written(table, encoding), *(f"held-out rows: {note}" for note in seen)]
     if label and "x" in data:
         notes += [f"{c} alone tells {target} in every row: is it known before {target} is? --features '-{c}' leaves it out"
                   for c in leaks(data["x"], y[learn])]
@@ -192,19 +193,6 @@ def told_as_columns(own: tuple[str, ...]) -> Iterator[None]:
         told = f"{own[0]} is a column" if len(own) == 1 else f"{', '.join(own)} are columns"
         columns = f"in the loss {told} of the table; a parameter needs another name than a column"
         raise type(error)(error.what, f"{error.help}; {columns}" if error.help else columns) from None
-
-
-def noticed(table: Any, chosen: Sequence[str], made_of: tuple[str, ...], target: str) -> list[str]:
-    """What is to be said of the columns: those of the target, and numbers that are not finite."""
-    said = [] if made_of == (target,) else [f"left out: {name}: it makes the target {target}" for name in made_of]
-    columns = dict(zip(table.column_names, table.columns))
-    for name in (n for n in chosen if n in columns):
-        if count := tables.not_finite(columns[name]):
-            said.append(f"{name}: NaN or infinite in {many(count, 'row')}, which counts as missing")
-        if tables.counts_rows(columns[name]):
-            said.append(f"{name} is another whole number in each row, none left out: does it number the rows? "
-                        f"--features '-{name}' leaves it out")
-    return said
 
 
 def counted(table: Any, weight: str) -> tuple[Any, int]:

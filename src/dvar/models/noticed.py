@@ -1,0 +1,49 @@
+"""What is to be said of the columns that a model learns from, a sentence each: nothing is taken for something else in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..data import features as asked
+from ..data import table as tables
+from ..data.columns import Category
+from ..data.encoding import Encoding
+from ..data.learning import OTHER_LEVEL
+from ..data.numerals import as_number, is_code, is_date
+from ..data.times import times
+from ..errors import many
+
+
+def noticed(table: Any, chosen: Sequence[str], made_of: tuple[str, ...], target: str) -> list[str]:
+    """What is to be said of the columns: those of the target, and numbers that are not finite."""
+    said = [] if made_of == (target,) else [f"left out: {name}: it makes the target {target}" for name in made_of]
+    columns = dict(zip(table.column_names, table.columns))
+    for name in (n for n in chosen if n in columns):
+        if count := tables.not_finite(columns[name]):
+            said.append(f"{name}: NaN or infinite in {many(count, 'row')}, which counts as missing")
+        if tables.counts_rows(columns[name]):
+            said.append(f"{name} is another whole number in each row, none left out: does it number the rows? "
+                        f"--features '-{name}' leaves it out")
+    return said
+
+
+def written(table: Any, encoding: Encoding | None) -> list[str]:
+    """What is to be said of features that are text and written as something else, and of times that are read in UTC."""
+    said, columns = [], dict(zip(table.column_names, table.columns))
+    for part in encoding.parts if encoding is not None else ():
+        name, made_of = part.column, asked.bases(part.column, columns)[0]
+        if isinstance(part, Category) and name in columns:
+            known = [level for level in part.levels if level != OTHER_LEVEL]
+            if all(as_number(level) is not None and not is_code(level) for level in known):
+                said.append(f"{name}: text such as {known[0]!r} is read as levels, and all of it is numbers; "
+                            f"number({name}) reads them, category({name}) says that levels are meant")
+            elif all(map(is_date, known)):
+                said.append(f"{name}: text such as {known[0]!r} is read as levels, and all of it is dates; "
+                            f"ask for weekday({name}), month({name}) or year({name})")
+        elif name not in columns and name.startswith(("hour(", "weekday(")):
+            some = columns[made_of][:100]
+            some = times(name, some) if tables.kind(some.type) == "category" else some
+            if str(some.type).endswith("tz=UTC]"):
+                said.append(f"{name} is that of UTC, in which {made_of} is read")
+    return said
