@@ -659,12 +659,31 @@ def test_decimals_are_the_floats_nearest_to_them(type_, texts):
     assert np.where(missing, None, x).tolist() == [*expected, *expected[2:]]
 
 
-def test_a_null_among_the_levels_of_a_dictionary_is_missing(tmp_path):
-    levels = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, None, 2], pa.int8()), pa.array(["b", None, "a"]), ordered=True)
-    feather.write_feather(pa.table({"c": levels}), tmp_path / "t.feather", compression="uncompressed")
-    found = reading.read(tmp_path / "t.feather").column("c")
-    assert (found.to_pylist(), found.type) == (["b", None, "a", None, "a"], levels.type)
-    assert tables.levels(found).texts == ("b", "a")
+@pytest.mark.parametrize("type_", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
+@pytest.mark.parametrize("first", [["b", "c"], ["b", None]], ids=str)
+def test_dictionaries_that_pyarrow_does_not_unite_are_read_and_kept(tmp_path, first, type_):
+    pieces = [pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 1], pa.int8()), pa.array(texts, type_)) for texts in (first, ["c", "a"])]
+    with pa.ipc.new_stream(tmp_path / "t.arrow", pa.schema({"c": pieces[0].type})) as file:
+        for piece in pieces:
+            file.write_batch(pa.record_batch({"c": piece}))
+    values = [*("b", first[1], None, first[1]), *("c", "a", None, "a")]
+    found = reading.read(tmp_path / "t.arrow").column("c")
+    assert found.to_pylist() == values
+    assert tables.levels(found).texts == tuple(sorted({v for v in values if v}))
+    for name in ("k.parquet", "k.arrow", "k.csv", "k.jsonl"):
+        writing.write(str(tmp_path / name), batching.batches(tmp_path / "t.arrow"))
+        assert reading.read(tmp_path / name).column("c").to_pylist() == values
+
+
+def test_keys_of_folders_are_written_as_in_addresses(tmp_path):
+    for k, folder in enumerate(["c=a%20b", "c=z%2F", "c=__HIVE_DEFAULT_PARTITION__"]):
+        (tmp_path / folder).mkdir()
+        pq.write_table(pa.table({"x": [k], "z": [k]} if k else {"z": [k], "x": [k]}), tmp_path / folder / "part.parquet")
+    rows = [{"x": 2, "z": 2, "c": None}, {"x": 0, "z": 0, "c": "a b"}, {"x": 1, "z": 1, "c": "z/"}]
+    assert reading.read(tmp_path).to_pylist() == rows
+    streamed = [*batching.batches(tmp_path)]
+    assert [row for table in streamed for row in table.to_pylist()] == rows
+    assert len({tuple(table.column_names) for table in streamed}) == 1
 
 
 WRITTEN = [  # text, a function of it, what is made of it

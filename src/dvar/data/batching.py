@@ -12,7 +12,7 @@ from .cutting import Cut, called_well, cut
 from .numerals import decoded, is_text
 from .opening import Ahead, called, checked_names, opened, unreadable
 from .passing import Passing, Spaces
-from .reading import arrow, checked_how, made_missing, parquet_file, part, part_files
+from .reading import arrow, checked_how, made_missing, parquet_file, part, part_files, usual_dictionaries
 from .text import USUAL, How, cut_otherwise, json_lines, mistyped, options, ragged, refuse_unclosed, swallowed
 
 ROWS = 1 << 17  # in a batch of Parquet
@@ -54,15 +54,18 @@ def streamed(name: str, form: str, stream: Any, path: str | Path, how: How, want
     import pyarrow as pa
 
     if form == "folder":
+        names: list[str] = []
         for file in part_files(Path(path)):
-            yield part(Path(path), file)
+            table = part(Path(path), file)
+            names = names or table.column_names
+            yield table.select(names) if set(names) == set(table.column_names) else table
     elif form == "parquet":
         with parquet_file(stream.whole() if str(path) == "-" else str(path)) as file:
             for batch in file.iter_batches(ROWS):
                 yield pa.Table.from_batches([batch])
     elif form == "arrow":
         for batch in arrow(stream):
-            yield pa.Table.from_batches([batch])
+            yield usual_dictionaries(pa.Table.from_batches([batch]))
     elif form == "jsonl":
         yield from json_batches(name, stream)
     else:

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from ..errors import DvarError, UsageError, many
 from ..threads import LARGE, each
 from .numerals import as_number, is_text
 from .opening import READS, Ahead, called, checked_names, opened, suffixes, unreadable
 from .text import USUAL, How, silent, text
+
+NO_KEY = "__HIVE_DEFAULT_PARTITION__"  # what a folder is called whose rows have none
 
 
 def read(path: str | Path, how: How = USUAL, say: Callable[[str], None] = silent) -> Any:
@@ -43,7 +46,7 @@ def as_written(name: str, path: str | Path, how: How, say: Callable[[str], None]
         elif form == "folder":
             table = parts(Path(path))
         else:
-            table = parquet(stream) if form == "parquet" else without_null_levels(arrow(stream).read_all())
+            table = parquet(stream) if form == "parquet" else usual_dictionaries(arrow(stream).read_all())
         if form in ("csv", "tsv"):
             return table
         table.validate()  # what a damaged file claims to hold may be more than is there
@@ -56,21 +59,24 @@ def as_written(name: str, path: str | Path, how: How, say: Callable[[str], None]
             stream.close()
 
 
-def without_null_levels(table: Any) -> Any:
-    """The table, missing where a dictionary's entry is: PyArrow does not unite dictionaries that hold a null."""
+def usual_dictionaries(table: Any) -> Any:
+    """The table, missing where a dictionary's entry is, and views of text in it as text: PyArrow neither unites dictionaries that
+    hold a null nor takes from views."""
     import pyarrow as pa
     from pyarrow import compute
 
     def mended(chunk: Any) -> Any:
-        texts = chunk.dictionary
-        place = compute.subtract(compute.cumulative_sum(texts.is_valid().cast("int64")), 1)
-        codes = compute.if_else(texts.is_valid(), place, None).take(chunk.indices).cast(chunk.indices.type)
-        return pa.DictionaryArray.from_arrays(codes, texts.drop_null(), ordered=chunk.type.ordered)
+        texts, codes = chunk.dictionary, chunk.indices
+        texts = texts.cast(pa.string()) if str(texts.type) == "string_view" else texts
+        if texts.null_count:
+            place = compute.subtract(compute.cumulative_sum(texts.is_valid().cast("int64")), 1)
+            codes, texts = compute.if_else(texts.is_valid(), place, None).take(codes).cast(codes.type), texts.drop_null()
+        return pa.DictionaryArray.from_arrays(codes, texts, ordered=chunk.type.ordered)
 
     for k, field in enumerate(table.schema):
-        chunks = table.column(k).chunks
-        if pa.types.is_dictionary(field.type) and any(chunk.dictionary.null_count for chunk in chunks):
-            table = table.set_column(k, field, pa.chunked_array(map(mended, chunks), field.type))
+        chunks = table.column(k).chunks if pa.types.is_dictionary(field.type) else []
+        if chunks and (str(field.type.value_type) == "string_view" or any(chunk.dictionary.null_count for chunk in chunks)):
+            table = table.set_column(k, field.name, pa.chunked_array(map(mended, chunks)))
     return table
 
 
@@ -170,7 +176,7 @@ def parts(folder: Path) -> Any:
 
 
 def part(folder: Path, path: Path) -> Any:
-    """One part; a folder called key=value is a column of text."""
+    """One part; a folder called key=value is a column of text, written as in an address, missing where it is Hive's own word."""
     import pyarrow as pa
 
     try:
@@ -181,8 +187,8 @@ def part(folder: Path, path: Path) -> Any:
     for step in path.relative_to(folder).parts[:-1]:
         key, sign, value = step.partition("=")
         if sign and key not in table.column_names:
-            codes = pa.array([0] * 0, pa.int32()) if not table.num_rows else pa.repeat(pa.scalar(0, pa.int32()), table.num_rows)
-            table = table.append_column(key, pa.DictionaryArray.from_arrays(codes, pa.array([value])))
+            codes = pa.repeat(pa.scalar(None if value == NO_KEY else 0, pa.int32()), table.num_rows)
+            table = table.append_column(key, pa.DictionaryArray.from_arrays(codes, pa.array([unquote(value)])))
     return table
 
 
