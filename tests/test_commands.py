@@ -129,6 +129,19 @@ def test_text_written_as_something_else_is_said(capsys, table, texts, features, 
     assert ("\nc: " in "\n" + err or "UTC" in err) == bool(said)
 
 
+def test_a_table_without_the_weight_is_refused_by_name(capsys, table):
+    dvar(capsys, *FIT, "y", "--features", "x", "--weight", "wt", "--out", "m.json")
+    pq.write_table(table.drop_columns(["wt"]), "t.parquet")
+    assert "there is no column 'wt', the weight of the rows" in dvar(capsys, "evaluate", "m.json", "t.parquet", status=2)[1]
+    dvar(capsys, "predict", "m.json", "t.parquet")
+
+
+def test_an_amount_is_no_number_unless_it_is_asked_for(capsys, table):
+    dvar(capsys, *FIT, "y", "--features", "x", "--out", "m.json")
+    Path("t.csv").write_text("x\n$1\n$2\n")
+    assert "`x` is of type text (as '$1')" in dvar(capsys, "predict", "m.json", "t.csv", status=1)[1]
+
+
 LATE = [  # a column of a long file of JSON lines: at first, in the last line, in which it is kept
     (1, 2.5, [1.0, 2.5]), (None, "late", [None, "late"]), ("2024-01-31", "never", ["2024-01-31", "never"]), (0, None, [0, None]),
     ("2024-01-31", "2024-01-31T10:00:00.5", [datetime(2024, 1, 31), datetime(2024, 1, 31, 10, 0, 0, 500_000)]),
@@ -424,6 +437,11 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     ([*FIT, "y", "--features", "q*"], 2, "no column is called like 'q*'", "--features"),
     ([*FIT, "y", "--features", "id,one,when"], 1, "no column can be a feature", "vary"),
     ([*FIT, "y", "--features", "x,when:c"], 1, "when:c: the column when is of type timestamp[ms], neither", "hour(…)"),
+    ([*FIT, "y", "--weight", "wt", "--features", "wt,x"], 2, "'wt' is the weight and cannot be a feature", "leave it out"),
+    ([*FIT, "y", "--weight", "wt", "--features", "x:wt"], 2, "'x:wt' is made of the weight", "leave it out"),
+    ([*FIT, "x > 0 and n > 1"], 2, "'and' is not part of the language", "(a > 1)*(b < 2)"),
+    ([*FIT, "-x > 0"], 2, "--target needs a value after it; of one that begins with -, write --target='-x > 0'", "fit --help"),
+    (["predict", "y.json", "t.parquet", "-o", "-"], 2, "-o needs a value after it; leave it out for standard output", "predict --help"),
     ([*FIT, "y", "--features", "hour(x)"], 1, "hour(x) asks for a date or time", "dates"),
     ([*FIT, "y", "--features", "number(c)"], 1, "is not a number", "levels"),
     ([*FIT, "y", "--features", "minute(when)"], 2, "no function 'minute'", "hour(date)"),

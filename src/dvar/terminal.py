@@ -193,8 +193,11 @@ def mistyped(error: CycloptsError, arguments: list[str], app: Any) -> str:
             return f"{unused[0]!r} is one word too many"
         case MissingArgumentError(argument=argument) if argument is not None:
             name = argument.name
-            if name in arguments:
-                return f"{name} needs a value after it"
+            if said := next((word for word in argument.names if word in arguments), ""):
+                after = "".join(arguments[arguments.index(said) + 1 :][:1])
+                more = "leave it out for standard output" if after == "-" and said in ("-o", "--out") else (
+                    f"of one that begins with -, write {said}={shlex.quote(after)}" if after else "")
+                return f"{said} needs a value after it" + (f"; {more}" if more else "")
             options = [word for word in unused if word.startswith("-") and word not in ("-", "--")]
             if name.startswith("-") and options:
                 return f"dvar {arguments[0]} needs {name}; it has no {options[0]}"

@@ -177,7 +177,7 @@ def without_mark(start: bytes) -> str:
 
 def called_well(names: Sequence[str]) -> list[str]:
     """Column names without the spaces around them; one that is empty is called by its place, "column 2"."""
-    return [name.strip() or f"column {k + 1}" for k, name in enumerate(names)]
+    return [name.strip().strip("\ufeff") or f"column {k + 1}" for k, name in enumerate(names)]  # and without a second mark
 
 
 def sniffed(head: str, decimal: str, usual: str) -> str:

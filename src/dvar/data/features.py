@@ -24,13 +24,13 @@ CALL = re.compile(r"\s*(\w+)\((.*)\)\s*", re.DOTALL)
 DEEP = re.compile(r"(\s*\w+\(){21}")  # calls within one another, beyond which no one means them
 
 
-def chosen(wanted: Sequence[str] | None, names: Sequence[str], target: Iterable[str]) -> list[str]:
-    """The features asked for, by name, in order; all columns but those of the target where none is.
+def chosen(wanted: Sequence[str] | None, names: Sequence[str], target: Iterable[str], weight: str | None = None) -> list[str]:
+    """The features asked for, by name, in order; all columns but those of the target, and the weight's, where none is.
 
-    Raises UsageError for a name that is not there, and where what makes the target is asked for."""
+    Raises UsageError for a name that is not there, and where the weight or what makes the target is asked for."""
     if wanted is not None and not wanted:
         raise UsageError("--features names no column", "leave it out, or name columns by commas")
-    own, known = set(target), frozenset(names)
+    own, known = {*target, *([] if weight is None else [weight])}, frozenset(names)
     others = [n for n in names if n not in own]
     kept: dict[str, None] = {}
     leave: set[str] = set()
@@ -53,8 +53,9 @@ def chosen(wanted: Sequence[str] | None, names: Sequence[str], target: Iterable[
     found = [n for n in kept if n not in leave]
     for name in found:
         if not own.isdisjoint(bases(name, known)):
-            raise UsageError(f"{name!r} is the target and cannot be a feature" if name in own else
-                             f"{name!r} is made of the target and cannot be a feature", "leave it out of --features")
+            what = "weight" if weight in bases(name, known) else "target"
+            raise UsageError(f"{name!r} is {'' if name in own else 'made of '}the {what} and cannot be a feature",
+                             "leave it out of --features")
     if wanted is None and not found:
         raise DvarError(f"there is no column beside what makes the target ({', '.join(own)})", "a table needs one to learn from")
     if wanted is not None and not found:
@@ -212,7 +213,7 @@ def as_number(name: str, made: Any) -> Any:
     """A column's values as numbers: text that is one, or codes of levels that are."""
     match tables.kind(made.type):
         case "category":
-            found = tables.text_as_numbers(made)
+            found = tables.text_as_numbers(made, amounts=True)
             if isinstance(found, str):
                 why = "not a number" if as_amount(found)[0] is None else "of another sign than other numbers in the column"
                 raise DvarError(f"{name}: {found!r} is {why}", "without number(…) it is read as levels; or --missing that text")

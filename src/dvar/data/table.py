@@ -161,14 +161,15 @@ def coded(chunks: Iterable[Any]) -> list[tuple[np.ndarray, list[str | None]]]:
     return pieces
 
 
-def text_as_numbers(column: Any) -> Any:
-    """A column of text as numbers, written with spaces or signs, of one currency; the first text that is no number, or of another
-    currency than one before it, where there is one."""
+def text_as_numbers(column: Any, amounts: bool = False) -> Any:
+    """A column of text as numbers, written with spaces or signs; with `amounts` also in per cent or a currency, all in one.
+    The first text that is none, where there is one."""
     import pyarrow as pa
 
     codes, texts, *_ = levels(column)
     used = np.bincount(codes[codes >= 0], minlength=len(texts)) > 0
-    values, signs = zip(*[as_amount(text) if u else (0.0, "") for text, u in zip(texts, used)]) if texts else ((), ())
+    read = as_amount if amounts else lambda text: (as_number(text), "")
+    values, signs = zip(*[read(text) if u else (0.0, "") for text, u in zip(texts, used)]) if texts else ((), ())
     if None in values:
         return texts[values.index(None)]
     if other := [sign for sign in dict.fromkeys(signs) if sign][1:]:

@@ -117,7 +117,8 @@ def told(made: Cut, name: str, say: Callable[[str], None]) -> None:
     if spaced := [column for column in made.names if column != column.strip() and column.strip()]:
         say(f"{name}: spaces around the names of {many(len(spaced), 'column')} are left out")
     if unnamed := [column for column, was in zip(called_well(made.names), made.names) if not was.strip()]:
-        say(f"{name}: columns without a name are called by their place: {', '.join(unnamed)}")
+        above = "; line 1 is read as the names: does a title stand above them?" if 2 * len(unnamed) > len(made.names) else ""
+        say(f"{name}: columns without a name are called by their place: {', '.join(unnamed)}{above}")
     for column in called_well(made.codes):
         say(f"{column}: digits that begin with 0 are read as text; number({column}) reads them as numbers")
     for column in called_well(made.hexadecimal):

@@ -114,6 +114,8 @@ class Reader(Tokens):
     def after_expression(self, kind: str, what: str, where: int) -> None:
         before = self.tokens[self.at - 1]
         if kind in ("name", "quoted", "number") or what == "(":
+            if what in ("and", "or", "not", "in", "is"):
+                self.fail(f"{what!r} is not part of the language of formulas", where, "both of two conditions: (a > 1)*(b < 2)")
             if before[0] == "number" or what == "(" or is_sign(before, ")"):
                 self.fail(f"an operation is missing before {what!r}", where, f"a product is written with *: {before[1]}*{what}")
             self.fail(f"unexpected {what!r} after {before[1]!r}", where, HINTS.get(what, "an operation or ; is missing"))

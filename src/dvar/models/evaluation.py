@@ -9,10 +9,10 @@ import numpy as np
 
 from ..data import table as tables
 from ..data.features import as_category
-from ..errors import DvarError, UsageError, many
+from ..errors import DvarError, UsageError, many, nearest
 from ..vectorize.cost import Cost
-from ..vectorize.predict import predict
 from . import target as targets
+from .target import SIGNS
 from .training import Model, Note, of_answers, weights_of
 
 BINS = 10  # of equal width, from probability 0 to 1
@@ -48,6 +48,10 @@ def evaluate(model: Model, table: Any, threshold: float = 0.5) -> Evaluation:
         raise UsageError(f"a threshold of {threshold} is no probability", "give a number from 0 to 1, as 0.5")
     if not model.positive and threshold != 0.5:
         raise UsageError(f"a threshold is a probability's, and the model predicts {model.target} as a number", "leave it out")
+    for name, what in ((model.target, "what was learned"), (model.weight, "the weight of the rows")):
+        if name and name not in table.column_names and SIGNS.isdisjoint(name):
+            raise UsageError(f"there is no column {name!r}, {what}{nearest(name, table.column_names)}",
+                             "take a table with that column; dvar predict needs none")
     y, known = answers(model, table)
     rows = np.flatnonzero(known)
     data, notes = model.data(table, rows)
@@ -55,7 +59,7 @@ def evaluate(model: Model, table: Any, threshold: float = 0.5) -> Evaluation:
     weight = weights_of(table, model.weight, known)[rows] if model.weight else None
     cost = Cost(model.graph, {**data, "y": truth}, weight=weight).sized(model.params)
     figures = {"cost": cost.value_gradient(cost.flat(model.params))[0]}
-    guess = np.asarray(predict(model.graph, model.predicts, model.params, data))
+    guess = np.asarray(model.answered(data))
     unknown = len(known) - len(rows)
     if not model.positive:
         if guess.ndim == 1:

@@ -90,8 +90,12 @@ class Model:
         count = table.num_rows if rows is None else len(rows)
         if not data:
             raise DvarError("the model uses no column of the table, so there is nothing to predict from")
+        return (self.answered(data) if count else np.zeros(0)), notes
+
+    def answered(self, data: Mapping[str, Any]) -> Any:
+        """The predicting node for the inputs of the graph."""
         by_row = {name: alone(value) if isinstance(value, Columns) else value for name, value in data.items()}
-        return (predict(self.graph, self.predicts, self.params, by_row) if count else np.zeros(0)), notes
+        return predict(self.graph, self.predicts, self.params, by_row)
 
 
 def taken(encoding: Encoding, column: str) -> str:
@@ -160,7 +164,7 @@ def train(
     beside = {*made_of, *([weight] if weight is not None else [])}
     if touched := sorted(beside.intersection(own)):
         raise UsageError(f"the loss names {touched[0]!r}, which makes the target or is the weight", "leave it out of the loss")
-    chosen = [c for c in asked.chosen(features, table.column_names, beside) if c not in own]
+    chosen = [c for c in asked.chosen(features, table.column_names, made_of, weight) if c not in own]
     weights = None if weight is None else weights_of(table, weight, known)
     learn, held = tables.split(known, holdout, SEED)
     with told_as_columns(own):
