@@ -465,6 +465,17 @@ def test_json_keeps_that_times_have_a_zone(tmp_path, written, times):
         assert [time and str(time) for time in table.column("when").to_pylist()] == times
 
 
+@pytest.mark.parametrize("rows", [2, 200_000])
+def test_long_numbers_that_nothing_is_made_of_keep_their_digits(tmp_path, rows):
+    ids = [str(10**19 + k) for k in range(rows)]
+    (tmp_path / "t.csv").write_text("id,x,big\n" + "".join(f"{i},{k},{k}e300\n" for k, i in enumerate(ids)))
+    found = pa.concat_tables(batching.batches(tmp_path / "t.csv", wanted={"x": "number"}))
+    assert found.column("id").to_pylist() == ids
+    assert [str(t) for t in found.schema.types[1:]] == ["double", "double"]
+    found = pa.concat_tables(batching.batches(tmp_path / "t.csv", wanted={"x": "number", "id": "number"}))
+    assert str(found.schema.field("id").type) == "double"
+
+
 def test_the_last_line_of_a_stream_need_not_end(tmp_path, monkeypatch):
     lines = b'{"a": 0.5, "b": "x"}\n{"a": 2, "b": null}'
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -136,14 +136,15 @@ def csv_batches(name: str, form: str, stream: Ahead, how: How, wanted: dict[str,
         start, spaced = Spaces(made.delimiter)(start), made.delimiter
         made = cut(name, form, start, how.decimal)
     plain = made.letters == "utf-8" and start.isascii()
+    checked_names(name, called_well(made.names))
     passing: Any = stream if made.encoding.startswith("utf-16") else Passing(name, stream, spaced, plain)
     end = start.rfind(b"\n") + 1
     if made.encoding.startswith("utf-16"):
         end -= end % 2  # not in the middle of a letter
     whole = start if ends else start[:end] or start
     try:
-        first = cut_types(made, whole, how)
         types, called = {}, dict(zip(made.names, called_well(made.names)))
+        first = cut_types(made, whole, how, {column for column, name in called.items() if name in wanted})
         for column, type_ in first.items():
             as_what = wanted.get(called[column])
             if as_what == "category":
@@ -194,11 +195,22 @@ def reread(name: str, spaced: str) -> Any:
         stream.close()
 
 
-def cut_types(made: Cut, start: bytes, how: How) -> dict[str, Any]:
+def cut_types(made: Cut, start: bytes, how: How, wanted: Collection[str]) -> dict[str, Any]:
+    """The types of the columns as they start. Whole numbers past 64 bits, which PyArrow takes for floats, are text where nothing
+    is made of them: they keep their digits."""
     import pyarrow as pa
-    from pyarrow import csv
+    from pyarrow import compute, csv
 
-    parse, convert = options(made, how)
-    reading = csv.ReadOptions(block_size=len(start) + 1, encoding=made.letters)
-    schema = csv.read_csv(pa.py_buffer(start), reading, parse, convert).schema
-    return dict(zip(schema.names, schema.types))
+    def table(types: dict[str, Any]) -> Any:
+        parse, convert = options(made, how, types)
+        reading = csv.ReadOptions(block_size=len(start) + 1, encoding=made.letters)
+        return csv.read_csv(pa.py_buffer(start), reading, parse, convert)
+
+    found = table({})
+    types = dict(zip(found.column_names, found.schema.types))
+    large = {name: pa.string() for name, type_ in types.items() if name not in wanted and pa.types.is_floating(type_)
+             and (compute.max(compute.abs(found.column(name))).as_py() or 0) >= 2**63}
+    for name in large:
+        if compute.any(compute.match_substring_regex(table(large).column(name), r"^[+-]?\d{19,}$")).as_py():
+            types[name] = pa.string()
+    return types
