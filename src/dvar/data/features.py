@@ -50,7 +50,9 @@ def chosen(wanted: Sequence[str] | None, names: Sequence[str], target: Iterable[
         kept = dict.fromkeys(others)
     if idle := [item for name, item in unmade.items() if name not in kept]:
         raise UsageError(f"{idle[0]!r} leaves nothing out: it is not among the features", "name what is, as --features '-COLUMN'")
-    found = [n for n in kept if n not in leave]
+    same = {tuple(sorted(factors(n, known))) or (n,): n for n in reversed(kept)}  # a:b is b:a, and the first of them stays
+    once = frozenset(same.values())
+    found = [n for n in kept if n not in leave and n in once]
     for name in found:
         if not own.isdisjoint(bases(name, known)):
             what = "weight" if weight in bases(name, known) else "target"
