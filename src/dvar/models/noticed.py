@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..data import features as asked
@@ -28,19 +28,29 @@ def noticed(table: Any, chosen: Sequence[str], made_of: tuple[str, ...], target:
     return said
 
 
+def look_alike(levels: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Pairs of levels that are one but for spaces around them and capitals."""
+    seen: dict[str, str] = {}
+    for level in levels:
+        if (first := seen.setdefault(level.strip().casefold(), level)) != level:
+            yield first, level
+
+
 def written(table: Any, encoding: Encoding | None) -> list[str]:
     """What is to be said of features that are text and written as something else, and of times that are read in UTC."""
     said, columns = [], dict(zip(table.column_names, table.columns))
     for part in encoding.parts if encoding is not None else ():
         name, made_of = part.column, asked.bases(part.column, columns)[0]
-        if isinstance(part, Category) and name in columns:
-            known = [level for level in part.levels if level != OTHER_LEVEL]
+        known = [level for level in part.levels if level != OTHER_LEVEL] if isinstance(part, Category) else []
+        if known and name in columns:
             if all(as_number(level) is not None and not is_code(level) for level in known):
                 said.append(f"{name}: text such as {known[0]!r} is read as levels, and all of it is numbers; "
                             f"number({name}) reads them, category({name}) says that levels are meant")
             elif all(map(is_date, known)):
                 said.append(f"{name}: text such as {known[0]!r} is read as levels, and all of it is dates; "
                             f"ask for weekday({name}), month({name}) or year({name})")
+            elif alike := next(look_alike(known), None):
+                said.append(f"{name}: {alike[0]!r} and {alike[1]!r} are two levels, which differ in spaces or capitals alone")
         elif name not in columns and name.startswith(("hour(", "weekday(")):
             some = columns[made_of][:100]
             some = times(name, some) if tables.kind(some.type) == "category" else some
