@@ -70,6 +70,35 @@ def erfc(a):
     return mp.erfc(a) if a < 1e4 else mp.mpf(0)  # exp(-1e8)
 
 
+def log_ndtr(a):
+    return mp.log1p(-density(a) / beyond(a)) if a > 0 else -(a**2) / 2 - mp.log(mp.sqrt(2 * mp.pi) * beyond(-a))
+
+
+def density(x):
+    return mp.npdf(x) if abs(x) < 1e4 else mp.mpf(0)  # exp(-5e7)
+
+
+def beyond(x):
+    """φ(x)/Φ(−x) for x ≥ 0; far out by Laplace's continued fraction, whose 200 terms are right to 120 digits from 60 on."""
+    if x < 60:
+        return mp.npdf(x) / (mp.erfc(x / mp.sqrt(2)) / 2)
+    q = x
+    for k in range(200, 0, -1):
+        q = x + k / q
+    return q
+
+
+def inverse_mills(a, b):
+    """The derivative number a of φ(b)/Φ(b), by Leibniz's rule from λ′ = −λ·(b + λ), with the digits that cancel."""
+    with mp.workdps(mp.mp.dps + 20 + int(2 * (a + 1) * max(0, mp.log10(abs(b) + 1)))):
+        slopes = [beyond(-b) if b <= 0 else density(b) / (1 - density(b) / beyond(b))]
+        sums = [b + slopes[0]]
+        for m in range(int(a)):
+            slopes.append(-mp.fsum(mp.binomial(m, k) * slopes[k] * sums[m - k] for k in range(m + 1)))
+            sums.append(slopes[-1] + step(m == 0))
+        return slopes[-1]
+
+
 def clip(a, b, c):
     return min(max(a, b), c)
 
@@ -115,6 +144,8 @@ MP = {
     "xlog1py": (lambda a, b: a * mp.log1p(b) if a else mp.mpf(0), lambda a, b: mp.log1p(b), lambda a, b: a / (1 + b) if a else mp.mpf(0)),
     "erf": (mp.erf, lambda a: 2 / mp.sqrt(mp.pi) * mp.exp(-(a**2))),
     "erfc": (erfc, lambda a: -2 / mp.sqrt(mp.pi) * mp.exp(-(a**2))),
+    "log_ndtr": (log_ndtr, lambda a: inverse_mills(0, a)),
+    "inverse_mills": (inverse_mills, zero, lambda a, b: inverse_mills(a + 1, b)),
     "lgamma": (lgamma, lambda a: psi(0, a)),
     "digamma": (lambda a: psi(0, a), lambda a: psi(1, a)),
     "polygamma": (lambda a, b: psi(int(a), b), zero, lambda a, b: psi(int(a) + 1, b)),

@@ -37,6 +37,7 @@ NUMPY_INSTEAD = {
     "cbrt": "write a**(1/3)",
     "round": "write dv.round(100*a)/100", "exp2": "write 2**a", "einsum": "write it with @, dv.outer and dv.sum",
     "expit": "write dv.sigmoid(a)", "gammaln": "write dv.lgamma(a)", "psi": "write dv.digamma(a)",
+    "log_ndtr": "write dv.log_ndtr(a)", "ndtr": "write dv.erfc(-a/dv.sqrt(2))/2",
     "bitwise_and": "of two conditions write (a) * (b)", "bitwise_or": "of two conditions write dv.maximum(a, b)",
 }
 # And of `math`.

@@ -33,6 +33,46 @@ function erfc(a) { // the continued fraction, from its end (Abramowitz & Stegun 
   const high = Math.round(a * 64) / 64; // a² in two parts: exp would magnify what its square rounds away
   return exp(-high * high) * exp(-(a - high) * (a + high)) / f / sqrt(PI);
 }
+const tailMean = x => { // MEAN and SERIES are polynomials: see normal.py
+  const t = (x - 3.5) / (x + 3.5);
+  return MEAN.reduceRight((sum, c) => sum * t + c) / (x + 2);
+};
+const beyond = x => x + tailMean(Math.min(x, 2 ** 300)), density = x => exp(-0.5 * x * x) / sqrt(2 * PI);
+const log_ndtr = z => {
+  const x = abs(z);
+  return z <= 0 ? -0.5 * x * x - log(sqrt(2 * PI) * beyond(x)) : log1p(-density(x) / beyond(x));
+};
+const below = x => x < 1 ? 0.5 + x * SERIES.reduceRight((sum, c) => sum * x * x + c) : 1 - density(x) / beyond(x);
+function inverse_mills(n, z) {
+  const x = Math.min(abs(z), 2 ** 300), ratio = z <= 0 ? beyond(abs(z)) : density(x) / below(x);
+  if (n === 0) return ratio;
+  if (n === 1) return -(z <= 0 ? beyond(x) * tailMean(x) : ratio * (x + ratio));
+  if (z < 0.75) return cumulant(n + 1, z);
+  const slopes = [ratio], sums = [x + ratio];
+  for (let m = 0; m < n; m++) {
+    let sum = 0, choose = 1;
+    for (let k = 0; k <= m; choose *= (m - k) / ++k) sum -= choose * slopes[k] * sums[m - k];
+    slopes.push(sum);
+    sums.push(sum + (m === 0));
+  }
+  return slopes[n];
+}
+function cumulant(n, z) {
+  const at = Math.max(z, -1.7e308), scale = 1 / (1 + Math.max(-at, 0)), s = [], p = [];
+  for (let u = -4; u < 4.8; u += 1 / 16) {
+    s.push(exp(u - exp(-u)));
+    const t = scale * s[s.length - 1];
+    p.push(t * (1 + exp(-u)) * exp(at * t - 0.5 * t * t));
+  }
+  const mean = f => s.reduce((sum, v, k) => sum + p[k] * f(v), 0) / p.reduce((sum, v) => sum + v, 0);
+  const center = mean(v => v), found = [];
+  for (let m = 0; m <= n; m++) {
+    let sum = mean(v => (v - center) ** m), choose = m - 1;
+    for (let k = 2; k < m - 1; choose *= (m - k) / k++) sum -= choose * found[k] * mean(v => (v - center) ** (m - k));
+    found.push(sum);
+  }
+  return found[n] * scale ** n;
+}
 const BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330];
 const pole = a => a <= 0 && a === floor(a);
 function lgamma(a) { // Stirling's series, from 12 on

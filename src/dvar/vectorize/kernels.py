@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from ..expression import normal
 from .intrinsics import EXACT, as_bits, as_float
 
 
@@ -150,6 +151,34 @@ def logcosh(z: float) -> Any:
     small = expm1(-size)  # cosh(z) = 1 + small²/(2 + 2·small)
     near = log1p(small * small / (2.0 + 2.0 * small))
     return near if size < 0.9 else size + (softplus(-2.0 * size) - 0.693147180559945309417)
+
+
+tail_mean, near_middle = elementary(normal.tail_mean), elementary(normal.near_middle)
+FAR, ROOT_2_PI, PEAK = normal.FAR, normal.ROOT_2_PI, normal.PEAK
+
+
+@elementary
+def log_ndtr(z: float) -> Any:
+    x = abs(z)
+    beyond, half = x + tail_mean(minimum(x, FAR)), -0.5 * x * x
+    low, high = half - log(ROOT_2_PI * beyond), log1p(-PEAK * exp(half) / beyond)
+    return low if z <= 0.0 else high
+
+
+@elementary
+def inverse_mills_0(z: float) -> Any:
+    x = abs(z)
+    beyond, density = x + tail_mean(minimum(x, FAR)), PEAK * exp(-0.5 * x * x)
+    high = density / (near_middle(x) if x < 1.0 else 1.0 - density / beyond)
+    return beyond if z <= 0.0 else high
+
+
+@elementary
+def inverse_mills_1(z: float) -> Any:
+    x = minimum(abs(z), FAR)
+    mean, ratio = tail_mean(x), inverse_mills_0(z)
+    high = ratio * (x + ratio)
+    return -((x + mean) * mean if z <= 0.0 else high)
 
 
 @elementary

@@ -179,12 +179,14 @@ class Writer:
         return [k for position, k in enumerate(node.operands) if template.count(f"{{{position}}}") > 1]
 
     def form(self, i: int, node: Node) -> Form:
-        """An operator, a kernel, or a function of `math` that Numba knows."""
-        op, last = OPS[node.op], self.nodes[node.operands[-1]].value
+        """An operator, a kernel, be it one for this number as the first operand, or a function of `math` that Numba knows."""
+        op, first, last = OPS[node.op], self.nodes[node.operands[0]].value, self.nodes[node.operands[-1]].value
         if last in op.by_last:
             return op.by_last[last]
         if op.name in self.loop.kernels:
             return Form(f"{self.loop.function(op.name)}({', '.join(['{}'] * op.arity)})", (0,) * op.arity, ATOM)
+        if isinstance(first, float) and (kernel := f"{op.name}_{first:g}") in self.loop.kernels:
+            return Form(f"{self.loop.function(kernel)}({{1}})", (0,) * op.arity, ATOM)
         if op.text and not op.floats:
             return Form(op.text, op.sides, op.binds)
         if op.loop:

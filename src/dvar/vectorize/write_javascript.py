@@ -15,6 +15,7 @@ from pathlib import Path
 from ..derive.derivation import Derivation, derivative_name, run_names
 from ..derive.tape import ancestors
 from ..expression.graph import CONST, INPUT, Node, Value
+from ..expression.normal import MEAN, SERIES
 from ..expression.op import ATOM, COMPARE, Form
 from ..expression.ops import OPS
 from ..expression.writing import write
@@ -23,7 +24,8 @@ from .unrolled import unrolled
 
 WORDS = """arguments break case catch class const continue debugger default delete do else enum eval export extends false finally
 for function if implements import in instanceof interface let new null package private protected public return static super
-switch this throw true try typeof undefined var void while with yield await async of x NaN Infinity BERNOULLI PI pole Math"""
+switch this throw true try typeof undefined var void while with yield await async of x NaN Infinity BERNOULLI MEAN SERIES
+PI pole tailMean beyond below density cumulant Math"""
 EVERYWHERE = "all real numbers"  # a domain
 RESERVED = frozenset(WORDS.split())
 
@@ -31,7 +33,8 @@ RESERVED = frozenset(WORDS.split())
 @cache
 def functions() -> str:
     """The source of the rows' functions."""
-    return Path(__file__).with_name("functions.js").read_text(encoding="utf-8")
+    numbers = f"const MEAN = {list(MEAN)}, SERIES = {list(SERIES)};\n"
+    return numbers + Path(__file__).with_name("functions.js").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
