@@ -25,6 +25,7 @@ LARGE = "inf/inf where an element of z is > 709"
 ABOVE = "the difference loses every digit for z 37 above the rest"
 BESIDE = "where one of softmax is nearly 1 the difference loses the digits of the others"
 AT_0 = "0·(-inf) is nan where a power of 0 is 0, and the limit is 0"
+NONE_LEFT = "erfc(x) is 0 for x > 27 and its logarithm -inf"
 LOST = "the difference loses the digits of a small z"
 
 
@@ -180,6 +181,22 @@ STABILITY = (
     Rule("1 + erf", "1 + erf(x)", "erfc(-x)", "the sum loses every digit for x < -6"),
     Rule("erf - 1", "erf(x) - 1", "-erfc(x)", "the difference loses every digit for x > 6"),
     Rule("1 - erfc", "1 - erfc(x)", "erf(x)", "the difference loses the digits of a small x"),
+    Rule("half of 1 + erf", "0.5 + 0.5*erf(x)", "0.5*erfc(-x)", "the sum loses every digit for x < -6"),
+    Rule("half of 1 - erf", "0.5 - 0.5*erf(x)", "0.5*erfc(x)", "the difference loses every digit for x > 6"),
+    Rule("1/2 + erf/2", "0.5 + erf(x)/2", "erfc(-x)/2", "the sum loses every digit for x < -6"),
+    Rule("1/2 - erf/2", "0.5 - erf(x)/2", "erfc(x)/2", "the difference loses every digit for x > 6"),
+    Rule("1 - half of erfc", "1 - 0.5*erfc(x)", "0.5*erfc(-x)", "the difference loses every digit for x < -6"),
+    Rule("1 - erfc/2", "1 - erfc(x)/2", "erfc(-x)/2", "the difference loses every digit for x < -6"),
+    # Φ(z) = erfc(-z/√2)/2; log Φ, and not that of erfc, keeps its digits where nearly all of Φ is there
+    Rule("log(Φ), half of", "log(0.5*erfc(-x))", "log_ndtr(1.4142135623730951*x)", NONE_LEFT),
+    Rule("log(1 - Φ), half of", "log(0.5*erfc(x))", "log_ndtr(-(1.4142135623730951*x))", NONE_LEFT),
+    Rule("log(Φ)", "log(erfc(-x)/2)", "log_ndtr(1.4142135623730951*x)", NONE_LEFT),
+    Rule("log(1 - Φ)", "log(erfc(x)/2)", "log_ndtr(-(1.4142135623730951*x))", NONE_LEFT),
+    Rule("√2 of x/√2", "1.4142135623730951*(x/1.4142135623730951)", "x", "two roundings fewer"),
+    Rule("log(erfc)", "log(erfc(x))",
+         "where(x > 0.5, log_ndtr(-(1.4142135623730951*x)) + 0.6931471805599453, log1p(-erf(x)))", NONE_LEFT),
+    Rule("log of a product with erfc", "log(x*erfc(y))", "log(x) + log(erfc(y))", NONE_LEFT),
+    Rule("log of erfc over x", "log(erfc(y)/x)", "log(erfc(y)) - log(x)", NONE_LEFT),
     Rule("1 - cos", "1 - cos(x)", "2*sin(x/2)**2", "the difference loses every digit for |x| < 1e-8"),
     Rule("cos - 1", "cos(x) - 1", "-2*sin(x/2)**2", "the difference loses every digit for |x| < 1e-8"),
     Rule("cosh - 1", "cosh(x) - 1", "2*sinh(x/2)**2", "the difference loses every digit for |x| < 1e-8"),
