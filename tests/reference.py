@@ -66,12 +66,38 @@ def psi(n, a):
     return (mp.pi / mp.sinpi(a)) ** 2 - mp.psi(1, 1 - a)
 
 
+def exp_of(a):
+    return mp.exp(a) if a > -1e9 else mp.mpf(0)  # of exp(-exp(1e5)) the digits alone take minutes
+
+
+def expm1(a):
+    return mp.expm1(a) if a > -1e9 else mp.mpf(-1)
+
+
 def erfc(a):
     return mp.erfc(a) if a < 1e4 else mp.mpf(0)  # exp(-1e8)
 
 
 def log_ndtr(a):
     return mp.log1p(-density(a) / beyond(a)) if a > 0 else -(a**2) / 2 - mp.log(mp.sqrt(2 * mp.pi) * beyond(-a))
+
+
+def gumbel_rate(a, b):
+    """The derivative number a of u/(exp(u) − 1), u = exp(b), by Leibniz's rule from r′ = −r·(r + u − 1), with the digits that cancel."""
+    if b > 20:
+        return mp.mpf(0)  # exp(-exp(20))
+    with mp.workdps(mp.mp.dps + 20 + int(max(0, -b) * (a + 1))):
+        u = mp.exp(b)
+        slopes = [u / mp.expm1(u)]
+        sums = [slopes[0] + u - 1]
+        for m in range(int(a)):
+            slopes.append(-mp.fsum(mp.binomial(m, k) * slopes[k] * sums[m - k] for k in range(m + 1)))
+            sums.append(slopes[-1] + u)
+        return slopes[-1]
+
+
+def log_gumbel(a):
+    return mp.mpf(0) if a > 20 else a if a < -1e4 else mp.log(-mp.expm1(-mp.exp(a))) if a < 3 else mp.log1p(-mp.exp(-mp.exp(a)))
 
 
 def density(x):
@@ -116,8 +142,8 @@ MP = {
     "over": (lambda a, b: a / b, lambda a, b: 1 / b, lambda a, b: -a / b**2),
     "power": (lambda a, b: a**b, power_slope, lambda a, b: a**b * mp.log(a) if a else mp.mpf(0)),
     "neg": (lambda a: -a, lambda a: -one()),
-    "exp": (mp.exp, mp.exp),
-    "expm1": (mp.expm1, mp.exp),
+    "exp": (exp_of, exp_of),
+    "expm1": (expm1, exp_of),
     "log": (mp.log, lambda a: 1 / a),
     "log1p": (mp.log1p, lambda a: 1 / (1 + a)),
     "log2": (lambda a: mp.log(a) / mp.log(2), lambda a: 1 / (a * mp.log(2))),
@@ -146,6 +172,8 @@ MP = {
     "erfc": (erfc, lambda a: -2 / mp.sqrt(mp.pi) * mp.exp(-(a**2))),
     "log_ndtr": (log_ndtr, lambda a: inverse_mills(0, a)),
     "inverse_mills": (inverse_mills, zero, lambda a, b: inverse_mills(a + 1, b)),
+    "log_gumbel": (log_gumbel, lambda a: gumbel_rate(0, a)),
+    "gumbel_rate": (gumbel_rate, zero, lambda a, b: gumbel_rate(a + 1, b)),
     "lgamma": (lgamma, lambda a: psi(0, a)),
     "digamma": (lambda a: psi(0, a), lambda a: psi(1, a)),
     "polygamma": (lambda a, b: psi(int(a), b), zero, lambda a, b: psi(int(a) + 1, b)),

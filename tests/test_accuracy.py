@@ -48,6 +48,7 @@ POINTS = {
     "erf": [0.0, 0.5, -1.0, 1e-300, 5.9, -27.0], "erfc": [0.0, 0.5, -1.0, 6.0, 26.5, 26.6, 27.2, -6.0, 1e3],
     "lgamma": GAMMA, "digamma": GAMMA, "polygamma": [(float(n), v) for n in range(4) for v in GAMMA if abs(v) < 1e4 and abs(v) > 1e-60],
     "log_ndtr": [*BELL, 38.4, 800.0, -800.0, 1e8, -1e8], "inverse_mills": [(float(n), v) for n in range(5) for v in (*BELL, 800.0, -800.0, 1e8, -1e8)],
+    "log_gumbel": [*BELL, 6.6, 1e8, -1e8], "gumbel_rate": [(float(n), v) for n in range(5) for v in (*BELL, 6.5, -800.0)],
     "clip": [(0.5, 0.0, 1.0), (-1.0, 0.0, 1.0), (2.0, 0.0, 1.0), (0.0, 0.0, 1.0), (1.0, 0.0, 1.0)],
     "sign": [*ALL, 0.0], "floor": [*ALL, 2.0], "ceil": [*ALL, 2.0], "round": [*ALL, 0.5, 1.5, 2.5, -0.5],
     "where": [(1.0, 2.0, 3.0), (0.0, 2.0, 3.0), (1.0, 1e300, -1e300)], "neg": [*ALL, 0.0], "same": [*ALL, 0.0],
@@ -97,6 +98,8 @@ DRAWS = {
     "lgamma": [Draw(low=-1e6, near=(1.0, 2.0, *POLES, *ZEROS))], "digamma": [Draw(low=-1e6, near=(1.4616321449683623, *POLES, *ZEROS))],
     "polygamma": [Draw(-1.0, 7.0, 7.0, (1.0, 2.0), whole=True), Draw(-60.0, 1e40, near=(1.0, *POLES), least=1e-30)],
     "log_ndtr": [Draw(usual=38.0)], "inverse_mills": [Draw(-1.0, 5.0, 5.0, whole=True), Draw(high=37.0, usual=37.0, near=(0.75, 1.0, -1.0))],
+    "log_gumbel": [Draw(usual=7.0)],
+    "gumbel_rate": [Draw(-1.0, 5.0, 5.0, whole=True), Draw(low=-1e3, usual=7.0, near=(1e-3, 1.0, -1.0))],
     "xlogy": [REAL, POSITIVE], "xlog1py": [REAL, Draw(low=-1.0, near=(-1.0,))], "where": [Draw(-1.0, 2.0, 2.0, whole=True), REAL, REAL],
     "round": [Draw(usual=100.0, near=(0.5, 1.5, 2.5, 1e15))],
 }  # fmt: skip
@@ -138,6 +141,7 @@ def is_pole(name, point):
 
 # Where a row's note says that it is less exact: (row, 0 for the value and 1 for the derivative) → from where to where, how far it is off.
 ALLOWED = {("lgamma", 0): (-2.75, -2.45, 2e-16), ("inverse_mills", 0): (1.5, 5.5, 5e-15), ("inverse_mills", 2): (0.5, 4.5, 5e-15),
+           ("gumbel_rate", 0): (1.5, 5.5, 5e-15), ("gumbel_rate", 2): (0.5, 4.5, 5e-15),
            ("arctan", 1): (1.3e154, math.inf, 1e-308)}
 
 

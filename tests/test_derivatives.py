@@ -205,7 +205,7 @@ TAME = ["sin({})", "cos({})", "tanh({})", "sigmoid({})", "softplus({})", "exp(si
         "round({} + 0.17321)*{}", "log2(3 + sin({}))", "log10(2 + cos({}))", "tan(sin({}))", "arcsin(0.9*sin({}))", "arccos(0.9*cos({}))",
         "arctan({})", "arctan2({}, 2 + cos({}))", "arctan2(1 + sin({})/2, {})", "hypot({}, 1 + sin({}))", "direction({}, 2 + cos({}))", "sinh(sin({}))", "sech({})", "logcosh({})", "cosh(tanh({}))",
         "logaddexp({}, {})", "xlogy({}, 2 + sin({}))", "xlog1py({}, sin({})/2)", "erf({})", "erfc(sin({}))", "lgamma(2 + sin({}))",
-        "lgamma(sin({})/3 - 0.5)", "digamma(3 + cos({}))", "polygamma(1, 3 + cos({}))", "log_ndtr({})", "inverse_mills(0, {})", "log(1 + exp({})/3)", "exp(tanh({})) - 1",
+        "lgamma(sin({})/3 - 0.5)", "digamma(3 + cos({}))", "polygamma(1, 3 + cos({}))", "log_ndtr({})", "inverse_mills(0, {})", "log_gumbel({})", "gumbel_rate(0, {})", "log(1 + exp({})/3)", "exp(tanh({})) - 1",
         "1 - cos({})", "log(1 - exp(-1 - {}**2))", "1 - erf({})", "exp(sin({}))/exp(tanh({}))", "log(exp({}) + exp({}))", "sqrt({}**2 + 1)",
         "(1 + {}**2)*log(1 + {}**2)", "where({} > 0.31416, {}, -{})", "where({} >= {} + 0.17321, {}, 1)", "where({} <= 0.70711, 2*{}, {})",
         "where({} == 0.12301, 1, {})", "where({} != 0.12301, {}, 1)"]  # fmt: skip

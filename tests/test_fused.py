@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dvar as dv
-from dvar.expression import normal
+from dvar.expression import gumbel, normal
 from dvar.vectorize import kernels
 from dvar.vectorize.fused import groups
 
@@ -275,7 +275,7 @@ def test_elementary_functions_are_within_two_ulp(name):
 NA = float(np.array(0x7FF8_0000_0000_07A2).view(np.float64))  # no number, with bits of its own, as R writes what is missing
 
 
-@pytest.mark.parametrize("name", [*ELEMENTARY, "maximum", "minimum", "relu", "clip", "sign", "xlogy", "xlog1py", "logaddexp", "sech", "logcosh", "log_ndtr", "direction", "floor", "ceil", "round"])
+@pytest.mark.parametrize("name", [*ELEMENTARY, "maximum", "minimum", "relu", "clip", "sign", "xlogy", "xlog1py", "logaddexp", "sech", "logcosh", "log_ndtr", "log_gumbel", "direction", "floor", "ceil", "round"])
 def test_kernels_at_the_ends_answer_what_the_table_does(name):
     from dvar.expression.ops import OPS
 
@@ -290,11 +290,12 @@ def test_kernels_at_the_ends_answer_what_the_table_does(name):
 
 
 @pytest.mark.parametrize("order", [0.0, 1.0])
-def test_kernels_of_an_order_answer_what_the_table_does(order):
-    kernel = getattr(kernels, f"inverse_mills_{order:g}")
-    for z in (0.0, -0.0, 0.5, 1.0, -1.0, 3.0, -3.0, 37.5, 800.0, -800.0, 1e8, -1e8, 1e300, -1e300, np.inf, -np.inf, np.nan, NA):
+@pytest.mark.parametrize("function", [normal.inverse_mills, gumbel.gumbel_rate], ids=lambda f: f.__name__)
+def test_kernels_of_an_order_answer_what_the_table_does(function, order):
+    kernel = getattr(kernels, f"{function.__name__}_{order:g}")
+    for z in (0.0, 1e-8, 6.0, 6.6, -0.0, 0.5, 1.0, -1.0, 3.0, -3.0, 37.5, 800.0, -800.0, 1e8, -1e8, 1e300, -1e300, np.inf, -np.inf, np.nan, NA):
         with np.errstate(all="ignore"):
-            expected = float(normal.inverse_mills(order, z))
+            expected = float(function(order, z))
         np.testing.assert_allclose(kernel(z), expected, rtol=2e-15, atol=0, err_msg=str(z))
 
 

@@ -25,6 +25,7 @@ LARGE = "inf/inf where an element of z is > 709"
 ABOVE = "the difference loses every digit for z 37 above the rest"
 BESIDE = "where one of softmax is nearly 1 the difference loses the digits of the others"
 AT_0 = "0·(-inf) is nan where a power of 0 is 0, and the limit is 0"
+NO_SLOPE = "exp(z) is 0 for z < -745 and its logarithm -inf; for z > 709 it is inf, and the slope nan"
 NONE_LEFT = "erfc(x) is 0 for x > 27 and its logarithm -inf"
 LOST = "the difference loses the digits of a small z"
 
@@ -139,6 +140,12 @@ STABILITY = (
     Rule("1 over exp", "1/exp(x)", "exp(-x)", "exp(x) overflows for x > 709, where exp(-x) does not vanish yet"),
     Rule("exp - 1", "exp(x) - 1", "expm1(x)", "the difference loses the digits of a small x"),
     Rule("1 - exp", "1 - exp(x)", "-expm1(x)", "the difference loses the digits of a small x"),
+    Rule("1 - (1 - exp)", "1 - (-expm1(x))", "exp(x)", "the difference loses every digit for x < -37"),
+    Rule("log1p(expm1)", "log1p(expm1(x))", "x", "expm1(x) is -1 for x < -37, and overflows for x > 709"),
+    Rule("log(1 - exp(-exp))", "log(-expm1(-exp(z)))", "log_gumbel(z)", NO_SLOPE),
+    Rule("log1p(-exp(-exp))", "log1p(-exp(-exp(z)))", "log_gumbel(z)", NO_SLOPE),
+    Rule("(1 - y)·(-exp)", "(1 - y)*(-exp(z))", "(y - 1)*exp(where(y == 1, minimum(z, 709.782712893384), z))",
+         "0·inf is nan at y = 1 for z > 709, where the product is 0"),
     # Mächler (2012), "Accurately computing log(1 − exp(−|a|))"; by now 1 − exp(x) is −expm1(x)
     Rule("log(1 - exp)", "log(-expm1(x))", "where(x > -0.6931471805599453, x + log(expm1(-x)), log1p(-exp(x)))",
          "1 - exp(x) is 1 for x < -37, and its logarithm 0"),
@@ -192,6 +199,8 @@ STABILITY = (
     Rule("log(1 - Φ), half of", "log(0.5*erfc(x))", "log_ndtr(-(1.4142135623730951*x))", NONE_LEFT),
     Rule("log(Φ)", "log(erfc(-x)/2)", "log_ndtr(1.4142135623730951*x)", NONE_LEFT),
     Rule("log(1 - Φ)", "log(erfc(x)/2)", "log_ndtr(-(1.4142135623730951*x))", NONE_LEFT),
+    Rule("log1p(-Φ), half of", "log1p(-(0.5*erfc(x)))", "log(0.5*erfc(-x))", NONE_LEFT),
+    Rule("log1p(-Φ)", "log1p(-(erfc(x)/2))", "log(erfc(-x)/2)", NONE_LEFT),
     Rule("√2 of x/√2", "1.4142135623730951*(x/1.4142135623730951)", "x", "two roundings fewer"),
     Rule("log(erfc)", "log(erfc(x))",
          "where(x > 0.5, log_ndtr(-(1.4142135623730951*x)) + 0.6931471805599453, log1p(-erf(x)))", NONE_LEFT),

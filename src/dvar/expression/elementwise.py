@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .gumbel import gumbel_rate, log_gumbel
 from .normal import inverse_mills, log_ndtr
 from .op import (
     ATOM,
@@ -235,6 +236,9 @@ ROWS = [
     call("log_ndtr", log_ndtr, "inverse_mills(0, a)", latex=r"\log \Phi\left({}\right)", bends=CONCAVE),
     call("inverse_mills", inverse_mills, None, "inverse_mills(a + 1, b)", domain="a: 0, 1, 2, …",
          note="to 5e-15 rather than 4 ulp for a from 2 to 5", latex=r"\lambda^{{({})}}\left({}\right)"),
+    call("log_gumbel", log_gumbel, "gumbel_rate(0, a)", latex=r"\log\left(1 - e^{{-e^{{{}}}}}\right)", bends=CONCAVE),
+    call("gumbel_rate", gumbel_rate, None, "gumbel_rate(a + 1, b)", domain="a: 0, 1, 2, …",
+         note="to 5e-15 rather than 4 ulp for a from 2 to 5", latex=r"r^{{({})}}\left({}\right)"),
     call("lgamma", lgamma, "digamma(a)", domain="a ≠ 0, -1, -2, …", floats="",
          note="to 2e-16 rather than 4 ulp for -2.75 < a < -2.45, between two zeros",
          latex=r"\log\left|\Gamma\left({}\right)\right|"),

@@ -24,8 +24,8 @@ from .arguments import ENTRY, Kind, address, fits, numba_types, words
 
 HERE = Path(__file__).parent
 KERNELS = ("kernels", "block_kernels", "gram_kernels", "sparse_kernels", "intrinsics")  # modules of what a program calls
-SOURCES = tuple(HERE / f"{name}.py" for name in (*KERNELS, "machine_code", "arguments", "../expression/normal"))  # what makes
-# machine code, besides
+SOURCES = tuple(HERE / f"{name}.py" for name in (*KERNELS, "machine_code", "arguments", "../expression/gumbel",
+                                                 "../expression/normal"))  # what machine code is made of besides
 ROOT = 0  # the user whose files are as trusted as one's own
 PREFIX = hashlib.sha256().digest_size  # bytes of checksum
 

@@ -48,14 +48,7 @@ function inverse_mills(n, z) {
   if (n === 0) return ratio;
   if (n === 1) return -(z <= 0 ? beyond(x) * tailMean(x) : ratio * (x + ratio));
   if (z < 0.75) return cumulant(n + 1, z);
-  const slopes = [ratio], sums = [x + ratio];
-  for (let m = 0; m < n; m++) {
-    let sum = 0, choose = 1;
-    for (let k = 0; k <= m; choose *= (m - k) / ++k) sum -= choose * slopes[k] * sums[m - k];
-    slopes.push(sum);
-    sums.push(sum + (m === 0));
-  }
-  return slopes[n];
+  return byLeibniz(n, ratio, x + ratio, (slope, m) => slope + (m === 0));
 }
 function cumulant(n, z) {
   const at = Math.max(z, -1.7e308), scale = 1 / (1 + Math.max(-at, 0)), s = [], p = [];
@@ -72,6 +65,26 @@ function cumulant(n, z) {
     found.push(sum);
   }
   return found[n] * scale ** n;
+}
+const log_gumbel = z => { // RATE is a series: see gumbel.py
+  const u = exp(z);
+  return z > 0 ? log1p(-exp(-u)) : z - u / 2 + RATE.reduceRight((sum, c, k) => (sum + c / (2 * k + 2)) * u * u, 0);
+};
+function gumbel_rate(n, z) {
+  const u = Math.min(exp(z), 800);
+  if (z <= 0) return (n === 0 ? 1 : 0) - u / 2 + RATE.reduceRight((sum, c, k) => (sum + c * (2 * k + 2) ** n) * u * u, 0);
+  const half = exp(-u / 2), over = u / -expm1(-u);
+  return half * (byLeibniz(n, 1, half * over * half + (u - 1), slope => half * (slope * over) * half + u) * over) * half;
+}
+function byLeibniz(n, first, second, next) { // the derivative number n of f, from f′ = −f·g; `next` tells those of g from f's
+  const f = [first], g = [second];
+  for (let m = 0; m < n; m++) {
+    let sum = 0, choose = 1;
+    for (let k = 0; k <= m; choose *= (m - k) / ++k) sum -= choose * f[k] * g[m - k];
+    f.push(sum);
+    g.push(next(sum, m));
+  }
+  return f[n];
 }
 const BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330];
 const pole = a => a <= 0 && a === floor(a);

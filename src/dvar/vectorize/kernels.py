@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from ..expression import normal
+from ..expression import gumbel, normal
 from .intrinsics import EXACT, as_bits, as_float
 
 
@@ -179,6 +179,34 @@ def inverse_mills_1(z: float) -> Any:
     mean, ratio = tail_mean(x), inverse_mills_0(z)
     high = ratio * (x + ratio)
     return -((x + mean) * mean if z <= 0.0 else high)
+
+
+even_terms, RATE, LOG, MOST = elementary(gumbel.even_terms), gumbel.RATE, gumbel.LOG, gumbel.MOST
+SLOPE = tuple(2.0 * k * c for k, c in enumerate(RATE, 1))
+
+
+@elementary
+def log_gumbel(z: float) -> Any:
+    u = exp(z)
+    small, high = minimum(u, 1.0), log1p(-exp(-u))
+    return z - (0.5 * small - even_terms(LOG, small)) if z <= 0.0 else high
+
+
+@elementary
+def gumbel_rate_0(z: float) -> Any:
+    u = minimum(exp(z), MOST)
+    small, large = minimum(u, 1.0), maximum(u, 1.0)
+    half, high = exp(-0.5 * large), large / -expm1(-large)
+    return 1.0 - (0.5 * small - even_terms(RATE, small)) if z <= 0.0 else half * high * half
+
+
+@elementary
+def gumbel_rate_1(z: float) -> Any:
+    u = minimum(exp(z), MOST)
+    small, large = minimum(u, 1.0), maximum(u, 1.0)
+    half, high = exp(-0.5 * large), large / -expm1(-large)
+    rate = half * high * half
+    return even_terms(SLOPE, small) - 0.5 * small if z <= 0.0 else -(half * ((rate + (large - 1.0)) * high) * half)
 
 
 @elementary

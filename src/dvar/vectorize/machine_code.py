@@ -23,7 +23,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.runtime import rtsys  # type: ignore[attr-defined]
 
-from ..expression import normal
+from ..expression import gumbel, normal
 from . import block_kernels, gram_kernels, kernels, sparse_kernels
 from .arguments import ENTRY, Kind, numba_types
 from .intrinsics import tell_of_loop
@@ -105,7 +105,8 @@ def linking(
 @lru_cache(maxsize=1)
 def linked_kernels() -> dict[Any, Any]:
     """By kernel, its twin for programs, which finds in its module's names what it calls."""
-    spaces = {module.__name__: dict(vars(module)) for module in (kernels, block_kernels, gram_kernels, sparse_kernels, normal)}
+    modules = kernels, block_kernels, gram_kernels, sparse_kernels, gumbel, normal
+    spaces = {module.__name__: dict(vars(module)) for module in modules}
     twins: dict[Any, Any] = {}
     for kernel in {k: None for space in spaces.values() for k in space.values() if is_compiled(k)}:
         options = {k: v for k, v in kernel.targetoptions.items() if k in ("fastmath", "error_model", "forceinline")}
