@@ -86,6 +86,8 @@ def gumbel_rate(a, b):
     """The derivative number a of u/(exp(u) − 1), u = exp(b), by Leibniz's rule from r′ = −r·(r + u − 1), with the digits that cancel."""
     if b > 20:
         return mp.mpf(0)  # exp(-exp(20))
+    if b < -1000:
+        return step(a == 0) - mp.exp(b) / 2  # the next term is 1e-434 of it
     with mp.workdps(mp.mp.dps + 20 + int(max(0, -b) * (a + 1))):
         u = mp.exp(b)
         slopes = [u / mp.expm1(u)]
