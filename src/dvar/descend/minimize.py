@@ -91,15 +91,11 @@ def minimize(
         outcome = solved(method, problem, theta, run, options)
         if outcome.converged and sees_gradients(method, cost.convex) and cost.size <= MANY and cost.has_hessian():
             outcome = confirmed(problem, outcome, run, options)
-        other = elsewise(cost, method) if auto and at_kinks(cost, outcome, method, patient=steps is None) else ""
-        if other:  # from the start, as where Newton's steps ended is no way on
-            method, one = other, METHODS[other]
-            outcome = solved(method, problem, theta, run, options._replace(steps=one.steps, tol=one.tol if tol is None else tol))
-        elif auto and method == "proximal-newton" and steps is None and not outcome.converged and NO_STEP in outcome.message:
-            one = METHODS["newton-cg"]  # whose region holds steps where few rows bend, as of Huber's loss
-            other = one.solve(problem, theta, run, options._replace(steps=one.steps, tol=one.tol if tol is None else tol))
-            if other.converged or other.cost < outcome.cost:
-                method, outcome = "newton-cg", other
+        if auto and (other := elsewise(cost, method, outcome, patient=steps is None)):
+            one = METHODS[other]  # from the start, as where Newton's steps ended is no way on
+            found = solved(other, problem, theta, run, options._replace(steps=one.steps, tol=one.tol if tol is None else tol))
+            if found.converged or found.cost < outcome.cost:
+                method, outcome = other, found
     if not np.isfinite(run.best_cost):
         first = run.history[0].cost
         why = cost.bad_rows() or "the loss is not defined there; give another start (start=, --start)"
@@ -131,12 +127,17 @@ def seen_before(end: End | None, cost: Sums, problem: Problem, theta: Any) -> Po
     return problem.smooth.seen(end.place) if isinstance(problem.smooth, Penalised) else end.place
 
 
-def elsewise(cost: Sums, method: str) -> str:
-    """The method for kinks at which Newton's steps ended; "" where there is no other."""
-    if method in ("newton", "proximal-newton") and cost.rounded is not None:
-        return "smoothed-newton"
-    return "l-bfgs" if method == "newton" else ""  # what it takes for curvature bends at kinks, too (Lewis & Overton,
-    # Mathematical Programming 141, 2013)
+def elsewise(cost: Sums, method: str, outcome: Outcome, patient: bool) -> str:
+    """The method that goes on where a Newton's steps ended; "" where there is none."""
+    if outcome.converged or method not in ("newton", "proximal-newton"):
+        return ""
+    if at_kinks(cost, outcome, method, patient):
+        if cost.rounded is not None:
+            return "smoothed-newton"
+        if method == "newton":
+            return "l-bfgs"  # what it takes for curvature bends at kinks, too (Lewis & Overton, Mathematical Programming 141, 2013)
+    held = method == "proximal-newton" and patient and NO_STEP in outcome.message
+    return "newton-cg" if held else ""  # whose region holds steps where few rows bend, as of Huber's loss
 
 
 def at_kinks(cost: Sums, outcome: Outcome, method: str, patient: bool) -> str:

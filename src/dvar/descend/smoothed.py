@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import many
-from .endings import norm
-from .objective import EPSILON, Objective, Options, Point, Problem, raised
+from .objective import EPSILON, Objective, Options, Point, Problem, norm, raised
 from .proximal import Ahead, falls, gain, held_told, parabola_step
 from .run import NO_STEP, Outcome, Run
 
@@ -67,20 +66,21 @@ class Smoothing:
             theta, gap = end, max(self.run.best_cost - self.lowest, 0.0)
             left = f"the cost can fall by at most {1.5 * gap:.0e} more"  # rounded up
             if gap <= self.options.tol**2 * size:
-                return self.run.kept(True, f"converged: {left}{held_told(self.problem, self.run.best)}")
+                said = f"converged: {left}{held_told(self.problem, self.run.best)}"
+                return Outcome(self.run.best, self.run.best_cost, True, said)
             if self.run.stopped:
-                return self.run.kept(False, "stopped on request")
+                return self.run.on_request()
             if next(self.left, None) is None:
-                return self.run.kept(False, f"did {many(self.options.steps, 'step')}; {left}")
+                return self.run.kept(f"did {many(self.options.steps, 'step')}; {left}")
             if place.t <= LEAST * first.t:
-                return self.run.kept(False, f"stopped: {NO_STEP}; {left}")
+                return self.run.kept(f"stopped: {NO_STEP}; {left}")
             place = self.smaller(place)
-        return self.run.kept(False, f"stopped: the cost is {place.now.cost} or its derivatives are not finite")
+        return self.run.undefined(place.now)
 
     def record(self, theta: Any, rate: float, moved: float) -> None:
         """A pass by the cost itself."""
-        cost, gradient = self.problem.smooth.value_gradient(theta)
-        self.run.record(theta, cost + self.problem.bends(theta), self.problem.slope(theta, gradient), rate, moved)
+        cost, _, slope = self.problem.at(theta)
+        self.run.record(theta, cost, slope, rate, moved)
 
     def seen(self, theta: Any, t: float) -> Place:
         cost, gradient, hessian = self.objective.value_gradient_hessian(np.append(theta, t))
