@@ -168,7 +168,7 @@ OTHERS = {  # what has kinks and does not go this way
 def test_what_cannot_be_smoothed_is_refused_and_goes_another_way(loss):
     cost = dv.graph("inputs: w, b, x, y\n" + OTHERS[loss]).over(x=X, y=Y)
     assert cost.rounded is None
-    with pytest.raises(dv.UsageError, match="smoothing needs a loss that has kinks and is known to be convex"):
+    with pytest.raises(dv.UsageError, match="smoothed-newton needs a loss known to be convex, with kinks"):
         cost.minimize("smoothed-newton")
     assert cost.minimize().method in ("newton", "l-bfgs")
 

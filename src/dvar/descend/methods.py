@@ -77,7 +77,7 @@ def chosen(cost: Sums, method: str, told: set[str]) -> str:
         raise UsageError("Newton needs a loss whose vectors of parameters meet the data only as w @ x",
                          "take the method l-bfgs or newton-cg, which need gradients only")
     if method == "smoothed-newton" and cost.rounded is None:
-        raise UsageError("smoothing needs a loss that has kinks and is known to be convex, kinks as those of abs, relu, maximum",
+        raise UsageError("smoothed-newton needs a loss known to be convex, with kinks such as those of abs, relu and maximum",
                          "take the method newton where there are none, l-bfgs where it is not convex")
     if method == "working-set" and not cost.met:
         raise UsageError("a working set needs vectors of parameters that meet columns of numbers only as w @ x",

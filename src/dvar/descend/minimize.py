@@ -135,7 +135,7 @@ def elsewise(cost: Sums, method: str, outcome: Outcome, patient: bool) -> str:
         if cost.rounded is not None:
             return "smoothed-newton"
         if method == "newton":
-            return "l-bfgs"  # what it takes for curvature bends at kinks, too (Lewis & Overton, Mathematical Programming 141, 2013)
+            return "l-bfgs"  # what it takes for curvature bends at kinks, too (Lewis & Overton, Math. Programming 141, 2013)
     held = method == "proximal-newton" and patient and NO_STEP in outcome.message
     return "newton-cg" if held else ""  # whose region holds steps where few rows bend, as of Huber's loss
 

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import many
-from .objective import EPSILON, Objective, Options, Point, Problem, norm, raised
+from .curvature import norm
+from .objective import EPSILON, Objective, Options, Point, Problem, raised
 from .proximal import Ahead, falls, gain, held_told, parabola_step
 from .run import NO_STEP, Outcome, Run
 
