@@ -771,7 +771,8 @@ def test_ctrl_c_where_nothing_can_be_raised_is_heard_afterwards():
 def test_a_command_that_is_ended_leaves_nothing_half_written(capsys, table, number):
     fitted(capsys, "--target", "y", "--features", "n")
     Path("p.csv").write_text("before")
-    code = f"import os, sys; from dvar.cli import main; os.fsync = lambda _: os.kill(os.getpid(), {number}); sys.exit(main())"
+    code = (f"import os, signal, sys; from dvar.cli import main; signal.signal({number}, signal.SIG_DFL); "  # nohup ignores one
+            f"os.fsync = lambda _: os.kill(os.getpid(), {number}); sys.exit(main())")
     done = subprocess.run([sys.executable, "-c", code, "predict", "y.json", "t.parquet", "-o", "p.csv"], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "")
     assert sorted(os.listdir()) == ["p.csv", "t.parquet", "y.json"]

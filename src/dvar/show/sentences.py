@@ -41,6 +41,7 @@ KOREAN = {
     "put its definition first, or rename it": "정의를 앞으로 옮기거나 이름을 바꾸세요",
     "give one of the two another name": "둘 중 하나의 이름을 바꾸세요",
     "a statement of its own starts with {sign}": "새 문장이 {sign} 기호로 시작합니다",
+    "both of two conditions: (a > 1)*(b < 2)": "두 조건을 함께: (a > 1)*(b < 2)",
     "a formula of several lines stands in parentheses": "여러 줄에 걸친 수식은 괄호로 묶으세요",
     "pi is a constant and cannot be defined": "pi는 상수라서 다시 정의할 수 없습니다",
     "a statement that is not the last one needs a name": "마지막이 아닌 문장에는 이름이 필요합니다",
