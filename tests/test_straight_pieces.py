@@ -242,3 +242,12 @@ def test_no_standard_errors_are_made_up():
     assert all(line.error is None for line in told.lines)
     assert "made of straight pieces" in str(told)
     assert (told.parameters, told.null_parameters) == (4, 1)
+    assert told.highest
+    assert not dv.inference(cost, cost.minimize(steps=1)).highest
+
+
+def test_errors_of_a_penalised_loss_of_straight_pieces_are_those_of_no_likelihood_at_its_top():
+    cost = dv.graph("inputs: w, b, x, y\nL = abs(y - (w @ x + b))").over(x=X, y=Y)
+    told = dv.inference(cost, cost.minimize(l2=0.1), l2=0.1)
+    assert not told.highest
+    assert "penalised" in str(told)

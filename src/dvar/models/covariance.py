@@ -83,18 +83,16 @@ def observed(each: ByExample) -> Any:
 
 def is_straight(cost: Cost, curvature: Any) -> bool:
     """Whether the loss is made of straight pieces, which have no curvature (P, P)."""
-    return bool(cost.kinks()) and not np.any(curvature)
+    return not np.any(curvature) and bool(cost.kinks())
 
 
-def told_apart(cost: Cost, theta: Any, curvature: Any) -> int:
-    """How many parameters the data tell apart, by their curvature (P, P) at a flat vector; where there is none, by that of the
-    loss with its kinks rounded off."""
-    if is_straight(cost, curvature):
-        if cost.rounded is None:
-            return cost.size
-        size = abs(cost.value_gradient(theta)[0]) or 1.0
-        curvature = cost.rounded.value_gradient_hessian(np.append(theta, size))[2][:-1, :-1]
-    return inverse(curvature).rank
+def told_apart(cost: Cost, theta: Any) -> int:
+    """How many parameters of a loss of straight pieces the data tell apart at a flat vector: by the curvature of the loss with
+    its kinks rounded off."""
+    if cost.rounded is None:
+        return cost.size
+    size = abs(cost.value_gradient(theta)[0]) or 1.0
+    return inverse(cost.rounded.value_gradient_hessian(np.append(theta, size))[2][:-1, :-1]).rank
 
 
 def weights(cost: Cost) -> Any:

@@ -75,13 +75,16 @@ def inference(
     flat = () if l2 else without_optimum(cost, fit)
     bread = held(curvature, flat) if flat else inner.matrix
     separated = endless(turn, flat, inner.matrix, bread)
-    parameters = told_apart(cost, theta, curvature)
+    straight = is_straight(cost, curvature)
+    parameters = told_apart(cost, theta) if straight else inner.rank
     free = n - parameters
     square = of_square(cost, params) if known_of.scaled else 0.0
-    if is_straight(cost, curvature):
-        why, highest = STRAIGHT, True
+    if l2:
+        why, highest = PENALISED, False
+    elif straight:
+        why, highest = STRAIGHT, not isinstance(fit, Fit) or fit.converged
     else:
-        why, highest = (PENALISED, False) if l2 else not_there(fit, each, cost, bread, kind, known_of, free)
+        why, highest = not_there(fit, each, cost, bread, kind, known_of, free)
     if not why and is_exact(cost, mean_loss * square, known_of):
         why = "every row is fitted to rounding, so nothing is left to estimate errors from"
     covariance, clusters = np.full((len(told),) * 2, np.nan), 0

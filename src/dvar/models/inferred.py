@@ -14,7 +14,7 @@ from ..descend.minimize import minimize
 from ..errors import DvarError, UsageError, nearest
 from ..vectorize.cost import Cost
 from . import plots, telling
-from .covariance import information, told_apart, weights
+from .covariance import information, inverse, is_straight, told_apart, weights
 from .families import Family
 
 
@@ -108,7 +108,8 @@ class Inference:
     def null_parameters(self) -> int:
         cost = null_cost(self.cost)
         theta = cost.flat(self.null.params)
-        return told_apart(cost, theta, information(cost, theta))
+        curvature = information(cost, theta)
+        return told_apart(cost, theta) if is_straight(cost, curvature) else inverse(curvature).rank
 
     @property
     def null_log_likelihood(self) -> float | None:
