@@ -27,7 +27,8 @@ import dvar as dv
 from dvar import cli
 from dvar.data import batching, reading, writing
 from dvar.data import table as tables
-from dvar.models import model_file
+from dvar.errors import DvarError
+from dvar.models import model_file, race
 from dvar.models.evaluation import evaluate
 from dvar.models.training import auc, train
 
@@ -353,6 +354,16 @@ def test_race(capsys, table):
     out, err = dvar(capsys, "race", "--rows", "300")
     assert "The three agree to" in out
     assert "next: dvar" in err
+
+
+@pytest.mark.parametrize("program", race.PROGRAMS)
+def test_programs_that_do_not_agree_do_not_race(monkeypatch, program):
+    cost, _ = race.made_up(20)
+    right = cost.program
+    monkeypatch.setattr(type(cost), "program", lambda self, name: lambda *values: [
+        part * (np.nan if name == program else 1.0) for part in right(name)(*values)])
+    with pytest.raises(DvarError, match="the programs differ by nan"):
+        race.raced(cost)
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the data folder is not beside the repository")

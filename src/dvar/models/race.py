@@ -36,7 +36,7 @@ def raced(cost: Cost) -> Race:
     values = list(cost.named(np.random.default_rng(0).normal(size=cost.size) * 0.1).values())
     answers, best, first = zip(*(timed(cost, name, values) for name in PROGRAMS))
     size = max(float(np.max(np.abs(answers[0]))), 1e-300)
-    apart = max(float(np.max(np.abs(answer - answers[0]))) / size for answer in answers)
+    apart = float(np.max(np.abs(np.array(answers) - answers[0]))) / size
     if not apart <= CLOSE:
         raise DvarError(f"the programs differ by {apart:.2g} of the largest derivative", "this should not be: please report it")
     return Race(dict(zip(PROGRAMS, best)), dict(zip(PROGRAMS, first)), apart)
