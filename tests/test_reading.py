@@ -504,6 +504,7 @@ FLIGHTS = ["late", "dep_delay", "dep_time", "carrier", "origin", "date", "a:b", 
     ("hour(date),category(dep_time)", ["hour(date)", "category(dep_time)"]),
     ("carrier:origin,origin:carrier,dep_time:dep_time", ["carrier:origin", "dep_time:dep_time"]),
     ("dep_delay:`a:b`,`a:b`:dep_delay", ["dep_delay:`a:b`"]),
+    ("carrier:origin,date,-origin:carrier", ["date"]),
     ("carrier:dep_*", ["carrier:dep_delay", "carrier:dep_time"]),
     ("a:b,`a:b`:origin", ["a:b", "`a:b`:origin"]),
     ("Weight (kg),`-x`", ["Weight (kg)", "-x"]),
@@ -522,12 +523,18 @@ def test_features_are_asked_for(features, chosen):
     ("late:carrier", "made of the target"), ("hour(late)", "made of the target"), ("minute(date)", "no function 'minute'"),
     ("hour(dat)", "did you mean 'date'"), ("carrier:or", "'or'"), ("-carier", "did you mean 'carrier'"), ("carrier,-carrier", "no column"),
     ("*,-number(carrier)", "'-number(carrier)' leaves nothing out"), ("-hour(date)", "'-hour(date)' leaves nothing out"),
+    ("*,-carrier:origin", "'-carrier:origin' leaves nothing out"),
     ("`carier`", "did you mean"),
 ])
 def test_features_that_are_not_there(features, what):
     with pytest.raises(UsageError, match=".*") as error:
         asked.chosen(asked.split(features), FLIGHTS, ["late"])
     assert what in str(error.value)
+
+
+def test_a_table_of_target_and_weight_alone_is_refused():
+    with pytest.raises(DvarError, match=re.escape("no column beside what makes the target and the weight (wt, late)")):
+        asked.chosen(None, ["wt", "late"], ["late"], "wt")
 
 
 def derived(name: str) -> list:
@@ -697,6 +704,7 @@ def test_keys_of_folders_are_written_as_in_addresses(tmp_path):
         pq.write_table(pa.table({"x": [k], "z": [k]} if k else {"z": [k], "x": [k]}), tmp_path / folder / "part.parquet")
     rows = [{"x": 2, "z": 2, "c": None}, {"x": 0, "z": 0, "c": "a b"}, {"x": 1, "z": 1, "c": "z/"}]
     assert reading.read(tmp_path).to_pylist() == rows
+    assert tables.levels(reading.read(tmp_path).column("c")).texts == ("a b", "z/")
     streamed = [*batching.batches(tmp_path)]
     assert [row for table in streamed for row in table.to_pylist()] == rows
     assert len({tuple(table.column_names) for table in streamed}) == 1

@@ -307,4 +307,3 @@ def merged(data: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str,
     if twice:
         raise UsageError(f"the input {min(twice)!r} was given twice, in a mapping and by name")
     return {**(data or {}), **more}
-

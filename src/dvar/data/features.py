@@ -31,35 +31,31 @@ def chosen(wanted: Sequence[str] | None, names: Sequence[str], target: Iterable[
     if wanted is not None and not wanted:
         raise UsageError("--features names no column", "leave it out, or name columns by commas")
     own, known = {*target, *([] if weight is None else [weight])}, frozenset(names)
-    others = [n for n in names if n not in own]
     kept: dict[str, None] = {}
-    leave: set[str] = set()
-    unmade: dict[str, str] = {}  # what is left out though it is no column: by which item
+    left: dict[tuple[str, ...], str] = {}  # what is left out, by its factors, and the item that says so
     for item in wanted or ():
         if item.startswith("-") and item not in names:
-            gone = expanded(item[1:].strip(), names)
-            leave.update(gone)
-            unmade |= {name: item for name in gone if name not in known}
+            left |= {alike(name, known): item for name in expanded(item[1:].strip(), names)}
         else:
             taken = expanded(item, names)
             if len(taken) > 1 or item not in taken:
                 one = len(taken) == 1  # a glob may pass over the target
                 taken = [t for t in taken if one or own.isdisjoint(bases(t, known))]
             kept |= dict.fromkeys(taken)
-    if not kept:
-        kept = dict.fromkeys(others)
-    if idle := [item for name, item in unmade.items() if name not in kept]:
+    once: dict[tuple[str, ...], str] = {}  # of a:b and b:a the first
+    for name in kept or (n for n in names if n not in own):
+        once.setdefault(alike(name, known), name)
+    if idle := [item for made, item in left.items() if made not in once and (made[1:] or made[0] not in known)]:
         raise UsageError(f"{idle[0]!r} leaves nothing out: it is not among the features", "name what is, as --features '-COLUMN'")
-    same = {tuple(sorted(factors(n, known))) or (n,): n for n in reversed(kept)}  # a:b is b:a, and the first of them stays
-    once = frozenset(same.values())
-    found = [n for n in kept if n not in leave and n in once]
+    found = [name for made, name in once.items() if made not in left]
     for name in found:
         if not own.isdisjoint(bases(name, known)):
             what = "weight" if weight in bases(name, known) else "target"
             raise UsageError(f"{name!r} is {'' if name in own else 'made of '}the {what} and cannot be a feature",
                              "leave it out of --features")
     if wanted is None and not found:
-        raise DvarError(f"there is no column beside what makes the target ({', '.join(own)})", "a table needs one to learn from")
+        beside = f"what makes the target{'' if weight is None else ' and the weight'} ({', '.join(n for n in names if n in own)})"
+        raise DvarError(f"there is no column beside {beside}", "a table needs one to learn from")
     if wanted is not None and not found:
         raise UsageError("--features leaves no column", "name at least one")
     return found
@@ -125,6 +121,11 @@ def factors(name: str, names: Collection[str]) -> list[str]:
     """The factors of a product a:b; none where the name is not one."""
     parts = [] if name in names else parted(name, ":")
     return [unquoted(p) for p in parts] if len(parts) > 1 else []
+
+
+def alike(name: str, names: Collection[str]) -> tuple[str, ...]:
+    """The same for names of one feature: a:b is b:a."""
+    return tuple(sorted(factors(name, names))) or (name,)
 
 
 def bases(name: str, names: Collection[str] = ()) -> list[str]:

@@ -187,8 +187,9 @@ def part(folder: Path, path: Path) -> Any:
     for step in path.relative_to(folder).parts[:-1]:
         key, sign, value = step.partition("=")
         if sign and key not in table.column_names:
-            codes = pa.repeat(pa.scalar(None if value == NO_KEY else 0, pa.int32()), table.num_rows)
-            table = table.append_column(key, pa.DictionaryArray.from_arrays(codes, pa.array([unquote(value)])))
+            code, texts = (None, []) if value == NO_KEY else (0, [unquote(value)])
+            codes = pa.repeat(pa.scalar(code, pa.int32()), table.num_rows)
+            table = table.append_column(key, pa.DictionaryArray.from_arrays(codes, pa.array(texts, pa.string())))
     return table
 
 
