@@ -115,6 +115,8 @@ SAID_OF_TEXT = [  # a column of a Parquet file, features, what is said of it
     (["1.5", "-2", "1 000"], "c,x", "c: text such as '-2' is read as levels, and all of it is numbers; number(c) reads them"),
     (["2024-01-31", "2024-02-01"], "c,x", "c: text such as '2024-01-31' is read as levels, and all of it is dates; ask for weekday(c)"),
     (["2024-01-31T03:00Z", "2024-01-31T04:00Z"], "hour(c),x", "hour(c) is that of UTC, in which c is read"),
+    ([*[None] * 120, *["2024-01-31T03:00Z", "2024-01-31T04:00Z"] * 60], "hour(c),x", "hour(c) is that of UTC, in which c is read"),
+    (["2024-01-31T03:00", "2024-01-31T04:00"], "hour(c),x", ""),
     (["01067", "10115"], "c,x", ""),
     (["East", "West", "East "], "c,x", "c: 'East' and 'East ' are two levels, which differ in spaces or capitals alone"),
     (["EAST", "West", "East"], "c,x", "c: 'EAST' and 'East' are two levels"),
@@ -134,9 +136,10 @@ def test_text_written_as_something_else_is_said(capsys, table, texts, features, 
 
 
 def test_a_table_without_the_weight_is_refused_by_name(capsys, table):
-    dvar(capsys, *FIT, "y", "--features", "x", "--weight", "wt", "--out", "m.json")
-    pq.write_table(table.drop_columns(["wt"]), "t.parquet")
-    assert "there is no column 'wt', the weight of the rows" in dvar(capsys, "evaluate", "m.json", "t.parquet", status=2)[1]
+    pq.write_table(table.append_column("my-w", table.column("wt")), "t.parquet")
+    dvar(capsys, *FIT, "y", "--features", "x", "--weight", "my-w", "--out", "m.json")
+    pq.write_table(table, "t.parquet")
+    assert "there is no column 'my-w', the weight of the rows" in dvar(capsys, "evaluate", "m.json", "t.parquet", status=2)[1]
     dvar(capsys, "predict", "m.json", "t.parquet")
 
 
@@ -455,6 +458,7 @@ REFUSED = [  # tokens, exit status, what is said, what helps
     ([*FIT, "y", "--weight", "wt", "--features", "x:wt"], 2, "'x:wt' is made of the weight", "leave it out"),
     ([*FIT, "x > 0 and n > 1"], 2, "'and' is not part of the language", "(a > 1)*(b < 2)"),
     ([*FIT, "-x > 0"], 2, "--target needs a value after it; of one that begins with -, write --target='-x > 0'", "fit --help"),
+    ([*FIT, "y", "-o", "-"], 2, "-o needs a value after it; of one that begins with -, write -o=-", "fit --help"),
     (["predict", "y.json", "t.parquet", "-o", "-"], 2, "-o needs a value after it; leave it out for standard output", "predict --help"),
     ([*FIT, "y", "--features", "hour(x)"], 1, "hour(x) asks for a date or time", "dates"),
     ([*FIT, "y", "--features", "number(c)"], 1, "is not a number", "levels"),

@@ -195,7 +195,8 @@ def mistyped(error: CycloptsError, arguments: list[str], app: Any) -> str:
             name = argument.name
             if said := next((word for word in argument.names if word in arguments), ""):
                 after = "".join(arguments[arguments.index(said) + 1 :][:1])
-                more = "leave it out for standard output" if after == "-" and said in ("-o", "--out") else (
+                piped = after == "-" and said in ("-o", "--out") and arguments[0] == "predict"
+                more = "leave it out for standard output" if piped else (
                     f"of one that begins with -, write {said}={shlex.quote(after)}" if after else "")
                 return f"{said} needs a value after it" + (f"; {more}" if more else "")
             options = [word for word in unused if word.startswith("-") and word not in ("-", "--")]

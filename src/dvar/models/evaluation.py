@@ -49,7 +49,7 @@ def evaluate(model: Model, table: Any, threshold: float = 0.5) -> Evaluation:
     if not model.positive and threshold != 0.5:
         raise UsageError(f"a threshold is a probability's, and the model predicts {model.target} as a number", "leave it out")
     for name, what in ((model.target, "what was learned"), (model.weight, "the weight of the rows")):
-        if name and name not in table.column_names and SIGNS.isdisjoint(name):
+        if name and name not in table.column_names and (name == model.weight or SIGNS.isdisjoint(name)):
             raise UsageError(f"there is no column {name!r}, {what}{nearest(name, table.column_names)}",
                              "take a table with that column; dvar predict needs none")
     y, known = answers(model, table)

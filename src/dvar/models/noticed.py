@@ -40,7 +40,7 @@ def written(table: Any, encoding: Encoding | None) -> list[str]:
     """What is to be said of features that are text and written as something else, and of times that are read in UTC."""
     said, columns = [], dict(zip(table.column_names, table.columns))
     for part in encoding.parts if encoding is not None else ():
-        name, made_of = part.column, asked.bases(part.column, columns)[0]
+        name = part.column
         known = [level for level in part.levels if level != OTHER_LEVEL] if isinstance(part, Category) else []
         if known and name in columns:
             if all(as_number(level) is not None and not is_code(level) for level in known):
@@ -52,8 +52,9 @@ def written(table: Any, encoding: Encoding | None) -> list[str]:
             elif alike := next(look_alike(known), None):
                 said.append(f"{name}: {alike[0]!r} and {alike[1]!r} are two levels, which differ in spaces or capitals alone")
         elif name not in columns and name.startswith(("hour(", "weekday(")):
-            some = columns[made_of][:100]
+            made_of = asked.bases(name, columns)[0]
+            some = columns[made_of].drop_null()[:1]  # all of a column's text was read in one way
             some = times(name, some) if tables.kind(some.type) == "category" else some
-            if str(some.type).endswith("tz=UTC]"):
+            if getattr(some.type, "tz", None) == "UTC":
                 said.append(f"{name} is that of UTC, in which {made_of} is read")
     return said
