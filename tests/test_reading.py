@@ -282,6 +282,11 @@ def test_text_that_looks_like_something_else_is_told(tmp_path, column, said):
     assert bool(notes) == bool(said)
 
 
+@pytest.mark.parametrize(("amount", "said"), [("5 %", "number(a) reads the number in it"), ("$1.000", "'$1.000' looks like numbers")])
+def test_no_amount_is_read_otherwise_than_its_decimal_comma_says(tmp_path, amount, said):
+    assert said in "".join(read(tmp_path / "t.csv", f"a;b\n{amount};x\n{amount};y\n".encode(), decimal=",")[1])
+
+
 def test_a_first_line_of_numbers_is_told(tmp_path):
     assert "does it lack such a line?" in "".join(read(tmp_path / "t.csv", b"1,2\n3,4\n")[1])
 

@@ -93,7 +93,8 @@ def numbered(table: Any, decimal: str, say: Callable[[str], None]) -> Any:
                 table = table.set_column(k, field.name, pa.chunked_array(made))
                 continue
         looks = next((words for form, words in LOOKS if all(map(form.fullmatch, some))), "") if numeric < len(some) else ""
-        if looks and "dates" not in looks and are_amounts(some):
+        same = decimal == "." or "." not in "".join(some)  # to number(…), which takes a point for that before decimals
+        if looks and same and "dates" not in looks and are_amounts(some):
             one = next(v for v in some if as_number(v, decimal) is None)
             say(f"{field.name}: text such as {one!r} is read as levels; number({field.name}) reads the number in it")
         elif looks:
