@@ -728,7 +728,9 @@ WRITTEN = [  # text, a function of it, what is made of it
 NOT_WRITTEN = [  # the same, and what is said
     (["2024-01-31", "soon"], "weekday", "text such as 'soon'"),
     (["1/31/2024"], "month", "text such as '1/31/2024'"),
-    (["2024-01-31", "17:45"], "hour", "text such as '17:45'"),
+    (["2024-01-31", None, "17:45"], "hour", "'17:45' stands below '2024-01-31'"),
+    ([None, "2024-01-31T03:00Z", "2024-01-31T03:00"], "hour", "'2024-01-31T03:00' stands below '2024-01-31T03:00Z'"),
+    ([None, *["17:45"] * 9, "7:45", "soon"], "hour", "text such as '7:45'"),
     (["5 €", "$6"], "number", "'5 €' is of another sign"),
     (["$1,234"], "number", "'$1,234' is not a number"),
     (["1,5 %"], "number", "'1,5 %' is not a number"),

@@ -36,11 +36,9 @@ def as_number(text: str, decimal: str = ".") -> float | None:
     if decimal == ",":
         text = (text.replace(".", "") if POINTS.fullmatch(text) else text).replace(",", ".")
     match = GROUPED.fullmatch(text)
-    if not match or not any(c.isdigit() for c in match[2]):
-        return None
     try:
-        return float(match[1] + re.sub(r"\s", "", match[2]))
-    except ValueError:
+        return float(match[1] + "".join(match[2].split())) if match else None
+    except ValueError:  # a sign, a point or an exponent without digits
         return None
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -39,25 +41,32 @@ def of_time(name: str, made: Any, which: str, texts: Sequence[str] | None) -> An
 
 
 def times(name: str, made: Any) -> Any:
-    """A column of text as the dates or times that are written in it; in UTC where they name a zone."""
+    """A column of text as the dates or times that are written in it, all in one way; in UTC where they name a zone."""
     import pyarrow as pa
 
-    codes, texts, *_ = tables.levels(made)
-    used = np.bincount(codes[codes >= 0], minlength=len(texts)) > 0
-    some = [text if u else None for text, u in zip(texts, used.tolist())]
+    text = made.cast(pa.large_string())
+    if (found := read(text)) is None:
+        k = bisect_left(range(len(text)), True, key=lambda k: read(text[: k + 1]) is None)
+        if read(text[k : k + 1]) is None:
+            raise DvarError(f"{name} asks for a date or time, and the column is text such as {text[k].as_py()!r}", DATES)
+        before = text[:k].drop_null()[0].as_py()
+        raise DvarError(f"{name} asks for dates or times written in one way, and {text[k].as_py()!r} stands below {before!r}",
+                        "give all of them a zone, or none; and all of them a day, or none")
+    return found
 
-    def read(some: list[str | None]) -> Any:
-        ways = [(unit, zone, "") for unit in ("us", "ns") for zone in (None, "UTC")]
-        for unit, zone, day in (*ways, ("ns", None, "1970-01-01T")):  # a time of day is that of some day
-            with suppress(pa.ArrowInvalid):
-                found = pa.array([text and day + text for text in some], pa.string()).cast(pa.timestamp(unit, zone))
-                return found.cast(pa.time64("ns")) if day else found
-        return None
 
-    if (found := read(some)) is None:
-        one = next((text for text in some if read([text]) is None), texts[used.argmax()])
-        raise DvarError(f"{name} asks for a date or time, and the column is text such as {one!r}", DATES)
-    return pa.chunked_array([found.take(pa.array(codes, mask=codes < 0))])
+def read(text: Any) -> Any:
+    """Text as times; None where that is not what is written in all of it."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    for unit, zone in product(("us", "ns"), (None, "UTC")):
+        with suppress(pa.ArrowInvalid):
+            return text.cast(pa.timestamp(unit, zone))
+    day, sign = (pa.scalar(part, text.type) for part in ("1970-01-01", "T"))
+    with suppress(pa.ArrowInvalid):  # PyArrow reads a time of day as that of some day
+        return compute.binary_join_element_wise(day, text, sign).cast(pa.timestamp("ns")).cast(pa.time64("ns"))
+    return None
 
 
 def by_the_hour(made: Any, part: Callable[[Any], Any], dtype: np.dtype) -> tuple[np.ndarray, np.ndarray | None]:
