@@ -45,9 +45,9 @@ def times(name: str, made: Any) -> Any:
     import pyarrow as pa
 
     text = made.cast(pa.large_string())
-    if (found := read(text)) is None:
-        k = bisect_left(range(len(text)), True, key=lambda k: read(text[: k + 1]) is None)
-        if read(text[k : k + 1]) is None:
+    if (found := as_times(text)) is None:
+        k = bisect_left(range(len(text)), True, key=lambda k: as_times(text[: k + 1]) is None)
+        if as_times(text[k : k + 1]) is None:
             raise DvarError(f"{name} asks for a date or time, and the column is text such as {text[k].as_py()!r}", DATES)
         before = text[:k].drop_null()[0].as_py()
         raise DvarError(f"{name} asks for dates or times written in one way, and {text[k].as_py()!r} stands below {before!r}",
@@ -55,7 +55,7 @@ def times(name: str, made: Any) -> Any:
     return found
 
 
-def read(text: Any) -> Any:
+def as_times(text: Any) -> Any:
     """Text as times; None where that is not what is written in all of it."""
     import pyarrow as pa
     from pyarrow import compute

@@ -11,7 +11,7 @@ from ..data.columns import Category
 from ..data.encoding import Encoding
 from ..data.learning import OTHER_LEVEL
 from ..data.numerals import as_number, is_code, is_date
-from ..data.times import times
+from ..data.times import as_times, times
 from ..errors import many
 
 
@@ -38,6 +38,8 @@ def look_alike(levels: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def written(table: Any, encoding: Encoding | None) -> list[str]:
     """What is to be said of features that are text and written as something else, and of times that are read in UTC."""
+    import pyarrow as pa
+
     said, columns = [], dict(zip(table.column_names, table.columns))
     for part in encoding.parts if encoding is not None else ():
         name = part.column
@@ -46,7 +48,7 @@ def written(table: Any, encoding: Encoding | None) -> list[str]:
             if all(as_number(level) is not None and not is_code(level) for level in known):
                 said.append(f"{name}: text such as {known[0]!r} is read as levels, and all of it is numbers; "
                             f"number({name}) reads them, category({name}) says that levels are meant")
-            elif all(map(is_date, known)):
+            elif is_date(known[0]) and as_times(pa.chunked_array([known], pa.string())) is not None:
                 said.append(f"{name}: text such as {known[0]!r} is read as levels, and all of it is dates; "
                             f"ask for weekday({name}), month({name}) or year({name})")
             elif alike := next(look_alike(known), None):
