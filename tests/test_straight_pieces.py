@@ -246,6 +246,15 @@ def test_no_standard_errors_are_made_up():
     assert not dv.inference(cost, cost.minimize(steps=1)).highest
 
 
+@pytest.mark.parametrize("kind", ["classical", "HC1"])
+def test_no_standard_errors_are_made_up_of_the_curvature_beside_kinks(kind):
+    cost = dv.graph("inputs: w, b, x, y; r = y - (w @ x + b); L = abs(r) + r**2/10").over(x=X, y=Y)
+    told = dv.inference(cost, cost.minimize(), kind=kind)
+    assert all(line.error is None for line in told.lines)
+    assert "rows lie on kinks" in str(told)
+    assert "not at the optimum" not in str(told)
+
+
 def test_errors_of_a_penalised_loss_of_straight_pieces_are_those_of_no_likelihood_at_its_top():
     cost = dv.graph("inputs: w, b, x, y\nL = abs(y - (w @ x + b))").over(x=X, y=Y)
     told = dv.inference(cost, cost.minimize(l2=0.1), l2=0.1)

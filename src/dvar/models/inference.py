@@ -29,8 +29,9 @@ from .inferred import Inference, Line
 from .separation import without_optimum
 from .words import listed
 
-STRAIGHT = ("the loss is made of straight pieces, which have no curvature to tell standard errors by: fit it to samples of the "
-            "rows, drawn with replacement, and see how the coefficients vary")
+SAMPLES = "fit it to samples of the rows, drawn with replacement, and see how the coefficients vary"
+STRAIGHT = f"the loss is made of straight pieces, which have no curvature to tell standard errors by: {SAMPLES}"
+KINKED = f"rows lie on kinks of the loss, of which its curvature tells nothing, so there are no standard errors: {SAMPLES}"
 PENALISED = "penalised coefficients are pulled towards 0, so the curvature tells no standard errors: fit without a penalty"
 STILL = 1e-6  # a log-likelihood that can rise by less is at its top
 EXACT = 1e-13  # of the largest y is rounding
@@ -221,6 +222,8 @@ def not_there(
     rise = 0.5 * float(gradient @ bread @ gradient)
     if rise <= STILL:
         return "", True
+    if isinstance(fit, Fit) and fit.method == "smoothed-newton":
+        return KINKED, True
     return (f"the parameters are not at the optimum (the sum of losses can fall by {rise:.2g}; bounds or a penalty may hold "
             "them), so there are no standard errors"), False
 
