@@ -116,6 +116,7 @@ SAID_OF_TEXT = [  # a column of a Parquet file, features, what is said of it
     (["2024-01-31", "2024-02-01"], "c,x", "c: text such as '2024-01-31' is read as levels, and all of it is dates; ask for weekday(c)"),
     (["2024-01-31T03:00Z", "2024-01-31T04:00Z"], "hour(c),x", "hour(c) is that of UTC, in which c is read"),
     ([*[None] * 120, *["2024-01-31T03:00Z", "2024-01-31T04:00Z"] * 60], "hour(c),x", "hour(c) is that of UTC, in which c is read"),
+    (["2024-01-31T03:00Z", "2024-01-31T04:00Z"], "x:hour(c),x", "hour(c) is that of UTC, in which c is read"),
     (["2024-01-31T03:00", "2024-01-31T04:00"], "hour(c),x", ""),
     (["2024-01-31 A", "2024-02-01 B"], "c,x", ""),
     (["01067", "10115"], "c,x", ""),

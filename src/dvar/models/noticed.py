@@ -36,27 +36,33 @@ def look_alike(levels: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield first, level
 
 
-def written(table: Any, encoding: Encoding | None) -> list[str]:
-    """What is to be said of features that are text and written as something else, and of times that are read in UTC."""
+def written(table: Any, encoding: Encoding) -> Iterator[str]:
+    """What is to be said of features that are text and written as something else."""
     import pyarrow as pa
 
-    said, columns = [], dict(zip(table.column_names, table.columns))
-    for part in encoding.parts if encoding is not None else ():
+    columns = frozenset(table.column_names)
+    for part in encoding.parts:
         name = part.column
         known = [level for level in part.levels if level != OTHER_LEVEL] if isinstance(part, Category) else []
-        if known and name in columns:
-            if all(as_number(level) is not None and not is_code(level) for level in known):
-                said.append(f"{name}: text such as {known[0]!r} is read as levels, and all of it is numbers; "
-                            f"number({name}) reads them, category({name}) says that levels are meant")
-            elif is_date(known[0]) and as_times(pa.chunked_array([known], pa.string())) is not None:
-                said.append(f"{name}: text such as {known[0]!r} is read as levels, and all of it is dates; "
-                            f"ask for weekday({name}), month({name}) or year({name})")
-            elif alike := next(look_alike(known), None):
-                said.append(f"{name}: {alike[0]!r} and {alike[1]!r} are two levels, which differ in spaces or capitals alone")
-        elif name not in columns and name.startswith(("hour(", "weekday(")):
+        if not known or name not in columns:
+            continue
+        if all(as_number(level) is not None and not is_code(level) for level in known):
+            yield (f"{name}: text such as {known[0]!r} is read as levels, and all of it is numbers; "
+                   f"number({name}) reads them, category({name}) says that levels are meant")
+        elif is_date(known[0]) and as_times(pa.chunked_array([known], pa.string())) is not None:
+            yield (f"{name}: text such as {known[0]!r} is read as levels, and all of it is dates; "
+                   f"ask for weekday({name}), month({name}) or year({name})")
+        elif alike := next(look_alike(known), None):
+            yield f"{name}: {alike[0]!r} and {alike[1]!r} are two levels, which differ in spaces or capitals alone"
+
+
+def in_utc(table: Any, encoding: Encoding) -> Iterator[str]:
+    """Which hours and weekdays are those of UTC, a product's among them."""
+    columns = dict(zip(table.column_names, table.columns))
+    for name in dict.fromkeys(factor for read in encoding.reads for factor in asked.factors(read, columns) or [read]):
+        if name not in columns and name.startswith(("hour(", "weekday(")):
             made_of = asked.bases(name, columns)[0]
             some = columns[made_of].drop_null()[:1]  # all of a column's text was read in one way
             some = times(name, some) if tables.kind(some.type) == "category" else some
             if getattr(some.type, "tz", None) == "UTC":
-                said.append(f"{name} is that of UTC, in which {made_of} is read")
-    return said
+                yield f"{name} is that of UTC, in which {made_of} is read"

@@ -31,7 +31,7 @@ from ..vectorize.predict import predict
 from . import target as targets
 from .leaks import leaks
 from .named import CUSTOM, LOGISTIC, linear_maps, prediction
-from .noticed import noticed, written
+from .noticed import in_utc, noticed, written
 
 SEED = 2  # of the split into rows to learn from and rows held out
 
@@ -179,7 +179,10 @@ def train(
     model = replace(model, params=fit.params, reached=fit.message)
     worth, seen = judged(model, table, y, held, weights)
     notes = [f"left out: {many(weightless, 'row')} of weight 0"] if weightless else []
-    notes += [*noticed(table, chosen, made_of, target), *written(table, encoding), *(f"held-out rows: {note}" for note in seen)]
+    notes += noticed(table, chosen, made_of, target)
+    if encoding is not None:
+        notes += [*written(table, encoding), *in_utc(table, encoding)]
+    notes += [f"held-out rows: {note}" for note in seen]
     if label and "x" in data:
         notes += [f"{c} alone tells {target} in every row: is it known before {target} is? --features '-{c}' leaves it out"
                   for c in leaks(data["x"], y[learn])]
