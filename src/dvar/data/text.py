@@ -24,8 +24,7 @@ MISSING_TEXT = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "NaN", "nan", "?
 MOST_LEVELS = 2**16  # beyond these, text of a CSV file is kept as text and not as codes
 LARGEST_BLOCK = 2**31 - 1
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
-ZONED = re.compile(  # a key of JSON and its time
-    rb'"([^"\\]*)"\s*:\s*"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?(?:\d\d)?)"')
+ZONED = rb'\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?(?:\d\d)?)"'  # a time of JSON
 WHY = {"utf-16": "by the mark it begins with", "cp1252": "since it is not UTF-8", "latin-1": "since it is not UTF-8",
        "utf-16-le": "since every other byte is 0", "utf-16-be": "since every other byte is 0"}
 
@@ -245,15 +244,21 @@ def of_types(table: Any, types: Any) -> Any:
     return pa.table(columns, schema=types)
 
 
+def is_zoned(content: Any, key: str) -> bool:
+    """Whether a time with a zone is among the first that a key of JSON has."""
+    before = rb'"%s"\s*:\s*"' % re.escape(key.encode())
+    first = re.search(before, content)
+    return first is not None and bool(re.compile(before + ZONED).search(content, first.start(), first.start() + HEAD))
+
+
 def with_times(table: Any, content: Any) -> Any:
     """The table, text that is times made so: of JSON, PyArrow takes them for text where some have fractions of a second, and
     leaves out the zone, UTC once read, of others."""
     import pyarrow as pa
     from pyarrow import compute
 
-    zoned = {key.decode("utf-8", "replace") for key in ZONED.findall(content, 0, HEAD)}
     for k, field in enumerate(table.schema):
-        if pa.types.is_timestamp(field.type) and field.name in zoned:
+        if pa.types.is_timestamp(field.type) and is_zoned(content, field.name):
             table = table.set_column(k, field.name, table.column(k).cast(pa.timestamp(field.type.unit, "UTC")))
         if not pa.types.is_string(field.type) or not DAY.match(compute.first(table.column(k)).as_py() or ""):
             continue
