@@ -162,14 +162,14 @@ LATE = [  # a column of a long file of JSON lines: at first, in the last line, i
 @pytest.mark.parametrize("form", ["csv", "parquet", "jsonl"])
 def test_what_changes_late_in_a_long_file_is_kept(capsys, table, first, last, kept, form):
     fitted(capsys, "--target", "y", "--features", "n")
-    lines = [json.dumps({"n": k % 40, "fill": "-" * 90, "k": first}) + "\n" for k in range(70_000)]
+    lines = [json.dumps({"n": k % 40, "fill": "-" * 90, "k": first}) + "\n" for k in range(80_000)]
     Path("long.jsonl").write_text("".join([*lines, json.dumps({"n": 1, "fill": "-", "k": last}) + "\n"]))
     dvar(capsys, "predict", "y.json", "long.jsonl", "--keep", "-o", f"p.{form}")
     found = reading.read(f"p.{form}").column("k")
-    assert [found[0].as_py(), found[70_000].as_py()] == kept
+    assert [found[0].as_py(), found[80_000].as_py()] == kept
     lines[-1] = '{"n": }\n'
     Path("long.jsonl").write_text("".join(lines))
-    assert "long.jsonl line 70000 cannot be read" in dvar(capsys, "predict", "y.json", "long.jsonl", "-o", f"p.{form}", status=1)[1]
+    assert "long.jsonl line 80000 cannot be read" in dvar(capsys, "predict", "y.json", "long.jsonl", "-o", f"p.{form}", status=1)[1]
 
 
 def test_a_stream_whose_columns_change_is_told(capsys, table, monkeypatch):

@@ -489,6 +489,13 @@ def test_the_last_line_of_a_stream_need_not_end(tmp_path, monkeypatch):
     assert [str(t) for t in table.schema.types] == ["double", "string"]
 
 
+def test_json_that_is_not_long_is_one_batch_of_one_type(monkeypatch):
+    lines = b'{"a": 1, "b": null}\n' * 9999 + b'{"a": 0.5, "b": "x"}'
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
+    [table] = batching.batches("-")
+    assert ([str(t) for t in table.schema.types], len(table)) == (["double", "string"], 10_000)
+
+
 def test_views_of_text_are_written_as_text(tmp_path):
     table = pa.table({"s": pa.array(["a", None, "b"]).cast(pa.string_view())})
     for name in ("t.csv", "t.parquet", "t.jsonl"):

@@ -16,6 +16,7 @@ from .reading import arrow, checked_how, made_missing, parquet_file, part, part_
 from .text import USUAL, How, cut_otherwise, json_lines, mistyped, options, ragged, refuse_unclosed, swallowed
 
 ROWS = 1 << 17  # in a batch of Parquet
+PART = 1 << 23  # bytes of JSON, at least, in a batch of more than one
 
 
 def batches(path: str | Path, how: How = USUAL, wanted: dict[str, str] | None = None) -> Iterator[Any]:
@@ -112,13 +113,13 @@ def json_parts(stream: Ahead) -> Iterator[tuple[int, Any]]:
     """The text in parts that end with a line, each behind the number of lines before it."""
     import pyarrow as pa
 
-    left, before = stream.read(1 << 23), 0
-    while more := stream.read(1 << 23):  # the last part, whose last line need not end, is that of what was read before it
-        end = left.rfind(b"\n") + 1
-        if end:
+    left, before = b"", 0
+    while more := stream.read(PART):
+        if len(left) >= PART and (end := left.rfind(b"\n") + 1):  # the last line need not end, and comes with those before it
             yield before, pa.py_buffer(left[:end])
             before += left.count(b"\n", 0, end)
-        left = left[end:] + more
+            left = left[end:]
+        left += more
     if left.strip():
         yield before, pa.py_buffer(left)
 
