@@ -167,15 +167,13 @@ def text_as_numbers(column: Any, amounts: bool = False) -> Any:
     import pyarrow as pa
 
     codes, texts, *_ = levels(column)
-    used = np.bincount(codes[codes >= 0], minlength=len(texts)) > 0
-    read = as_amount if amounts else lambda text: (as_number(text), "")
-    values, signs = zip(*[read(text) if u else (0.0, "") for text, u in zip(texts, used)]) if texts else ((), ())
-    if None in values:
-        return texts[values.index(None)]
-    if other := [sign for sign in dict.fromkeys(signs) if sign][1:]:
-        return texts[signs.index(other[0])]
-    x = np.array([*values, 0.0], np.float64).take(codes)
-    return pa.chunked_array([pa.array(x, mask=codes < 0)])
+    values, sign = np.zeros(len(texts) + 1), ""
+    for k in np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(texts))).tolist():
+        value, own = as_amount(texts[k]) if amounts else (as_number(texts[k]), "")
+        if value is None or (own and sign and own != sign):
+            return texts[k]
+        values[k], sign = value, sign or own
+    return pa.chunked_array([pa.array(values.take(codes), mask=codes < 0)])
 
 
 def all_numbers(type_: Any, texts: Sequence[str]) -> bool:
