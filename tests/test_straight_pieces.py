@@ -193,10 +193,29 @@ def test_zones_without_a_loss_and_shares_of_each_row():
 
 
 def test_a_fit_that_is_cut_short_is_not_called_converged():
-    fit = dv.graph(QUANTILE.format(0.3)).over(x=X, y=Y).minimize(steps=3)
+    fit = dv.graph(QUANTILE.format(0.3)).over(x=X, y=Y).minimize(steps=10)
     assert not fit.converged
-    assert fit.message.startswith("did 3 steps; the cost can fall by at most")
+    assert fit.message.startswith("did 10 steps; the cost can fall by at most")
     assert fit.cost - of_quantile(X, Y, 0.3) <= most_left(fit)
+
+
+@pytest.mark.parametrize("steps", range(1, 12))
+def test_what_is_left_is_told_once_an_optimum_was_reached_and_not_before(steps):
+    r = np.random.default_rng(24)
+    x, y = r.normal(size=(20, 2)), 10 * r.standard_cauchy(20)
+    fit = dv.graph(QUANTILE.format(0.9)).over(x=x, y=y).minimize(steps=steps)
+    left = most_left(fit) if "at most" in fit.message else np.inf
+    assert fit.cost - of_quantile(x, y, 0.9) <= left
+    assert (left < np.inf) == (steps > 5)
+
+
+@pytest.mark.parametrize("far", [1e4, 1e9, 1e30])
+def test_a_start_far_out_is_no_measure_of_what_is_left(far):
+    fit = dv.graph(QUANTILE.format(0.3)).over(x=X, y=Y).minimize(start={"w": [far, -far, far], "b": far})
+    assert fit.converged
+    assert fit.cost == pytest.approx(of_quantile(X, Y, 0.3), rel=1e-10)
+    median = dv.graph("inputs: b, y\nL = abs(y - b)").over(y=Y + 1e3).minimize(start={"b": far**2})  # as steep there as at 0
+    assert median.cost == pytest.approx(np.mean(np.abs(Y - np.median(Y))), rel=1e-10)
 
 
 def test_a_cost_without_a_lowest_is_refused():

@@ -87,7 +87,7 @@ class Run:
             return first
         self.beside += 1
         cost, norm = self.zero()
-        far = 0 < abs(cost) < FAR_OUT * abs(first[0]) and 0 < norm < first[1]
+        far = 0 < abs(cost) < FAR_OUT * abs(first[0]) and 0 < norm <= first[1]
         return (cost, norm) if far else first
 
     @property

@@ -24,7 +24,8 @@ from .run import NO_STEP, Outcome, Run
 
 SHARE = 1e-4  # of what the rounding adds to the cost is left to gain where the next t is taken
 ROUND, LARGER = 0.1, 100.0  # of the cost, and more, the first rounding adds; t by t before until it does
-SMALLER, LEAST = 0.2, 1e-18  # t by t before; by the first, where rounding of numbers is all that is left
+SMALLER = 0.2  # t by t before
+LEAST = 1e-18  # of the cost is what the rounding adds to it, where rounding of numbers is all that is left
 SHORTEST = 1e-6  # share of a step
 HELD = 1e-7  # of the curvature's diagonal is added where there is l1: parameters may be more than the examples that bend
 
@@ -58,14 +59,16 @@ class Smoothing:
     def outcome(self, theta: Any) -> Outcome:
         self.record(theta, 0.0, 0.0)
         place = first = self.rough(theta)
-        size = max(abs(self.run.usual[0]), abs(self.run.best_cost)) or first.now.cost
         while place.now.finite:
-            place = self.optimum(place)
+            place, reached = self.optimum(place)
             end = self.foretold(place, 0.0)
-            self.lowest = max(self.lowest, self.floor(place, end))
+            if reached:  # else its slope tells of no optimum
+                self.lowest = max(self.lowest, self.floor(place, end))
             self.record(end, 1.0, norm(end - theta))
             theta, gap = end, max(self.run.best_cost - self.lowest, 0.0)
-            left = f"the cost can fall by at most {1.5 * gap:.0e} more"  # rounded up
+            size = max(abs(self.run.usual[0]), abs(self.run.best_cost)) or first.now.cost
+            left = (f"the cost can fall by at most {1.5 * gap:.0e} more" if gap < np.inf else  # rounded up
+                    f"the gradient's norm is {self.run.history[-1].gradient:.1e}")
             if gap <= self.options.tol**2 * size:
                 said = f"converged: {left}{held_told(self.problem, self.run.best)}"
                 return Outcome(self.run.best, self.run.best_cost, True, said)
@@ -73,7 +76,7 @@ class Smoothing:
                 return self.run.on_request()
             if next(self.left, None) is None:
                 return self.run.kept(f"did {many(self.options.steps, 'step')}; {left}")
-            if place.t <= LEAST * first.t:
+            if place.t * place.slope <= LEAST * size:
                 return self.run.kept(f"stopped: {NO_STEP}; {left}")
             place = self.smaller(place)
         return self.run.undefined(place.now)
@@ -115,20 +118,24 @@ class Smoothing:
 
     def floor(self, place: Place, end: Any) -> float:
         """What no cost lies below: by the slope at the optimum for t, as it is foretold from here, and by the plane that touches
-        the cost here, at the end; the more cautious of the two."""
+        the cost here, at the end; the more cautious of the two, less what rounding of a cost far above may do."""
         (now, t, slope, turns), step, bends = place, self.step(place, place.t), self.problem.bends
         plane = now.cost - bends(now.theta) + float(now.gradient @ (end - now.theta)) + bends(end)
-        return min(now.cost - gain(step) - t * (slope + float(turns @ step.move)), plane - t * slope)
+        lowest = min(now.cost - gain(step) - t * (slope + float(turns @ step.move)), plane - t * slope)
+        return lowest - EPSILON * abs(now.cost)
 
-    def optimum(self, place: Place) -> Place:
-        """Where the cost for this t can fall by little beside what the rounding adds to it: by Newton's steps."""
+    def optimum(self, place: Place) -> tuple[Place, bool]:
+        """Where the cost for this t can fall by little beside what the rounding adds to it, by Newton's steps; and whether that
+        was reached, as nearly as rounding of numbers lets it, before they had to end."""
         while True:
             step = self.step(place, place.t)
-            if gain(step) <= max(SHARE * place.t * place.slope, EPSILON * abs(place.now.cost)) or self.run.stopped:
-                return place
-            new = self.stepped(place, step) if next(self.left, None) is not None else None
+            if gain(step) <= max(SHARE * place.t * place.slope, EPSILON * abs(place.now.cost)):
+                return place, True
+            if self.run.stopped or next(self.left, None) is None:
+                return place, False
+            new = self.stepped(place, step)
             if new is None:
-                return place
+                return place, True
             place = new
 
     def stepped(self, place: Place, step: Ahead) -> Place | None:
