@@ -181,6 +181,21 @@ def test_beside_what_bends_newton_is_tried_first():
     assert fit.cost <= best.fun + most_left(fit)
 
 
+def test_steps_that_were_said_hold_for_the_method_that_begins_anew_too():
+    fit = dv.graph("inputs: w, b, x, y\n" + OTHERS["grows slowly"]).over(x=X, y=Y).minimize(steps=60)
+    assert fit.method == "l-bfgs"
+    assert fit.message.startswith("did 60 steps")
+
+
+def test_a_method_that_would_be_refused_is_not_advised():
+    cost = dv.graph("inputs: w, b, x, y\nL = abs(y - w @ x - b) + 0.01*sum(abs(w))").over(x=X, y=Y)
+    fit = cost.minimize("newton-cg")
+    assert not fit.converged
+    assert "round them off" in fit.message
+    with pytest.raises(dv.UsageError, match="only as w @ x"):
+        cost.minimize("smoothed-newton")
+
+
 def test_zones_without_a_loss_and_shares_of_each_row():
     zone = dv.graph("inputs: w, b, x, y\nL = maximum(abs(y - (w @ x + b)) - 0.5, 0)").over(x=X, y=Y).minimize()
     costs, limits = np.r_[np.zeros(4), np.full(2 * M, 1 / M)], [(None, None)] * 4 + [(0, None)] * (2 * M)

@@ -93,7 +93,8 @@ def minimize(
             outcome = confirmed(problem, outcome, run, options)
         if auto and (other := elsewise(cost, method, outcome, patient=steps is None)):
             one = METHODS[other]  # from the start, as where Newton's steps ended is no way on
-            found = solved(other, problem, theta, run, options._replace(steps=one.steps, tol=one.tol if tol is None else tol))
+            again = options._replace(steps=int(steps or one.steps), tol=float(one.tol if tol is None else tol))
+            found = solved(other, problem, theta, run, again)
             if found.converged or found.cost < outcome.cost:
                 method, outcome = other, found
     if not np.isfinite(run.best_cost):
@@ -128,7 +129,7 @@ def seen_before(end: End | None, cost: Sums, problem: Problem, theta: Any) -> Po
 
 
 def elsewise(cost: Sums, method: str, outcome: Outcome, patient: bool) -> str:
-    """The method that goes on where a Newton's steps ended; "" where there is none."""
+    """The method that begins anew where Newton's steps ended short of an optimum; "" where none does."""
     if outcome.converged or method not in ("newton", "proximal-newton"):
         return ""
     if at_kinks(cost, outcome, method, patient):
@@ -144,7 +145,8 @@ def at_kinks(cost: Sums, outcome: Outcome, method: str, patient: bool) -> str:
     """Why no step lowers the cost of a loss with kinks, or so many do not suffice; "" where another reason is likelier."""
     ended = NO_STEP in outcome.message or (patient and outcome.message.startswith("did "))
     kinks = cost.kinks() if not outcome.converged and ended and method != "smoothed-newton" else ()
-    return KINKED.format(", ".join(kinks), ROUND_OFF if cost.rounded is None else ROUNDED) if kinks else ""
+    able = kinks and cost.has_hessian() and cost.rounded is not None
+    return KINKED.format(", ".join(kinks), ROUNDED if able else ROUND_OFF) if kinks else ""
 
 
 def solved(method: str, problem: Problem, theta: Any, run: Run, options: Options) -> Outcome:
