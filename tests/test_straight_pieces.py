@@ -187,6 +187,17 @@ def test_steps_that_were_said_hold_for_the_method_that_begins_anew_too():
     assert fit.message.startswith("did 60 steps")
 
 
+@pytest.mark.parametrize("options", [{}, {"l1": 0.01}])
+def test_newton_beside_a_kink_that_bends_is_not_called_converged(options):
+    cost = dv.graph("inputs: w, v, x, y, q\nL = hypot(y - w @ x, q - v @ x)").over(x=X[:60], y=Y[:60], q=-Y[:60])
+    named = cost.minimize("proximal-newton" if options else "newton", **options)
+    fit, best = cost.minimize(**options), cost.minimize("smoothed-newton", **options)
+    assert best.converged
+    assert (fit.method, fit.converged, fit.cost) == ("smoothed-newton", True, pytest.approx(best.cost, rel=1e-11))
+    assert not named.converged
+    assert named.message.endswith("take the method smoothed-newton")
+
+
 def test_a_method_that_would_be_refused_is_not_advised():
     cost = dv.graph("inputs: w, b, x, y\nL = abs(y - w @ x - b) + 0.01*sum(abs(w))").over(x=X, y=Y)
     fit = cost.minimize("newton-cg")

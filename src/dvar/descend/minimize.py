@@ -29,6 +29,7 @@ KINKED = "; the loss has kinks ({}), and no gradient tells the way along one: {}
 ROUNDED = "take the method smoothed-newton"
 ROUND_OFF = "round them off, as logcosh(r) does abs(r) and t*softplus(z/t) maximum(z, 0) with a small t"
 DOUBT = 1e-6  # of the cost at the start, or what was asked for where that is more
+NEWTON = ("newton", "proximal-newton")  # which believe a parabola
 SADDLES = 10  # that a fit leaves at the most
 
 
@@ -91,6 +92,8 @@ def minimize(
         outcome = solved(method, problem, theta, run, options)
         if outcome.converged and sees_gradients(method, cost.convex) and cost.size <= MANY and cost.has_hessian():
             outcome = confirmed(problem, outcome, run, options)
+        if outcome.converged and beside_kink(cost, method, outcome, run):
+            outcome = run.no_step(run.history[-1].gradient, outcome.hessian)
         if auto and (other := elsewise(cost, method, outcome, patient=steps is None)):
             one = METHODS[other]  # from the start, as where Newton's steps ended is no way on
             again = options._replace(steps=int(steps or one.steps), tol=float(one.tol if tol is None else tol))
@@ -128,9 +131,16 @@ def seen_before(end: End | None, cost: Sums, problem: Problem, theta: Any) -> Po
     return problem.smooth.seen(end.place) if isinstance(problem.smooth, Penalised) else end.place
 
 
+def beside_kink(cost: Sums, method: str, outcome: Outcome, run: Run) -> bool:
+    """Whether a slope is left that Newton's parabola, steep beside a kink as of hypot, takes for an optimum's."""
+    left = run.history[-1].gradient
+    return (method in NEWTON and left > DOUBT * run.small and left * norm(outcome.theta) > DOUBT * abs(outcome.cost)
+            and bool(cost.kinks()))
+
+
 def elsewise(cost: Sums, method: str, outcome: Outcome, patient: bool) -> str:
     """The method that begins anew where Newton's steps ended short of an optimum; "" where none does."""
-    if outcome.converged or method not in ("newton", "proximal-newton"):
+    if outcome.converged or method not in NEWTON:
         return ""
     if at_kinks(cost, outcome, method, patient):
         if cost.rounded is not None:
