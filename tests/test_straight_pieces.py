@@ -198,6 +198,13 @@ def test_newton_beside_a_kink_that_bends_is_not_called_converged(options):
     assert named.message.endswith("take the method smoothed-newton")
 
 
+def test_a_start_at_an_optimum_between_kinks_is_one():
+    cost = dv.graph("inputs: w, b, x, y\nr = y - w @ x - b; L = where(abs(r) <= 1, r**2/2, abs(r) - 1/2)").over(x=X, y=Y + 1e6)
+    first = cost.minimize()
+    again = cost.minimize(start=first.params)
+    assert (first.method, first.converged, again.method, again.converged) == ("newton", True, "newton", True)
+
+
 def test_a_method_that_would_be_refused_is_not_advised():
     cost = dv.graph("inputs: w, b, x, y\nL = abs(y - w @ x - b) + 0.01*sum(abs(w))").over(x=X, y=Y)
     fit = cost.minimize("newton-cg")

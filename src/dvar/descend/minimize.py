@@ -92,7 +92,7 @@ def minimize(
         outcome = solved(method, problem, theta, run, options)
         if outcome.converged and sees_gradients(method, cost.convex) and cost.size <= MANY and cost.has_hessian():
             outcome = confirmed(problem, outcome, run, options)
-        if outcome.converged and beside_kink(cost, method, outcome, run):
+        if outcome.converged and cost.kinks() and beside_kink(problem, method, outcome, run):
             outcome = run.no_step(run.history[-1].gradient, outcome.hessian)
         if auto and (other := elsewise(cost, method, outcome, patient=steps is None)):
             one = METHODS[other]  # from the start, as where Newton's steps ended is no way on
@@ -131,11 +131,13 @@ def seen_before(end: End | None, cost: Sums, problem: Problem, theta: Any) -> Po
     return problem.smooth.seen(end.place) if isinstance(problem.smooth, Penalised) else end.place
 
 
-def beside_kink(cost: Sums, method: str, outcome: Outcome, run: Run) -> bool:
+def beside_kink(problem: Problem, method: str, outcome: Outcome, run: Run) -> bool:
     """Whether a slope is left that Newton's parabola, steep beside a kink as of hypot, takes for an optimum's."""
     left = run.history[-1].gradient
-    return (method in NEWTON and left > DOUBT * run.small and left * norm(outcome.theta) > DOUBT * abs(outcome.cost)
-            and bool(cost.kinks()))
+    if method not in NEWTON or left <= DOUBT * run.small or left * norm(outcome.theta) <= DOUBT * abs(outcome.cost):
+        return False
+    run.beside += 1
+    return left > DOUBT * problem.at_zero()[1]  # beside a start at the optimum any slope looks large
 
 
 def elsewise(cost: Sums, method: str, outcome: Outcome, patient: bool) -> str:
