@@ -23,9 +23,6 @@ MEETING = "q*d + (p - q)*relu(d)"
 ABOVE = {"greater": True, "at_least": True, "less": False, "at_most": False}  # whether it holds where a − b is above 0
 
 
-SIGNS = {"plus": (1, 1), "minus": (1, -1), "neg": (-1,)}
-
-
 def rounded(cost: Cost) -> Cost | None:
     """The cost over its parameters and, last of them, t; None where it has no kinks, some cannot be rounded off, or its
     operations do not tell that it is convex."""
@@ -153,8 +150,9 @@ class Straightened(Copy):
         """The nodes so far as sums of others, {node: how many times}: y − (z + b) is y − z − b."""
         found: list[dict[int, int]] = []
         for k, node in enumerate(self.graph.nodes[: len(self.place)]):
-            total: dict[int, int] = {} if node.op in SIGNS or (node.op == CONST and node.value == 0.0) else {k: 1}
-            for j, sign in zip(node.operands, SIGNS.get(node.op, ())):
+            signs = OPS[node.op].signs([1] * len(node.operands)) if node.operands else ()  # a number that is spread counts as one
+            total: dict[int, int] = {} if signs or (node.op == CONST and node.value == 0.0) else {k: 1}
+            for j, sign in zip(node.operands, signs):
                 total = added(total, found[j], sign)
             found.append(total)
         return found
