@@ -156,6 +156,21 @@ def test_a_kink_is_one_however_it_is_written(loss):
     assert fit.cost == pytest.approx(of_quantile(X, Y, 0.3), rel=1e-11)
 
 
+@pytest.mark.parametrize("loss", [
+    "r = y - W @ x; L = sum(where(r > 0, 0.3*r, -0.7*r))", "r = y - W @ x; L = sum(r*(0.3 - (r < 0)))", "L = sum(relu(W @ x - y))",
+    "r = y - W @ x; L = sum(r)*(sum(r) > 0)", "r = y - W @ x; L = sum(r*(3*s - (r < 0)))", "L = sum(abs(W @ x - y*s))",
+    "r = y - W @ x; L = hypot(sum(r), max(abs(r)))", "L = where(s - x @ x > sum(W @ x), 2, 1)*relu(0*s) + sum(abs(W @ x - y)/2)",
+    "r = y - W @ x; L = sum(sum(r)*(r > 0))", "r = y - W @ x; L = sum(where(r > 0, sum(r), 0*r))",
+    "v = W @ x; L = sum(where(v > 0, v @ y, -v))", "v = W @ x; L = sum(where(v > 0, v, v @ y))"])
+def test_vectors_rounded_off_by_nothing_are_the_loss_itself(loss):
+    """Or they are not rounded off: of a vector d, neither sum(d) nor d @ y is a multiple."""
+    r = np.random.default_rng(0)
+    cost = dv.graph("inputs: W, x, y, s\n" + loss).over(x=X, y=r.normal(size=(M, 2)), s=r.uniform(size=M)).sized({"W": np.zeros((2, 3))})
+    for _ in range(5 if cost.rounded is not None else 0):
+        w = r.normal(size=(2, 3))
+        assert cost.rounded.at(W=w, **{cost.rounded.inputs[-1]: 0.0}).value == pytest.approx(cost.at(W=w).value, rel=1e-13)
+
+
 OTHERS = {  # what has kinks and does not go this way
     "jumps": "L = where(w @ x + b > y, 1, 0) + (w @ x + b - y)**2", "does not meet": "r = y - (w @ x + b); L = where(r > 0, r, 1)",
     "is not convex": "L = minimum(abs(y - (w @ x + b)), 1)", "is concave within a square": "r = y - (w @ x + b); L = where(r > 0, 0.3*r, r)**2",

@@ -14,6 +14,7 @@ from ..derive.derivation import runs_as
 from ..derive.higher import free_names
 from ..derive.tape import ancestors, formula
 from ..expression.graph import CONST, INPUT, Builder, Graph, Node
+from ..expression.op import Op, elementwise
 from ..expression.ops import OPS
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ def as_run(cost: Cost) -> Graph:
 def added(a: dict[int, int], b: dict[int, int], times: int) -> dict[int, int]:
     total = {k: a.get(k, 0) + times * b.get(k, 0) for k in (*a, *b)}
     return {k: count for k, count in total.items() if count}
+
+
+def multiplies(op: Op, position: int) -> bool:
+    """Whether an operation answers a multiple of this operand; sum(d) is none of a vector d."""
+    return op.shape is elementwise and position in op.linear
 
 
 class Copy:
@@ -140,7 +146,7 @@ class Straightened(Copy):
                 found[k] = builder.const(times)
             elif node.op in ("plus", "minus") and all(j in found for j in node.operands):
                 found[k] = builder.apply(node.op, *(found[j] for j in node.operands))
-            elif at := [p for p, j in enumerate(node.operands) if p in OPS[node.op].linear and j in found]:
+            elif at := [p for p, j in enumerate(node.operands) if j in found and multiplies(OPS[node.op], p)]:
                 parts = [self.place[j] for j in node.operands]
                 parts[at[0]] = found[node.operands[at[0]]]
                 found[k] = builder.apply(node.op, *parts)
