@@ -161,7 +161,8 @@ def test_a_kink_is_one_however_it_is_written(loss):
     "r = y - W @ x; L = sum(r)*(sum(r) > 0)", "r = y - W @ x; L = sum(r*(3*s - (r < 0)))", "L = sum(abs(W @ x - y*s))",
     "r = y - W @ x; L = hypot(sum(r), max(abs(r)))", "L = where(s - x @ x > sum(W @ x), 2, 1)*relu(0*s) + sum(abs(W @ x - y)/2)",
     "r = y - W @ x; L = sum(sum(r)*(r > 0))", "r = y - W @ x; L = sum(where(r > 0, sum(r), 0*r))",
-    "v = W @ x; L = sum(where(v > 0, v @ y, -v))", "v = W @ x; L = sum(where(v > 0, v, v @ y))"])
+    "v = W @ x; L = sum(where(v > 0, v @ y, -v))", "v = W @ x; L = sum(where(v > 0, v, v @ y))",
+    "r = y - W @ x; L = sum(r*sum(r > 0))", "r = y - W @ x; L = sum(r*(0.7 - (r < 0) @ y/9))", "r = y - W @ x; L = sum(r*mean(r > 0))"])
 def test_vectors_rounded_off_by_nothing_are_the_loss_itself(loss):
     """Or they are not rounded off: of a vector d, neither sum(d) nor d @ y is a multiple."""
     r = np.random.default_rng(0)

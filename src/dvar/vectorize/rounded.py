@@ -115,7 +115,8 @@ class Straightened(Copy):
             return self.meeting(operands[0], operands[1:])
         for x, y in (operands, operands[::-1]) if node.op == "times" else ():
             for k in [k for k, yes in enumerate(ancestors(nodes, [y])) if yes and self.moves[k] and nodes[k].op in ABOVE]:
-                found = self.meeting(k, (x, x), (self.given(y, k, 1.0), self.given(y, k, 0.0)))
+                times = [by for value in (1.0, 0.0) if (by := self.given(y, k, value)) is not None]
+                found = self.meeting(k, (x, x), tuple(times)) if times else None
                 if found is not None:
                     return found
         return None
@@ -163,12 +164,14 @@ class Straightened(Copy):
             found.append(total)
         return found
 
-    def given(self, root: int, at: int, value: float) -> int:
-        """A node where another one has this value."""
+    def given(self, root: int, at: int, value: float) -> int | None:
+        """A node where another one has this value; None where it is made of that in other ways than element by element."""
         place = {at: self.builder.const(value)}
         for k in range(at + 1, root + 1):
             node = self.graph.nodes[k]
             if not place.keys().isdisjoint(node.operands):
+                if OPS[node.op].shape is not elementwise:
+                    return None
                 operands = [place.get(j, self.place[j]) for j in node.operands]
                 place[k] = self.builder.apply(node.op, *operands, options=node.options)
         return place.get(root, self.place[root])
