@@ -221,6 +221,13 @@ def test_a_start_at_an_optimum_between_kinks_is_one():
     assert (first.method, first.converged, again.method, again.converged) == ("newton", True, "newton", True)
 
 
+def test_kinks_that_count_for_nothing_are_in_nobodys_way():
+    cost = dv.graph("inputs: w, x, y, s\nL = s*abs(y - w*x) + (y - w*x)**2").over(x=X[:, 0], y=Y, s=0 * Y)
+    fit = cost.minimize("smoothed-newton")
+    assert fit.converged
+    assert fit.params["w"] == pytest.approx(X[:, 0] @ Y / (X[:, 0] @ X[:, 0]), rel=1e-9)
+
+
 def test_a_method_that_would_be_refused_is_not_advised():
     cost = dv.graph("inputs: w, b, x, y\nL = abs(y - w @ x - b) + 0.01*sum(abs(w))").over(x=X, y=Y)
     fit = cost.minimize("newton-cg")

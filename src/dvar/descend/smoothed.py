@@ -96,7 +96,7 @@ class Smoothing:
         """The start, kinks rounded off so much that they hold up no step."""
         cost = abs(self.run.best_cost)
         place = self.seen(theta, cost or 1.0)
-        while place.now.finite and place.t * place.slope < ROUND * cost:
+        while place.now.finite and 0 < place.t * place.slope < ROUND * cost:  # 0: kinks that count for nothing
             place = self.seen(theta, LARGER * place.t)
         return place
 
