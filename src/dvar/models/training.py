@@ -15,7 +15,7 @@ import numpy as np
 
 from ..data import features as asked
 from ..data import table as tables
-from ..data.alone import alone
+from ..data.row_by_row import row_by_row
 from ..data.columns import Category, Columns
 from ..data.encoding import Encoding
 from ..data.learning import MAX_LEVELS
@@ -94,7 +94,7 @@ class Model:
 
     def answered(self, data: Mapping[str, Any]) -> Any:
         """The predicting node for the inputs of the graph."""
-        by_row = {name: alone(value) if isinstance(value, Columns) else value for name, value in data.items()}
+        by_row = {name: row_by_row(value) if isinstance(value, Columns) else value for name, value in data.items()}
         return predict(self.graph, self.predicts, self.params, by_row)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from .columns import Columns
 
 
-class Alone(Columns):
+class RowByRow(Columns):
     """Columns whose `columns @ w` adds up a row's numbers in the order of the columns: BLAS rounds the last rows of a block in
     another way than those before them."""
 
@@ -21,6 +21,6 @@ class Alone(Columns):
             z += term
 
 
-def alone(columns: Columns) -> Columns:
+def row_by_row(columns: Columns) -> Columns:
     """The same rows, each by itself."""
-    return Alone(*(getattr(columns, field.name) for field in fields(columns)))
+    return RowByRow(*(getattr(columns, field.name) for field in fields(columns)))
