@@ -15,10 +15,10 @@ import numpy as np
 
 from ..data import features as asked
 from ..data import table as tables
-from ..data.row_by_row import row_by_row
 from ..data.columns import Category, Columns
 from ..data.encoding import Encoding
 from ..data.learning import MAX_LEVELS
+from ..data.row_by_row import row_by_row
 from ..data.source import Source
 from ..descend.fit import Fit
 from ..descend.minimize import minimize

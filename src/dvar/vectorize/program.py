@@ -195,7 +195,9 @@ def as_numbers(nodes: Sequence[Node], answers: Iterable[int]) -> set[int]:
     for node in nodes:
         op = OPS.get(node.op)
         alike = op is not None and op.shape is elementwise
-        few.append(node.op in (CONST, *COMPARISONS) or (alike and all(few[k] for k in node.operands[node.op == "where" :])))
+        whole = node.op == CONST and not (isinstance(node.value, float) and not node.value.is_integer())  # is written so: 1
+        few.append(whole or node.op in COMPARISONS
+                   or (alike and all(few[k] for k in node.operands[node.op == "where" :])))
         operator = op is not None and op.text and alike
         if not (node.op in (*COMPARISONS, "where") or (operator and not all(few[k] for k in node.operands))):
             found.update(node.operands)
