@@ -22,7 +22,7 @@ from .passing import Spaces
 
 MISSING_TEXT = ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "NaN", "nan", "?")
 MOST_LEVELS = 2**16  # beyond these, text of a CSV file is kept as text and not as codes
-LARGEST_BLOCK = 2**31 - 1
+LEAST_BLOCK, BLOCK, LARGEST_BLOCK = 2**16, 2**20, 2**31 - 1  # bytes, each block read on a thread
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 ZONED = rb'\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?(?:\d\d)?)"'  # a time of JSON
 WHY = {"utf-16": "by the mark it begins with", "cp1252": "since it is not UTF-8", "latin-1": "since it is not UTF-8",
@@ -76,7 +76,8 @@ def cut_up(name: str, made: Cut, content: Any, how: How, say: Callable[[str], No
     parse, convert = options(made, how, quoted=quoted)
     if content.find(b'"') < 0:
         parse.quote_char = False  # nothing is quoted, which is faster to know
-    for block_size in (2**20, min(len(content) + 1, LARGEST_BLOCK)):
+    half = min(max(len(content) // 2 + 1, LEAST_BLOCK), BLOCK)  # of a small file, so that two threads have something to do
+    for block_size in (half, min(len(content) + 1, LARGEST_BLOCK)):
         try:
             reading = csv.ReadOptions(block_size=block_size, encoding=made.letters)
             table = csv.read_csv(pa.BufferReader(content), reading, parse, convert)
