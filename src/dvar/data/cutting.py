@@ -15,12 +15,12 @@ from typing import Any
 
 from ..errors import DvarError
 from .numerals import is_code
-from .opening import HEAD
+from .opening import HEAD, MARK
 from .passing import is_spaced, refuse_zero
 
 STEP = 1 << 20  # bytes that a row may be long
 PART = 1 << 17  # bytes looked at together: they stay in the cache
-MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+MARKS = ((MARK, "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 UTF_32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 BETWEEN = ",;\t|"
 NOT_WINDOWS = (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d")  # bytes that stand for nothing in cp1252

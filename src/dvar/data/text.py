@@ -263,8 +263,16 @@ def with_times(table: Any, content: Any) -> Any:
             table = table.set_column(k, field.name, table.column(k).cast(pa.timestamp(field.type.unit, "UTC")))
         if not pa.types.is_string(field.type) or not DAY.match(compute.first(table.column(k)).as_py() or ""):
             continue
-        for unit, zone in product(("us", "ns"), (None, "UTC")):
-            with suppress(pa.ArrowInvalid):
-                table = table.set_column(k, field.name, table.column(k).cast(pa.timestamp(unit, zone)))
-                break
+        if (found := timestamps(table.column(k))) is not None:
+            table = table.set_column(k, field.name, found)
     return table
+
+
+def timestamps(text: Any) -> Any:
+    """Text as times, in UTC where they have a zone; None where that is not what is written in all of it."""
+    import pyarrow as pa
+
+    for unit, zone in product(("us", "ns"), (None, "UTC")):
+        with suppress(pa.ArrowInvalid):
+            return text.cast(pa.timestamp(unit, zone))
+    return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from ..errors import DvarError
 from . import table as tables
 from .buffers import gaps_of, joined, values_of
 from .codes import dictionary
+from .text import timestamps
 
 TIMES = 1 << 16  # looked up at once: few long operations, as threads wait for each other between them
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -56,13 +56,12 @@ def times(name: str, made: Any) -> Any:
 
 
 def as_times(text: Any) -> Any:
-    """Text as times; None where that is not what is written in all of it."""
+    """Text as times, be they of a day or of every day; None where that is not what is written in all of it."""
     import pyarrow as pa
     from pyarrow import compute
 
-    for unit, zone in product(("us", "ns"), (None, "UTC")):
-        with suppress(pa.ArrowInvalid):
-            return text.cast(pa.timestamp(unit, zone))
+    if (found := timestamps(text)) is not None:
+        return found
     day, sign = (pa.scalar(part, text.type) for part in ("1970-01-01", "T"))
     with suppress(pa.ArrowInvalid):  # PyArrow reads a time of day as that of some day
         return compute.binary_join_element_wise(day, text, sign).cast(pa.timestamp("ns")).cast(pa.time64("ns"))

@@ -14,7 +14,7 @@ from ..expression.op import Options, Shape
 from ..expression.ops import OPS
 from ..expression.values import evaluate, evaluate_one
 from .rules import Rule
-from .tape import Key, Tape, formula, is_exact
+from .tape import Key, Tape, formula, inlined, is_exact
 
 ANY_INDEX = "[0]"  # what a pattern's index is bound as
 
@@ -135,15 +135,10 @@ class Rewriter:
         return tape.apply(op, *operands, options=options)
 
     def instantiate(self, text: str, found: dict[str, Any], at: int, fuel: int) -> int:
-        place: list[int] = []
-        for node in formula(text).nodes:
-            if node.op == INPUT:
-                place.append(found[node.name])
-            elif node.op == CONST:
-                place.append(self.tape.const(node.value))
-            else:
-                place.append(self.make(node.op, tuple(place[k] for k in node.operands), options_of(node, found), at, fuel))
-        return place[-1]
+        def apply(node: Node, operands: tuple[int, ...]) -> int:
+            return self.make(node.op, operands, options_of(node, found), at, fuel)
+
+        return inlined(text, found, self.tape.const, apply)
 
     def holds(self, condition: str, found: dict[str, Any]) -> bool:
         """Whether a condition holds for what the pattern's variables in it stand for, all of them numbers."""

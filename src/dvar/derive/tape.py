@@ -7,7 +7,7 @@ table (`"1/b"`, `"sigmoid(a)*(1 - sigmoid(a))"`) are written in with their varia
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -28,6 +28,20 @@ def formula(text: str) -> Graph:
     """A formula of the table or of a rule, read once. One that is a name or a number alone is that node alone."""
     nodes = parse(text).nodes
     return Graph(nodes[:-1] if nodes[-1].op == "same" else nodes)
+
+
+def inlined(
+    text: str, variables: Mapping[str, int], const: Callable[[Any], int], apply: Callable[[Node, tuple[int, ...]], int]
+) -> int:
+    """A formula of the table or of a rule, written in where its variables stand for nodes that are there: by `const` its numbers,
+    by `apply` its operations, each with where its operands are. The index of its value."""
+    place: list[int] = []
+    for node in formula(text).nodes:
+        if node.op == INPUT:
+            place.append(variables[node.name])
+        else:
+            place.append(const(node.value) if node.op == CONST else apply(node, tuple([place[k] for k in node.operands])))
+    return place[-1]
 
 
 class Tape:
@@ -86,15 +100,7 @@ class Tape:
 
     def write(self, text: str, **variables: int) -> int:
         """A formula with its variables standing for nodes of this tape; the index of its value."""
-        place: list[int] = []
-        for node in formula(text).nodes:
-            if node.op == INPUT:
-                place.append(variables[node.name])
-            elif node.op == CONST:
-                place.append(self.const(node.value))
-            else:
-                place.append(self.folded(node.op, *[place[k] for k in node.operands], options=node.options))
-        return place[-1]
+        return inlined(text, variables, self.const, lambda node, at: self.folded(node.op, *at, options=node.options))
 
     def folded(self, op: str, *operands: int, options: Options = ()) -> int:
         """The operation; where a formula joins two numbers (the b − 1 of b·a^(b − 1)), the number they make, if it is a float."""

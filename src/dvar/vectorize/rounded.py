@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING
 
 from ..derive.derivation import runs_as
 from ..derive.higher import free_names
-from ..derive.tape import ancestors, formula
+from ..derive.tape import ancestors, inlined
 from ..expression.graph import CONST, INPUT, Builder, Graph, Node
-from ..expression.op import Op, elementwise
+from ..expression.op import COMPARE, Op, elementwise
 from ..expression.ops import OPS
 
 if TYPE_CHECKING:
     from .cost import Cost
 
 MEETING = "q*d + (p - q)*relu(d)"
-ABOVE = {"greater": True, "at_least": True, "less": False, "at_most": False}  # whether it holds where a − b is above 0
 
 
 def rounded(cost: Cost) -> Cost | None:
@@ -38,13 +37,25 @@ def rounded(cost: Cost) -> Cost | None:
 
 def as_run(cost: Cost) -> Graph:
     """The loss as it runs, where what is written twice is there once."""
-    sizes = (cost.sizes[n] if n in cost.sizes else cost.data[n].shape[1:] for n in cost.graph.inputs)
-    return Graph(runs_as(cost.graph, tuple(sizes)), cost.graph.off)
+    return Graph(runs_as(cost.graph, cost.shapes(cost.graph)), cost.graph.off)
 
 
 def added(a: dict[int, int], b: dict[int, int], times: int) -> dict[int, int]:
     total = {k: a.get(k, 0) + times * b.get(k, 0) for k in (*a, *b)}
     return {k: count for k, count in total.items() if count}
+
+
+def holds_above(op: str) -> bool | None:
+    """Whether a comparison of a and b holds where a − b is above 0, and not below; None of what is no comparison, or no such."""
+    if op in (INPUT, CONST) or OPS[op].binds != COMPARE:
+        return None
+    above, below = (bool(OPS[op].compute(*sides)) for sides in ((1.0, 0.0), (0.0, 1.0)))
+    return above if above != below else None
+
+
+def signs_of(node: Node) -> tuple[int, ...]:
+    """With which signs a node adds its operands up; a number that is spread counts as one."""
+    return OPS[node.op].signs([1] * len(node.operands)) if node.operands else ()
 
 
 def multiplies(op: Op, position: int) -> bool:
@@ -72,15 +83,7 @@ class Copy:
 
     def write(self, text: str, **variables: int) -> int:
         """A formula of the table, its variables standing for nodes that are there."""
-        place: list[int] = []
-        for node in formula(text).nodes:
-            if node.op == INPUT:
-                place.append(variables[node.name])
-            elif node.op == CONST:
-                place.append(self.builder.const(node.value))
-            else:
-                place.append(self.builder.apply(node.op, *(place[k] for k in node.operands)))
-        return place[-1]
+        return inlined(text, variables, self.builder.const, lambda node, at: self.builder.apply(node.op, *at))
 
 
 class Rounded(Copy):
@@ -113,8 +116,9 @@ class Straightened(Copy):
         nodes, operands = self.graph.nodes, node.operands
         if node.op == "where":
             return self.meeting(operands[0], operands[1:])
-        for x, y in (operands, operands[::-1]) if node.op == "times" else ():
-            for k in [k for k, yes in enumerate(ancestors(nodes, [y])) if yes and self.moves[k] and nodes[k].op in ABOVE]:
+        for x, y in (operands, operands[::-1]) if OPS[node.op].linear == (0, 1) else ():  # a product
+            inside = [k for k, yes in enumerate(ancestors(nodes, [y])) if yes and self.moves[k]]
+            for k in [k for k in inside if holds_above(nodes[k].op) is not None]:
                 times = [by for value in (1.0, 0.0) if (by := self.given(y, k, value)) is not None]
                 found = self.meeting(k, (x, x), tuple(times)) if times else None
                 if found is not None:
@@ -125,7 +129,8 @@ class Straightened(Copy):
         """Two values, for where a comparison of a and b holds and for where not, if both are multiples of a − b; `times`: each to
         be multiplied by this."""
         node = self.graph.nodes[comparison]
-        if node.op not in ABOVE or not self.moves[comparison]:
+        above = holds_above(node.op) if self.moves[comparison] else None
+        if above is None:
             return None
         found = self.multiples(*node.operands)
         if not all(k in found for k in values):
@@ -134,18 +139,19 @@ class Straightened(Copy):
         if times:
             p, q = (self.builder.apply("times", c, by) for c, by in zip((p, q), times))
         a, b = (self.place[k] for k in node.operands)
-        p, q = (p, q) if ABOVE[node.op] else (q, p)
+        p, q = (p, q) if above else (q, p)
         return self.write(MEETING, d=self.builder.apply("minus", a, b), p=p, q=q)
 
     def multiples(self, a: int, b: int) -> dict[int, int]:
         """The nodes so far that are multiples of a − b, and of what."""
-        builder, sums, found = self.builder, self.sums(), dict[int, int]()
+        builder, sums, found = self.builder, self.sums, dict[int, int]()
+        self.add_up()
         apart = added(sums[a], sums[b], -1)
         for k, node in enumerate(self.graph.nodes[: len(self.place)]):
             times = next((c for c in (0, 1, -1) if added({}, apart, c) == sums[k]), None)
             if times is not None:
                 found[k] = builder.const(times)
-            elif node.op in ("plus", "minus") and all(j in found for j in node.operands):
+            elif signs_of(node) and all(j in found for j in node.operands):
                 found[k] = builder.apply(node.op, *(found[j] for j in node.operands))
             elif at := [p for p, j in enumerate(node.operands) if j in found and multiplies(OPS[node.op], p)]:
                 parts = [self.place[j] for j in node.operands]
@@ -153,16 +159,20 @@ class Straightened(Copy):
                 found[k] = builder.apply(node.op, *parts)
         return found
 
+    @cached_property
     def sums(self) -> list[dict[int, int]]:
         """The nodes so far as sums of others, {node: how many times}: y − (z + b) is y − z − b."""
-        found: list[dict[int, int]] = []
-        for k, node in enumerate(self.graph.nodes[: len(self.place)]):
-            signs = OPS[node.op].signs([1] * len(node.operands)) if node.operands else ()  # a number that is spread counts as one
+        return []
+
+    def add_up(self) -> None:
+        """The same of the nodes that came since."""
+        for k in range(len(self.sums), len(self.place)):
+            node = self.graph.nodes[k]
+            signs = signs_of(node)
             total: dict[int, int] = {} if signs or (node.op == CONST and node.value == 0.0) else {k: 1}
             for j, sign in zip(node.operands, signs):
-                total = added(total, found[j], sign)
-            found.append(total)
-        return found
+                total = added(total, self.sums[j], sign)
+            self.sums.append(total)
 
     def given(self, root: int, at: int, value: float) -> int | None:
         """A node where another one has this value; None where it is made of that in other ways than element by element."""
