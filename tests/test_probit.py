@@ -40,6 +40,15 @@ def test_the_third_derivative_is_right_too(z):
     assert dv.graph("J = log(1 - exp(-exp(z)))").d("z").d("z").d("z")(z=z) == 0
 
 
+@pytest.mark.parametrize(("name", "exactly"), [("inverse_mills", inverse_mills), ("gumbel_rate", gumbel_rate)])
+def test_derivatives_of_an_order_are_right_to_the_last_that_is_found(name, exactly):
+    graph = dv.graph(f"{name}(n, z)")
+    for n, z in itertools.product([6, 9, 12], [-30.0, -3.0, -0.3, 0.3, 0.7, 0.8, 3.0, 5.0]):
+        with mp.workdps(40):
+            assert graph(n=n, z=z) == pytest.approx(float(exactly(mp.mpf(n), mp.mpf(z))), rel=1e-12, abs=0), (n, z)
+    assert np.isnan([graph(n=n, z=0.3) for n in (13, 5000, 1e18, 0.5, -1)]).all()
+
+
 @pytest.mark.parametrize("text", ["erfc(x)", "1 - erf(x)", "1 + erf(-x)"])
 def test_the_logarithm_of_erfc(text):
     graph = dv.graph(f"J = log({text})")

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .normal import ORDERS
+
 BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330,
              854513 / 138, -236364091 / 2730, 8553103 / 6, -23749461029 / 870)  # B₂ … B₂₈
 RATE = tuple(b / factorial(2 * k) for k, b in enumerate(BERNOULLI, 1))  # u/(exp(u) − 1) = 1 − u/2 + Σ RATE·u²ᵏ
@@ -38,7 +40,7 @@ def gumbel_rate(a: Any, b: Any) -> Any:
     """The derivative number a of the rate u/(exp(u) − 1), u = exp(b), by b."""
     a, b = np.broadcast_arrays(a, b)
     value = np.full(b.shape, np.nan)
-    for n in np.unique(a[(a >= 0) & (a == np.floor(a)) & (a < 100)]):
+    for n in np.unique(a[(a >= 0) & (a == np.floor(a)) & (a < ORDERS)]):
         of_n = a == n
         value[of_n] = derivative(int(n), b[of_n])
     return value[()]

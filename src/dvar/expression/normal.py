@@ -26,6 +26,7 @@ MEAN = (
 FAR = 2.0**300  # as good as infinity, and 1/FAR is exact
 ROOT_2_PI, PEAK = 2.5066282746310007, 0.3989422804014327  # √(2π), φ(0)
 SERIES = tuple((-1) ** k / (ROOT_2_PI * 2**k * factorial(k) * (2 * k + 1)) for k in range(14))  # Abramowitz & Stegun 26.2.10
+ORDERS = 13  # derivatives that are found, the last to 12 digits; of more, fewer and fewer would be right
 MIDDLE = 0.75  # from here on derivatives by their recurrence keep more digits than cumulants do
 
 
@@ -58,7 +59,7 @@ def inverse_mills(a: Any, b: Any) -> Any:
     """The derivative number a of λ(b) = φ(b)/Φ(b), the derivative of log Φ. Numbers from 2 on to some 10 ulp."""
     a, b = np.broadcast_arrays(a, b)
     value = np.full(b.shape, np.nan)
-    for n in np.unique(a[(a >= 0) & (a == np.floor(a)) & (a < FAR)]):
+    for n in np.unique(a[(a >= 0) & (a == np.floor(a)) & (a < ORDERS)]):
         of_n = a == n
         value[of_n] = derivative(int(n), b[of_n])
     return value[()]

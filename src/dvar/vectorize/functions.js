@@ -43,7 +43,9 @@ const log_ndtr = z => {
   return z <= 0 ? -0.5 * x * x - log(sqrt(2 * PI) * beyond(x)) : log1p(-density(x) / beyond(x));
 };
 const below = x => x < 1 ? 0.5 + x * SERIES.reduceRight((sum, c) => sum * x * x + c) : 1 - density(x) / beyond(x);
+const isOrder = n => n >= 0 && n < ORDERS && n === floor(n);
 function inverse_mills(n, z) {
+  if (!isOrder(n)) return NaN;
   const x = Math.min(abs(z), 2 ** 300), ratio = z <= 0 ? beyond(abs(z)) : density(x) / below(x);
   if (n === 0) return ratio;
   if (n === 1) return -(z <= 0 ? beyond(x) * tailMean(x) : ratio * (x + ratio));
@@ -71,6 +73,7 @@ const log_gumbel = z => { // RATE is a series: see gumbel.py
   return z > 0 ? log1p(-exp(-u)) : z - u / 2 + RATE.reduceRight((sum, c, k) => (sum + c / (2 * k + 2)) * u * u, 0);
 };
 function gumbel_rate(n, z) {
+  if (!isOrder(n)) return NaN;
   const u = Math.min(exp(z), 800);
   if (z <= 0) return (n === 0 ? 1 : 0) - u / 2 + RATE.reduceRight((sum, c, k) => (sum + c * (2 * k + 2) ** n) * u * u, 0);
   const half = exp(-u / 2), over = u / -expm1(-u);

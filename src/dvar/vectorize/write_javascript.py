@@ -16,7 +16,7 @@ from ..derive.derivation import Derivation, derivative_name, run_names
 from ..derive.tape import ancestors
 from ..expression.graph import CONST, INPUT, Node, Value
 from ..expression.gumbel import RATE
-from ..expression.normal import MEAN, SERIES
+from ..expression.normal import MEAN, ORDERS, SERIES
 from ..expression.op import ATOM, COMPARE, Form
 from ..expression.ops import OPS
 from ..expression.writing import write
@@ -26,7 +26,7 @@ from .unrolled import unrolled
 WORDS = """arguments break case catch class const continue debugger default delete do else enum eval export extends false finally
 for function if implements import in instanceof interface let new null package private protected public return static super
 switch this throw true try typeof undefined var void while with yield await async of x NaN Infinity BERNOULLI MEAN RATE
-SERIES PI pole tailMean beyond below byLeibniz density cumulant Math"""
+SERIES ORDERS PI pole isOrder tailMean beyond below byLeibniz density cumulant Math"""
 EVERYWHERE = "all real numbers"  # a domain
 RESERVED = frozenset(WORDS.split())
 
@@ -34,7 +34,7 @@ RESERVED = frozenset(WORDS.split())
 @cache
 def functions() -> str:
     """The source of the rows' functions."""
-    numbers = f"const MEAN = {list(MEAN)}, SERIES = {list(SERIES)}, RATE = {list(RATE)};\n"
+    numbers = f"const MEAN = {list(MEAN)}, SERIES = {list(SERIES)}, RATE = {list(RATE)}, ORDERS = {ORDERS};\n"
     return numbers + Path(__file__).with_name("functions.js").read_text(encoding="utf-8")
 
 
